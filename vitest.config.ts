@@ -1,0 +1,38 @@
+// Test levels as vitest projects: one per folder of test/, in the order in which they run.
+// Levels that share nothing run in parallel; the lab has the machine's network to itself and runs one file at a time.
+import { defineConfig } from 'vitest/config';
+import { SummaryReporter } from './test/support/summary-reporter.js';
+
+const second = 1_000;
+
+/** `order`: a group starts when every group below it is done. */
+const level = (name: string, order: number, timeout_s: number, include = `test/${name}/**/*.test.ts`) => ({
+  extends: true as const,
+  test: {
+    name,
+    include: [include],
+    testTimeout: timeout_s * second,
+    hookTimeout: timeout_s * second,
+    sequence: { groupOrder: order },
+  },
+});
+
+const lab = level('lab', 3, 120);
+
+export default defineConfig({
+  test: {
+    pool: 'forks',
+    passWithNoTests: true,
+    reporters: process.env.UVS_SUMMARY_FILE === undefined ? ['default'] : [new SummaryReporter()],
+    projects: [
+      level('tidy', 0, 20, 'test/tidy.test.ts'),
+      level('unit', 0, 30),
+      level('contract', 0, 30),
+      level('property', 0, 60),
+      level('golden', 0, 120),
+      level('fuzz', 1, 120),
+      level('sim', 2, 120),
+      { ...lab, test: { ...lab.test, fileParallelism: false, maxWorkers: 1 } },
+    ],
+  },
+});
