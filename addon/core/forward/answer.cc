@@ -1,0 +1,204 @@
+// Our own answers, built in the frame that they answer: ICMP and ICMPv6 errors, TCP resets, and
+// their rate limit.
+#include <algorithm>
+
+#include "core/forward/icmp_error.h"
+#include "core/forward/l4_checksum.h"
+#include "core/forward/rewrite.h"
+
+namespace uvs {
+namespace {
+
+constexpr uint8_t kAnswerTtl = 64;
+constexpr uint8_t kInternetworkControl = 0xc0;  // precedence 6 for ICMP errors (RFC 1812 4.3.2.5)
+constexpr size_t kMaxIpv4Error = 576;           // RFC 1812 4.3.2.3
+constexpr size_t kMaxIpv6Error = 1280;          // RFC 4443 2.4 c
+constexpr IpAddress kNoAddress{};
+
+struct IcmpCode {
+  uint8_t type, code;
+};
+
+IcmpCode code_of(Answer answer, Family family) {
+  const bool is_ipv4 = family == Family::kIpv4;
+  switch (answer) {
+    case Answer::kPortUnreachable:
+      return is_ipv4 ? IcmpCode{icmp_type::kDestinationUnreachable, 3}
+                     : IcmpCode{icmpv6_type::kDestinationUnreachable, 4};
+    case Answer::kHostUnreachable:
+      return is_ipv4 ? IcmpCode{icmp_type::kDestinationUnreachable, 1}
+                     : IcmpCode{icmpv6_type::kDestinationUnreachable, 3};
+    case Answer::kNoRoute:
+      return is_ipv4 ? IcmpCode{icmp_type::kDestinationUnreachable, 0}
+                     : IcmpCode{icmpv6_type::kDestinationUnreachable, 0};
+    case Answer::kTooBig:
+      return is_ipv4 ? IcmpCode{icmp_type::kDestinationUnreachable, 4}
+                     : IcmpCode{icmpv6_type::kPacketTooBig, 0};
+    case Answer::kTtlExceeded:
+      break;
+  }
+  return is_ipv4 ? IcmpCode{icmp_type::kTimeExceeded, 0} : IcmpCode{icmpv6_type::kTimeExceeded, 0};
+}
+
+// Zero, multicast, class E and broadcast name no single host.
+bool is_one_host(Family family, const IpAddress& address) {
+  if (address == kNoAddress) return false;
+  return family == Family::kIpv4 ? address.bytes[0] < 224 && address.bytes[0] != 0
+                                 : address.bytes[0] != 0xff;
+}
+
+// May an answer to this packet exist at all (RFC 1122 3.2.2, RFC 4443 2.4 e)? ICMP and later
+// fragments are of other kinds.
+bool is_answerable(const Frame& frame, const ParsedPacket& packet) {
+  if (packet.kind != ParsedKind::kTransport) return false;
+  if ((frame.data[0] & 1) != 0) return false;  // link-layer broadcast or multicast
+  if (packet.family == Family::kIpv4 && packet.source.bytes[0] == 127) return false;
+  return is_one_host(packet.family, packet.source);
+}
+
+// Ends the answer: MACs swapped, nothing left to the device.
+void finish(Frame& frame, size_t length) {
+  const auto old_header = load<EthernetHeader>(frame.data);
+  std::memcpy(frame.data, old_header.source, 6);
+  std::memcpy(frame.data + 6, old_header.destination, 6);
+  frame.length = static_cast<uint32_t>(length);
+  frame.offload = {};
+}
+
+// Writes an IP header at l3_offset for `l4_length` bytes behind it and returns the offset of those.
+size_t write_ip_header(Frame& frame, const ParsedPacket& packet, const IpAddress& source,
+                       uint8_t protocol, size_t l4_length, uint8_t type_of_service) {
+  uint8_t* l3 = frame.data + packet.l3_offset;
+  if (packet.family == Family::kIpv4) {
+    Ipv4Header header{};
+    header.version_and_length = 0x45;
+    header.type_of_service = type_of_service;
+    header.total_length = Be16{static_cast<uint16_t>(sizeof header + l4_length)};
+    // Never to be fragmented, so it needs no identification (RFC 6864 4.1).
+    header.flags_and_offset = Be16{Ipv4Header::kDontFragment};
+    header.ttl = kAnswerTtl;
+    header.protocol = protocol;
+    std::memcpy(header.source, source.bytes.data(), sizeof header.source);
+    std::memcpy(header.destination, packet.source.bytes.data(), sizeof header.destination);
+    store(l3, header);
+    store(l3 + offsetof(Ipv4Header, checksum),
+          static_cast<uint16_t>(~ones_sum({l3, sizeof header})));
+    return packet.l3_offset + sizeof header;
+  }
+  Ipv6Header header{};
+  header.version_class_label = Be32{0x60000000};
+  header.payload_length = Be16{static_cast<uint16_t>(l4_length)};
+  header.next_header = protocol;
+  header.hop_limit = kAnswerTtl;
+  std::memcpy(header.source, source.bytes.data(), sizeof header.source);
+  std::memcpy(header.destination, packet.source.bytes.data(), sizeof header.destination);
+  store(l3, header);
+  return packet.l3_offset + sizeof header;
+}
+
+}  // namespace
+
+bool answer_with_icmp(Frame& frame, const ParsedPacket& packet, Answer answer,
+                      const IpAddress& from, uint32_t mtu) {
+  const bool is_ipv4 = packet.family == Family::kIpv4;
+  if (!is_answerable(frame, packet) || !is_one_host(packet.family, from)) return false;
+  // Path MTU discovery is for multicast in IPv6, too (RFC 4443 2.4 e.3 exception 1).
+  const bool may_be_multicast = !is_ipv4 && answer == Answer::kTooBig;
+  if (!may_be_multicast && !is_one_host(packet.family, packet.destination)) return false;
+
+  const size_t ip_size = is_ipv4 ? Ipv4Header::kMinSize : sizeof(Ipv6Header);
+  const size_t headers = ip_size + sizeof(IcmpHeader);
+  const size_t quote =
+      std::min<size_t>(packet.l3_length, (is_ipv4 ? kMaxIpv4Error : kMaxIpv6Error) - headers);
+  const size_t length = packet.l3_offset + headers + quote;
+  if (length > frame.capacity) return false;
+
+  complete_checksum(frame, packet);  // the quote shall look as it would have on the wire
+  std::memmove(frame.data + packet.l3_offset + headers, frame.data + packet.l3_offset, quote);
+  const size_t l4_length = sizeof(IcmpHeader) + quote;
+  const uint8_t protocol = is_ipv4 ? kProtocolIcmp : kProtocolIcmpv6;
+  const size_t l4_offset =
+      write_ip_header(frame, packet, from, protocol, l4_length, kInternetworkControl);
+
+  const IcmpCode code = code_of(answer, packet.family);
+  IcmpHeader header{};
+  header.type = code.type;
+  header.code = code.code;
+  // IPv4 has only the lower half for it (RFC 1191 4).
+  if (answer == Answer::kTooBig) header.rest = Be32{is_ipv4 ? std::min(mtu, 65535u) : mtu};
+  store(frame.data + l4_offset, header);
+  uint16_t sum = ones_sum({frame.data + l4_offset, l4_length});
+  if (!is_ipv4) {
+    const auto covered = static_cast<uint32_t>(l4_length);
+    sum = ones_add(sum, pseudo_header_sum(packet.family, from, packet.source, protocol, covered));
+  }
+  store(frame.data + l4_offset + offsetof(IcmpHeader, checksum), static_cast<uint16_t>(~sum));
+  finish(frame, length);
+  return true;
+}
+
+bool answer_with_reset(Frame& frame, const ParsedPacket& packet) {
+  if (packet.protocol != kProtocolTcp || !is_answerable(frame, packet)) return false;
+  if (!is_one_host(packet.family, packet.destination)) return false;
+  if ((packet.tcp_flags & tcp_flag::kRst) != 0) return false;  // RFC 9293 3.10.7.1
+  if (packet.is_fragment) return false;  // the segment's length is unknown before reassembly
+  const size_t ip_size = packet.family == Family::kIpv4 ? Ipv4Header::kMinSize : sizeof(Ipv6Header);
+  const size_t length = packet.l3_offset + ip_size + sizeof(TcpHeader);
+  if (length > frame.capacity) return false;
+
+  const auto segment = load<TcpHeader>(frame.data + packet.l4_offset);
+  TcpHeader reset{};
+  reset.source_port = segment.destination_port;
+  reset.destination_port = segment.source_port;
+  reset.data_offset = sizeof reset / 4 << 4;
+  if ((packet.tcp_flags & tcp_flag::kAck) != 0) {
+    reset.sequence = segment.acknowledgement;
+    reset.flags = tcp_flag::kRst;
+  } else {
+    const uint32_t end = packet.l3_offset + packet.l3_length;
+    uint32_t segment_length = end - packet.payload_offset;
+    if ((packet.tcp_flags & tcp_flag::kSyn) != 0) segment_length++;
+    if ((packet.tcp_flags & tcp_flag::kFin) != 0) segment_length++;
+    reset.acknowledgement = Be32{segment.sequence.host() + segment_length};
+    reset.flags = tcp_flag::kRst | tcp_flag::kAck;
+  }
+  const size_t l4_offset =
+      write_ip_header(frame, packet, packet.destination, kProtocolTcp, sizeof reset, 0);
+  store(frame.data + l4_offset, reset);
+  const uint16_t sum = ones_add(ones_sum({frame.data + l4_offset, sizeof reset}),
+                                pseudo_header_sum(packet.family, packet.destination, packet.source,
+                                                  kProtocolTcp, sizeof reset));
+  store(frame.data + l4_offset + offsetof(TcpHeader, checksum), static_cast<uint16_t>(~sum));
+  finish(frame, length);
+  return true;
+}
+
+// --- rate limit
+// --------------------------------------------------------------------------------------------------
+
+namespace {
+constexpr uint64_t kWholeAnswer =
+    kMicrosPerSecond;  // so that per_second tokens come each microsecond
+}
+
+AnswerRateLimiter::AnswerRateLimiter(uint32_t per_second, uint32_t burst)
+    : per_second_(per_second), limit_(burst * kWholeAnswer), tokens_(limit_) {}
+
+bool AnswerRateLimiter::allow(Micros now) {
+  if (!is_started_) {
+    is_started_ = true;
+    updated_at_ = now;
+  } else if (now > updated_at_) {
+    const Micros elapsed = now - updated_at_;
+    updated_at_ = now;
+    const uint64_t room = limit_ - tokens_;
+    // Divided, not multiplied: years may have passed.
+    const bool is_full = per_second_ != 0 && elapsed > room / per_second_;
+    tokens_ = is_full ? limit_ : tokens_ + elapsed * per_second_;
+  }
+  if (tokens_ < kWholeAnswer) return false;
+  tokens_ -= kWholeAnswer;
+  return true;
+}
+
+}  // namespace uvs

@@ -1,0 +1,75 @@
+// ICMP errors: those that others send about our connections (translated for NAT), and our own
+// answers, built in place. Answers are Ethernet frames back to where the packet came from: MACs
+// swapped, offload header cleared, checksums whole.
+#pragma once
+
+#include <cstdint>
+
+#include "core/net/address.h"
+#include "core/net/frame.h"
+#include "core/net/parse.h"
+#include "core/net/time.h"
+
+namespace uvs {
+
+// --- translation: packet.kind is kIcmpError
+// ----------------------------------------------------------------------
+
+// From the servers' side: the quote is of client -> RIP:port. The quoted destination becomes the
+// service's, and so does the outer source when the server itself reports; a router stays who it is.
+// The outer destination is the client already.
+void nat_icmp_to_client(Frame& frame, const ParsedPacket& packet, const IpAddress& virtual_address,
+                        uint16_t virtual_port);
+
+// From the clients' side: the quote is of VIP:port -> client. The quoted source and the outer
+// destination become the real server's. For DR and TUN nothing is translated: the error goes to the
+// server's MAC as it is.
+void nat_icmp_to_server(Frame& frame, const ParsedPacket& packet, const IpAddress& real_address,
+                        uint16_t real_port);
+
+// --- answers: answer.cc
+// ------------------------------------------------------------------------------------------
+
+enum class Answer : uint8_t {
+  kPortUnreachable,  // 3/3, ICMPv6 1/4
+  kHostUnreachable,  // 3/1, ICMPv6 1/3
+  kNoRoute,          // 3/0, ICMPv6 1/0
+  kTooBig,           // 3/4 fragmentation needed, ICMPv6 2/0; with the MTU of the way out
+  kTtlExceeded,      // 11/0, ICMPv6 3/0
+};
+
+// Turns the frame into an ICMP error about itself, from `from` (the VIP for kPortUnreachable, else
+// an address of the ingress device: HostView::source_address). `mtu` is for kTooBig only. False and
+// an untouched frame when none may be sent: about ICMP errors, later fragments, packets that are
+// not from one host or not to one (RFC 1122 3.2.2, RFC 4443 2.4 e), and when `from` is all zero.
+[[nodiscard]] bool answer_with_icmp(Frame& frame, const ParsedPacket& packet, Answer answer,
+                                    const IpAddress& from, uint32_t mtu = 0);
+
+// Turns a TCP segment into the RST for it, in the name of its destination (RFC 9293 3.5.2 group
+// 1, 3.10.7.1). False and an untouched frame for what gets none: an RST, a fragment, what is not
+// TCP, and as above.
+[[nodiscard]] bool answer_with_reset(Frame& frame, const ParsedPacket& packet);
+
+// A token bucket over all answers of a worker; the defaults are the kernel's
+// (net.ipv4.icmp_msgs_per_sec 1000, icmp_msgs_burst 50). Ask last, when an answer will be sent: a
+// refusal and a grant both are final.
+class AnswerRateLimiter {
+ public:
+  static constexpr uint32_t kDefaultPerSecond = 1000;
+  static constexpr uint32_t kDefaultBurst = 50;
+
+  explicit AnswerRateLimiter(uint32_t per_second = kDefaultPerSecond,
+                             uint32_t burst = kDefaultBurst);
+
+  // May one answer leave at `now`? A clock that goes back counts as standing still.
+  [[nodiscard]] bool allow(Micros now);
+
+ private:
+  uint64_t per_second_;
+  uint64_t limit_;   // full bucket, in millionths of an answer
+  uint64_t tokens_;  // likewise
+  Micros updated_at_ = 0;
+  bool is_started_ = false;
+};
+
+}  // namespace uvs

@@ -1,0 +1,332 @@
+// One packet: find its connection, or open one, or leave the packet to the host; then follow it.
+// The rules and their order are IPVS's: each departure would be a different choice than the
+// kernel's.
+#include "core/path/flows.h"
+
+#include <algorithm>
+
+namespace uvs {
+
+namespace {
+
+// May the packet open a connection? UDP always; TCP with a SYN (a SYN+ACK too, as for active FTP),
+// with sloppy_tcp any segment. An RST never does.
+bool may_open(const ParsedPacket& packet, const Policy& policy) {
+  if (packet.protocol != kProtocolTcp) return true;
+  if ((packet.tcp_flags & tcp_flag::kRst) != 0) return false;
+  return policy.sloppy_tcp || (packet.tcp_flags & tcp_flag::kSyn) != 0;
+}
+
+}  // namespace
+
+template <Family F>
+Flows<F>::Flows(const DirectorOptions& options, PathContext& context)
+    : context_(context), connections_(options.connections, options.connection_key) {}
+
+// A packet to a service comes from its client; any other may be a reply, which goes to the client.
+template <Family F>
+void Flows<F>::classify(Item& item) const {
+  const ParsedPacket& packet = item.packet;
+  item.hash = item.service != nullptr
+                  ? connections_.hash(packet.source, packet.source_port, packet.protocol)
+                  : connections_.hash(packet.destination, packet.destination_port, packet.protocol);
+  connections_.prefetch_bucket(item.hash);
+}
+
+template <Family F>
+void Flows<F>::settle(Item& item) {
+  const ParsedPacket& packet = item.packet;
+  if (item.service == nullptr) {
+    const ConnectionIndex reply =
+        connections_.find_reply(item.hash, packet.destination, packet.destination_port,
+                                packet.source, packet.source_port, packet.protocol);
+    // The server may be gone from the table meanwhile: what it still has to say is passed on.
+    if (reply != kNoConnection) return follow(item, reply, Direction::kReply);
+    // A service may be gone too, and have left connections behind.
+    item.hash = connections_.hash(packet.source, packet.source_port, packet.protocol);
+  }
+  const ConnectionIndex index =
+      connections_.find_request(item.hash, packet.source, packet.source_port, packet.destination,
+                                packet.destination_port, packet.protocol);
+  if (index == kNoConnection) return open(item);
+  if (is_opened_anew(connections_[index], packet)) {
+    close(index);
+    return open(item);
+  }
+  if (destination_of(connections_[index]).current == nullptr) {
+    return destination_is_gone(item, index);
+  }
+  follow(item, index, Direction::kRequest);
+}
+
+// A client may use a port again before its old connection has expired here: the new one is
+// scheduled, and at once (dropping the SYN until it is sent again would cost the client a second).
+template <Family F>
+bool Flows<F>::is_opened_anew(const Record& record, const ParsedPacket& packet) const {
+  constexpr uint8_t kSynAck = tcp_flag::kSyn | tcp_flag::kAck;
+  if (packet.protocol != kProtocolTcp || packet.is_fragment) return false;
+  if ((packet.tcp_flags & kSynAck) != tcp_flag::kSyn) return false;
+  const Policy& policy = context_.table->policy;
+  if (policy.expire_nodest_conn) {
+    const Destination* destination =
+        context_.tables.destination_state(record.destination_slot).current;
+    if (destination == nullptr || destination->spec.weight == 0) return true;
+  }
+  if (policy.conn_reuse_mode == 0) return false;
+  if (record.state == TcpState::kTimeWait || record.state == TcpState::kClose) return true;
+  return (policy.conn_reuse_mode & 2) != 0 && record.state == TcpState::kFinWait &&
+         !record.flags.is_nat;
+}
+
+// The server was removed. Its connections wait, silent, for it to come back; with
+// expire_nodest_conn they end: a packet that can open a connection opens one elsewhere, any other
+// gets the host's RST.
+template <Family F>
+void Flows<F>::destination_is_gone(Item& item, ConnectionIndex index) {
+  const Policy& policy = context_.table->policy;
+  if (!policy.expire_nodest_conn) {
+    item.decision = drop(DropReason::kDestinationRemoved);
+    return;
+  }
+  if (may_open(item.packet, policy)) {
+    close(index);
+    return open(item);
+  }
+  Record& record = connections_[index];
+  if (record.state != TcpState::kClose) {
+    set_state(record, TcpState::kClose);
+    connections_.renew(index, tick_after(context_.now, timeout_s(record)));
+  }
+  item.decision = to_host();
+}
+
+template <Family F>
+void Flows<F>::follow(Item& item, ConnectionIndex index, Direction direction) {
+  advance(index, direction, item.packet.tcp_flags);
+  pass(item, connections_[index], direction);
+}
+
+template <Family F>
+void Flows<F>::open(Item& item) {
+  const ParsedPacket& packet = item.packet;
+  const Service* service = item.service;
+  item.decision = to_host();
+  if (service == nullptr || service->key.is_draining) return;
+  if (!may_open(packet, context_.table->policy)) return;
+
+  TableStore& tables = context_.tables;
+  ServiceState& service_state = tables.service_state(service->slot);
+  const Destination* destination =
+      scheduler(service->key.scheduler)
+          .choose(*service, tables.destination_states(), service_state.scheduler, packet);
+  if (destination == nullptr) {
+    item.decision = answer(Answer::kPortUnreachable, DropReason::kNoUsableDestination);
+    return;
+  }
+  DestinationState& state = tables.destination_state(destination->slot);
+  Record record = record_of(item, *destination);
+  if (service->key.is_one_packet && packet.protocol == kProtocolUdp) {
+    // Counted, forwarded and forgotten: the next datagram of this client is scheduled anew, and
+    // replies are not ours to translate.
+    pass(item, record, Direction::kRequest);
+  } else {
+    if (!has_room(item, record)) return;
+    const ConnectionIndex index = connections_.insert(
+        record, item.hash, tick_after(context_.now, timeout_s(record)), tick_of(context_.now));
+    context_.connection_count.add(1);
+    state.bind();
+    follow(item, index, Direction::kRequest);
+  }
+  state.traffic.connections.add(1);
+  service_state.traffic.connections.add(1);
+}
+
+// The connection that the packet opens with `destination`, before its first packet.
+template <Family F>
+Connection<F> Flows<F>::record_of(const Item& item, const Destination& destination) const {
+  const ParsedPacket& packet = item.packet;
+  Record record{};
+  record.client = PackedAddress<F>::of(packet.source);
+  record.virtual_address = PackedAddress<F>::of(packet.destination);
+  record.destination = PackedAddress<F>::of(destination.spec.address);
+  record.client_port = packet.source_port;
+  record.virtual_port = packet.destination_port;
+  record.destination_port = destination.spec.port;
+  record.protocol = packet.protocol;
+  record.state = TcpState::kNone;
+  record.hash = item.hash;
+  record.destination_slot = destination.slot;
+  record.flags.is_local = context_.tables.destination_state(destination.slot).is_local.get();
+  record.flags.is_nat = destination.spec.method == ForwardingMethod::kNat && !record.flags.is_local;
+  return record;
+}
+
+// Room for the connection here and, for NAT, for its replies in the map that the kernel reads: they
+// must be expected before the first packet is on its way. Else the packet is dropped.
+template <Family F>
+bool Flows<F>::has_room(Item& item, const Record& record) {
+  const auto refuse = [&](Limit limit, DropReason reason) {
+    context_.reached(limit);
+    item.decision = drop(reason);
+    return false;
+  };
+  if (context_.connection_count.get() >= context_.connection_limit) {
+    return refuse(Limit::kConnections, DropReason::kConnectionTableFull);
+  }
+  if (!record.flags.is_nat) return true;
+  switch (context_.replies.insert(context_.replies.key_of(reply_of(record)))) {
+    case ReplyMap::Inserted::kDone:
+      return true;
+    case ReplyMap::Inserted::kFull:
+      return refuse(Limit::kReplyMap, DropReason::kReplyMapFull);
+    case ReplyMap::Inserted::kTaken:
+      break;
+  }
+  item.decision = drop(DropReason::kReplyTupleTaken);
+  return false;
+}
+
+// An error about a packet that the client got (it quotes VIP -> client) goes to the server; one
+// about a packet that the server got through NAT (client -> RIP) to the client. It renews nothing.
+template <Family F>
+void Flows<F>::settle_icmp_error(Item& item) {
+  const QuotedPacket& quoted = item.packet.quoted;
+  item.decision = to_host();
+  Direction direction = Direction::kRequest;
+  item.hash = connections_.hash(quoted.destination, quoted.destination_port, quoted.protocol);
+  ConnectionIndex index =
+      connections_.find_request(item.hash, quoted.destination, quoted.destination_port,
+                                quoted.source, quoted.source_port, quoted.protocol);
+  if (index == kNoConnection) {
+    direction = Direction::kReply;
+    item.hash = connections_.hash(quoted.source, quoted.source_port, quoted.protocol);
+    index = connections_.find_reply(item.hash, quoted.source, quoted.source_port,
+                                    quoted.destination, quoted.destination_port, quoted.protocol);
+  }
+  if (index == kNoConnection) return;
+  pass(item, connections_[index], direction);
+}
+
+// The state after the packet, and how long the connection now lasts without another.
+template <Family F>
+void Flows<F>::advance(ConnectionIndex index, Direction direction, uint8_t tcp_flags) {
+  Record& record = connections_[index];
+  if (record.protocol == kProtocolTcp) {
+    const TcpDirection table = direction == Direction::kReply ? TcpDirection::kOutput
+                               : record.flags.is_nat          ? TcpDirection::kInput
+                                                              : TcpDirection::kInputOnly;
+    set_state(record, next_state(record.state, table, tcp_event(tcp_flags)));
+  }
+  connections_.renew(index, tick_after(context_.now, timeout_s(record)));
+}
+
+template <Family F>
+uint32_t Flows<F>::timeout_s(const Record& record) const {
+  return record.protocol == kProtocolTcp ? context_.timeouts.tcp(record.state)
+                                         : context_.timeouts.udp_s;
+}
+
+template <Family F>
+void Flows<F>::set_state(Record& record, TcpState state) {
+  record.state = state;
+  if (is_active(state) == record.flags.is_active) return;
+  record.flags.is_active = !record.flags.is_active;
+  DestinationState& destination = destination_of(record);
+  record.flags.is_active ? destination.activate() : destination.deactivate();
+}
+
+// The packet is one of this connection's, and is to go to the other side.
+template <Family F>
+void Flows<F>::pass(Item& item, Record& record, Direction direction) {
+  item.counted_by = record.destination_slot;
+  item.direction = direction;
+  item.decision = find_way(record, direction);
+}
+
+// The next hop is looked up once a direction, and again after the routes changed.
+template <Family F>
+Decision Flows<F>::find_way(Record& record, Direction direction) {
+  if (direction == Direction::kRequest &&
+      (record.flags.is_local || destination_of(record).is_local.get())) {
+    return to_host();
+  }
+  if (const uint32_t epoch = context_.hops.epoch(); record.hop_epoch != epoch) {
+    record.request_hop = record.reply_hop = kNoNeighbour;
+    record.hop_epoch = epoch;
+  }
+  uint16_t& hop = direction == Direction::kRequest ? record.request_hop : record.reply_hop;
+  if (hop == kNoNeighbour) {
+    const auto& target = direction == Direction::kRequest ? record.destination : record.client;
+    const NextHops::Found found = context_.hops.find(F, target.unpacked(), record.hash);
+    if (found.kind == RouteKind::kLocal) return to_host();
+    if (found.kind == RouteKind::kUnreachable) return drop(DropReason::kNoRoute);
+    if (found.index == kNoNeighbour) {
+      context_.reached(Limit::kNextHops);
+      return drop(DropReason::kNeighbourFailed);
+    }
+    hop = found.index;
+  }
+  return forward(
+      {.direction = direction,
+       .method = record.flags.is_nat ? ForwardingMethod::kNat : ForwardingMethod::kDirectRoute,
+       .hop = hop,
+       .server_port = record.destination_port,
+       .virtual_port = record.virtual_port,
+       .flow_hash = record.hash,
+       .destination = record.destination_slot,
+       .server = record.destination.unpacked(),
+       .virtual_address = record.virtual_address.unpacked()});
+}
+
+template <Family F>
+void Flows<F>::close(ConnectionIndex index) {
+  const Record& record = connections_[index];
+  if (record.flags.is_nat) context_.replies.erase(context_.replies.key_of(reply_of(record)));
+  destination_of(record).unbind(record.flags.is_active);
+  context_.connection_count.subtract(1);
+  connections_.erase(index);
+}
+
+template <Family F>
+bool Flows<F>::expire(uint32_t budget) {
+  return connections_.expire(tick_of(context_.now), budget,
+                             [this](ConnectionIndex index) { close(index); });
+}
+
+template <Family F>
+size_t Flows<F>::copy(ConnectionIndex& index, ConnectionIndex end, std::span<ConnectionView> rows,
+                      Micros now) const {
+  size_t count = 0;
+  for (; index < end && count < rows.size(); index++) {
+    if (!connections_.is_used(index)) continue;
+    const Record& record = connections_[index];
+    const int32_t left = std::max(0, ticks_between(tick_of(now), record.expires));
+    const uint64_t left_ms = (uint64_t{static_cast<uint32_t>(left)} << kTickShift) / 1000;
+    rows[count++] = {.family = F,
+                     .protocol = record.protocol,
+                     .state = static_cast<uint8_t>(record.state),
+                     .client_port = record.client_port,
+                     .virtual_port = record.virtual_port,
+                     .destination_port = record.destination_port,
+                     .expires_ms = static_cast<uint32_t>(std::min<uint64_t>(left_ms, UINT32_MAX)),
+                     .client = record.client.unpacked(),
+                     .virtual_address = record.virtual_address.unpacked(),
+                     .destination = record.destination.unpacked()};
+  }
+  return count;
+}
+
+template <Family F>
+ReplyTuple Flows<F>::reply_of(const Record& record) const {
+  return {.family = F,
+          .protocol = record.protocol,
+          .server = record.destination.unpacked(),
+          .server_port = record.destination_port,
+          .client = record.client.unpacked(),
+          .client_port = record.client_port};
+}
+
+template class Flows<Family::kIpv4>;
+template class Flows<Family::kIpv6>;
+
+}  // namespace uvs

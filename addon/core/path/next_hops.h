@@ -1,0 +1,67 @@
+// The worker's own view of next hops: routes from the host view, MACs from the neighbour table, and
+// per neighbour the device that leads there. Connections keep the index that find() gave, as long
+// as epoch() is what it was.
+#pragma once
+
+#include <cstdint>
+
+#include "core/forward/host_view.h"
+#include "core/forward/neighbour_table.h"
+#include "core/net/reserved_array.h"
+#include "core/net/time.h"
+
+namespace uvs {
+
+struct Egress {
+  uint32_t ifindex = 0;
+  uint32_t mtu = 0;
+  MacAddress mac;
+  uint32_t view_generation = 0;  // of the two above
+  Micros touched_at = 0;
+};
+
+class NextHops {
+ public:
+  explicit NextHops(NeighbourTable& neighbours)
+      : neighbours_(neighbours), egresses_(NeighbourTable::kCapacity) {}
+
+  bool is_ready() const { return egresses_.is_ready(); }
+
+  void adopt(const HostView& view) {
+    view_ = &view;
+    epoch_++;
+  }
+  const HostView& view() const { return *view_; }
+
+  // Changes when routes did, or when neighbours were given up: what was found before is to be found
+  // again. Never 0.
+  uint32_t epoch() {
+    if (neighbours_.recycled() != recycled_) {
+      recycled_ = neighbours_.recycled();
+      epoch_++;
+    }
+    return epoch_;
+  }
+
+  struct Found {
+    RouteKind kind = RouteKind::kUnreachable;
+    NeighbourIndex index = kNoNeighbour;  // for kUnicast; kNoNeighbour: the neighbour table is full
+  };
+  // `flow_hash` picks among equal routes.
+  Found find(Family family, const IpAddress& destination, uint64_t flow_hash);
+
+  // The way out to `index`; null when its device is gone.
+  const Egress* egress(NeighbourIndex index);
+
+  // What is known of the neighbour; marks it as in use.
+  NeighbourAnswer answer(NeighbourIndex index, Micros now);
+
+ private:
+  NeighbourTable& neighbours_;
+  const HostView* view_ = nullptr;
+  ReservedArray<Egress> egresses_;  // by NeighbourIndex
+  uint32_t epoch_ = 0;
+  uint32_t recycled_ = 0;
+};
+
+}  // namespace uvs

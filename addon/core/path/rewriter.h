@@ -1,0 +1,43 @@
+// Carries a decision out on the frame: towards the next hop, as an answer back to the sender, or
+// aside until the next hop is known. After it the frame has its final verdict.
+#pragma once
+
+#include "core/forward/icmp_error.h"
+#include "core/path/context.h"
+#include "core/path/hold_queue.h"
+#include "core/path/item.h"
+#include "core/path/spill.h"
+
+namespace uvs {
+
+class Rewriter {
+ public:
+  explicit Rewriter(PathContext& context) : context_(context) {}
+
+  // Sets verdict, drop_reason and egress_ifindex of `frame`; `item` is its packet and what was
+  // decided about it. `may_hold`: an unresolved next hop puts the frame aside; otherwise it counts
+  // as failed. Returns the verdict to count: kForward too when the frame was replaced by its
+  // fragments in spill() (the frame itself is then not to be sent: kDrop without a reason).
+  Verdict carry_out(Frame& frame, const Item& item, bool may_hold);
+
+  bool is_ready() const { return held_.is_ready() && spill_.is_ready(); }
+
+  HoldQueue& held() { return held_; }
+  Spill& spill() { return spill_; }
+
+ private:
+  Verdict send_on(Frame& frame, const Item& item, bool may_hold);
+  Verdict send_fragments(Frame& frame, const ParsedPacket& packet, const Egress& egress);
+  Verdict answer(Frame& frame, const ParsedPacket& packet, Answer kind, DropReason otherwise,
+                 uint32_t mtu = 0);
+  void translate(Frame& frame, const ParsedPacket& packet, const Passage& passage);
+
+  PathContext& context_;
+  HoldQueue held_;
+  Spill spill_;
+  // The kernel's rate; a whole second's worth may come at once.
+  AnswerRateLimiter answers_{AnswerRateLimiter::kDefaultPerSecond,
+                             AnswerRateLimiter::kDefaultPerSecond};
+};
+
+}  // namespace uvs

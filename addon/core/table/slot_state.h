@@ -1,0 +1,89 @@
+// The mutable side of the table: per service and per destination what the worker writes on every
+// packet, in slots that outlive a generation. One writer (the worker); the control thread reads
+// counters at any time, hence relaxed atomics, which cost a plain load and store here.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "core/table/forwarding_table.h"
+
+namespace uvs {
+
+// A number with one writer and many readers.
+template <typename T>
+class Counted {
+ public:
+  T get() const { return value_.load(std::memory_order_relaxed); }
+  void set(T value) { value_.store(value, std::memory_order_relaxed); }
+  void add(T amount) { set(static_cast<T>(get() + amount)); }
+  void subtract(T amount) { set(static_cast<T>(get() - amount)); }
+
+ private:
+  std::atomic<T> value_;
+};
+
+// As IPVS counts: packets and bytes at the IP layer; a GSO frame is one packet.
+struct TrafficState {
+  Counted<uint64_t> connections, in_packets, out_packets, in_bytes, out_bytes;
+};
+
+// What a scheduler remembers between two choices. kListHead: before the first destination.
+inline constexpr uint32_t kListHead = 0xffffffff;
+struct SchedulerState {
+  uint32_t position;  // rr, wrr: index of the destination chosen last
+  uint32_t level;     // wrr: the weight that a destination needs now
+};
+
+struct alignas(64) ServiceState {
+  SchedulerState scheduler;
+  TrafficState traffic;
+};
+
+// 128 bytes: what schedulers and connections touch stands in the first line, traffic in the second.
+struct alignas(128) DestinationState {
+  const Destination* current;  // null: removed; its connections may still be there
+  uint32_t position;           // in Service::destinations, while current
+  ServiceSlot service_slot;
+  Counted<uint32_t> references;  // connections that hold this slot
+  Counted<uint32_t> active, inactive, persistent;
+  Counted<bool> is_overloaded;
+  Counted<bool> is_local;
+  alignas(64) TrafficState traffic;
+
+  uint32_t connections() const { return active.get() + inactive.get() + persistent.get(); }
+  // lc, wlc: an active connection weighs as 256 inactive ones.
+  uint64_t overhead() const { return uint64_t{active.get()} * 256 + inactive.get(); }
+  bool is_usable() const { return current->spec.weight > 0 && !is_overloaded.get(); }
+
+  // A new connection; it counts as inactive until its state says otherwise.
+  void bind() {
+    references.add(1);
+    inactive.add(1);
+    const uint32_t upper = current->spec.upper_threshold;
+    if (upper != 0 && connections() >= upper) is_overloaded.set(true);
+  }
+  void activate() {
+    active.add(1);
+    inactive.subtract(1);
+  }
+  void deactivate() {
+    active.subtract(1);
+    inactive.add(1);
+  }
+  // The end of a connection.
+  void unbind(bool is_active) {
+    references.subtract(1);
+    (is_active ? active : inactive).subtract(1);
+    if (!is_overloaded.get()) return;
+    const uint64_t upper = current ? current->spec.upper_threshold : 0;
+    const uint64_t lower = current ? current->spec.lower_threshold : 0;
+    const uint64_t total = connections();
+    // Without a lower threshold, three quarters of the upper one.
+    const bool is_relieved = lower != 0 ? total < lower : upper == 0 || total * 4 < upper * 3;
+    if (is_relieved) is_overloaded.set(false);
+  }
+};
+static_assert(sizeof(DestinationState) == 128 && sizeof(ServiceState) == 64);
+
+}  // namespace uvs

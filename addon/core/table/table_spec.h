@@ -1,0 +1,67 @@
+// A forwarding table as the control plane hands it over: plain values, the mirror of
+// src/model/forwarding-table.ts. Nothing here is on the packet path; TableStore::publish makes an
+// immutable ForwardingTable of it.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "core/net/address.h"
+
+namespace uvs {
+
+// In the order of `schedulers` in src/model/forwarding-table.ts: the number crosses into the addon.
+enum class SchedulerId : uint8_t {
+  kRoundRobin,
+  kWeightedRoundRobin,
+  kLeastConnection,
+  kWeightedLeastConnection,
+  kSourceHash
+};
+inline constexpr size_t kSchedulerCount = 5;
+
+// In the order of `forwardingMethods`.
+enum class ForwardingMethod : uint8_t { kNat, kDirectRoute };
+
+struct DestinationSpec {
+  Family family = Family::kIpv4;
+  IpAddress address;
+  uint16_t port = 0;  // host order
+  ForwardingMethod method = ForwardingMethod::kNat;
+  uint32_t weight = 1;           // 0: quiesced
+  uint32_t upper_threshold = 0;  // connections; 0: no limit
+  uint32_t lower_threshold = 0;
+  bool operator==(const DestinationSpec&) const = default;
+};
+
+struct ServiceSpec {
+  uint8_t protocol = 0;  // kProtocolTcp or kProtocolUdp
+  Family family = Family::kIpv4;
+  IpAddress address;
+  uint16_t port = 0;  // host order
+  SchedulerId scheduler = SchedulerId::kRoundRobin;
+  bool has_sh_fallback = false;
+  bool has_sh_port = false;
+  bool is_one_packet = false;
+  bool is_draining = false;
+  std::vector<DestinationSpec> destinations;  // in the scheduler's order of visit
+  bool operator==(const ServiceSpec&) const = default;
+};
+
+// What IPVS takes from sysctl and `ipvsadm --set`; the kernel's defaults.
+struct Policy {
+  uint32_t tcp_timeout_s = 900;
+  uint32_t tcp_fin_timeout_s = 120;
+  uint32_t udp_timeout_s = 300;
+  uint8_t conn_reuse_mode = 1;
+  bool expire_nodest_conn = false;
+  bool sloppy_tcp = false;
+  bool operator==(const Policy&) const = default;
+};
+
+struct TableSpec {
+  std::vector<ServiceSpec> services;
+  Policy policy;
+};
+
+}  // namespace uvs

@@ -1,0 +1,131 @@
+// RouteTable against a slow model: the first match in a list that is sorted by length and metric.
+#include "core/forward/route_table.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <random>
+
+#include "packet_builder.h"
+
+namespace uvs::test {
+namespace {
+
+bool has_prefix(const IpAddress& address, const IpAddress& prefix, unsigned length) {
+  for (unsigned bit = 0; bit < length; bit++) {
+    const auto mask = static_cast<uint8_t>(0x80 >> bit % 8);
+    if ((address.bytes[bit / 8] & mask) != (prefix.bytes[bit / 8] & mask)) return false;
+  }
+  return true;
+}
+
+class SlowTable {
+ public:
+  explicit SlowTable(std::vector<Route> routes) : routes_(std::move(routes)) {
+    std::stable_sort(routes_.begin(), routes_.end(), [](const Route& a, const Route& b) {
+      return a.prefix_length != b.prefix_length ? a.prefix_length > b.prefix_length
+                                                : a.metric < b.metric;
+    });
+  }
+  const Route* find(Family family, const IpAddress& address) const {
+    for (const Route& route : routes_) {
+      if (route.family == family && has_prefix(address, route.prefix, route.prefix_length))
+        return &route;
+    }
+    return nullptr;
+  }
+
+ private:
+  std::vector<Route> routes_;
+};
+
+struct Chance {
+  std::mt19937_64 random;
+
+  // `spread` bits of freedom in each byte: with few of them prefixes nest and collide.
+  IpAddress address(Family family, unsigned spread) {
+    IpAddress result;
+    for (size_t i = 0; i < address_size(family); i++) {
+      const uint64_t value = random();
+      result.bytes[i] = static_cast<uint8_t>(value % 5 == 0   ? 0xff
+                                             : value % 5 == 1 ? 0
+                                                              : value >> 8 & ((1u << spread) - 1));
+    }
+    return result;
+  }
+  std::vector<Route> routes(size_t count, unsigned spread) {
+    std::vector<Route> routes(count);
+    for (size_t i = 0; i < count; i++) {
+      Route& route = routes[i];
+      route.family = random() % 2 == 0 ? Family::kIpv4 : Family::kIpv6;
+      route.prefix = address(route.family, spread);
+      route.prefix_length = static_cast<uint8_t>(random() % (address_size(route.family) * 8 + 1));
+      route.metric = static_cast<uint32_t>(random() % 3);
+      route.kind = random() % 16 == 0 ? RouteKind::kUnreachable : RouteKind::kUnicast;
+      NextHop hop;
+      hop.ifindex = static_cast<uint32_t>(i % 50 + 1);
+      route.next_hops = {hop};
+    }
+    return routes;
+  }
+};
+
+void check_same(const RouteTable& table, const SlowTable& model, Family family,
+                const IpAddress& address) {
+  const RouteLookup found = table.lookup(family, address, 0);
+  const Route* expected = model.find(family, address);
+  REQUIRE(found.kind == (expected == nullptr ? RouteKind::kUnreachable : expected->kind));
+  if (found.kind == RouteKind::kUnicast) REQUIRE(found.ifindex == expected->next_hops[0].ifindex);
+}
+
+// The address itself and its neighbours, where ranges begin and end.
+template <typename Check>
+void around(IpAddress address, Family family, const Check& check) {
+  const size_t last = address_size(family) - 1;
+  check(address);
+  address.bytes[last]++;
+  check(address);
+  address.bytes[last] = static_cast<uint8_t>(address.bytes[last] - 2);
+  check(address);
+}
+
+}  // namespace
+
+TEST_CASE("property: RouteTable finds what a linear search finds, in many small tables") {
+  Chance chance{std::mt19937_64(1)};
+  for (int turn = 0; turn < 400; turn++) {
+    CAPTURE(turn);
+    const std::vector<Route> routes = chance.routes(chance.random() % 60, 1 + chance.random() % 8);
+    const RouteTable table(routes);
+    const SlowTable model(routes);
+    for (const Route& route : routes) {
+      IpAddress last = route.prefix;
+      for (unsigned bit = route.prefix_length; bit < address_size(route.family) * 8; bit++) {
+        last.bytes[bit / 8] = static_cast<uint8_t>(last.bytes[bit / 8] | 0x80 >> bit % 8);
+      }
+      const auto check = [&](const IpAddress& address) {
+        check_same(table, model, route.family, address);
+      };
+      around(route.prefix, route.family, check);
+      around(last, route.family, check);
+    }
+    for (int i = 0; i < 60; i++) {
+      const Family family = i % 2 == 0 ? Family::kIpv4 : Family::kIpv6;
+      check_same(table, model, family, chance.address(family, 8));
+    }
+  }
+}
+
+TEST_CASE("property: RouteTable finds what a linear search finds, among 100,000 routes") {
+  Chance chance{std::mt19937_64(2)};
+  const std::vector<Route> routes = chance.routes(100'000, 8);
+  const RouteTable table(routes);
+  const SlowTable model(routes);
+  for (int i = 0; i < 400; i++) {
+    const Route& route = routes[chance.random() % routes.size()];
+    around(route.prefix, route.family,
+           [&](const IpAddress& address) { check_same(table, model, route.family, address); });
+  }
+}
+
+}  // namespace uvs::test

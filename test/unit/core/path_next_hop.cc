@@ -1,0 +1,202 @@
+// What happens while a next hop is unknown, when it answers, fails or keeps silent, and when the routes change.
+// And the listing, which must hold while connections come and go.
+#include <doctest/doctest.h>
+
+#include <map>
+
+#include "core/path/hold_queue.h"
+#include "test_director.h"
+
+using namespace uvs;
+using namespace uvs::test;
+
+namespace {
+
+const std::string kVip = "10.9.0.1:80";
+Packet syn(int port) { return tcp4("172.16.0.1:" + std::to_string(port), kVip).syn(); }
+
+struct Waiting : TestDirector {
+  Waiting() {
+    answers_neighbours = false;
+    publish({tcp_service(kVip, {nat("10.1.0.1:80")})});
+  }
+  Seen send_one(const Packet& packet) { return send(packet, kClientLink)[0]; }
+  std::vector<Seen> released() {
+    std::vector<Seen> seen;
+    release(seen);
+    return seen;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a packet waits for its next hop and then goes, in order") {
+  Waiting director;
+  CHECK(director.send_one(syn(1)).verdict == Verdict::kHeld);
+  CHECK(director.send_one(syn(2)).verdict == Verdict::kHeld);
+  CHECK(director.released().empty());
+  director.resolve(NeighbourState::kResolved);
+  const std::vector<Seen> seen = director.released();
+  REQUIRE(seen.size() == 2);
+  for (int i = 0; i < 2; i++) {
+    CHECK(server_of(seen[static_cast<size_t>(i)]) == 1);
+    CHECK(seen[static_cast<size_t>(i)].packet.source_port == i + 1);
+    CHECK(seen[static_cast<size_t>(i)].packet.destination == address("10.1.0.1"));
+  }
+  CHECK(director.released().empty());
+  CHECK(director.verdicts(Verdict::kHeld) == 2);
+  CHECK(director.verdicts(Verdict::kForward) == 2);
+  CHECK(director.counters(0, 0).traffic.in_packets == 2);
+}
+
+TEST_CASE("a next hop that fails: host unreachable, quoting the packet as the client sent it") {
+  Waiting director;
+  director.send_one(syn(1));
+  director.resolve(NeighbourState::kFailed);
+  const std::vector<Seen> seen = director.released();
+  REQUIRE(seen.size() == 1);
+  CHECK(seen[0].verdict == Verdict::kAnswer);
+  CHECK(seen[0].bytes[34] == 3);
+  CHECK(seen[0].bytes[35] == 1);
+  CHECK(seen[0].packet.quoted.destination == address("10.9.0.1"));
+  CHECK(director.send_one(syn(1)).verdict == Verdict::kAnswer);
+}
+
+TEST_CASE("a next hop that keeps silent counts as failed after three seconds") {
+  Waiting director;
+  director.send_one(syn(1));
+  director.wait(2.9);
+  CHECK(director.released().empty());
+  director.wait(0.2);
+  const std::vector<Seen> seen = director.released();
+  REQUIRE(seen.size() == 1);
+  CHECK(seen[0].verdict == Verdict::kAnswer);
+}
+
+TEST_CASE("only a few wait for one next hop, and none that is too large; said once") {
+  Waiting director;
+  constexpr int kMost = HoldQueue::kFramesPerHop;
+  for (int i = 0; i < kMost; i++) CHECK(director.send_one(syn(i + 1)).verdict == Verdict::kHeld);
+  CHECK(director.send_one(syn(kMost + 1)).reason == DropReason::kHoldQueueFull);
+  CHECK(director->take_reached_limits() == 1u << static_cast<unsigned>(Limit::kHoldQueue));
+  director.resolve(NeighbourState::kResolved);
+  CHECK(director.released().size() == kMost);
+
+  director.server_mtu = director.client_mtu = 9000;
+  director.publish_view();
+  director.publish({tcp_service(kVip, {nat("10.1.0.9:80")})});
+  CHECK(director.send_one(syn(200).payload(4000)).reason == DropReason::kHoldQueueFull);
+}
+
+TEST_CASE("what is released keeps its memory until the next release, and places are used again") {
+  Waiting director;
+  for (int round = 0; round < 200; round++) {
+    director.publish({tcp_service(kVip, {nat("10.1.0." + std::to_string(round + 1) + ":80")})});
+    for (int i = 0; i < 5; i++) CHECK(director.send_one(syn(1 + round * 10 + i)).verdict == Verdict::kHeld);
+    director.resolve(NeighbourState::kResolved);
+    CHECK(director.released().size() == 5);
+  }
+  CHECK(director->take_reached_limits() == 0);
+}
+
+TEST_CASE("connections find their way again when routes change") {
+  TestDirector director;
+  director.publish({tcp_service(kVip, {dr("10.1.0.1:80")})});
+  CHECK(director.from_client(syn(1)).ifindex == TestDirector::kServerLink);
+  auto view = std::make_unique<HostView>();
+  view->generation = 100;
+  view->links = {{5, 1500, {{2, 0, 0, 0, 5, 0}}, true}};
+  Route route;
+  route.prefix = address("10.1.0.0");
+  route.prefix_length = 16;
+  route.next_hops = {{.ifindex = 5, .is_on_link = false, .gateway = address("192.168.0.9")}};
+  view->routes = RouteTable(std::vector{route});
+  director->publish_host_view(std::move(view));
+  director->adopt(director.now);
+  const Seen seen = director.from_client(tcp4("172.16.0.1:1", kVip).ack());
+  CHECK(seen.ifindex == 5);
+  CHECK(seen.bytes[5] == 9);
+  CHECK(seen.bytes[10] == 5);  // our MAC on that device
+}
+
+TEST_CASE("before there is a view of the machine nothing leaves") {
+  NeighbourTable neighbours;
+  std::vector<uvs_flow_bucket> buckets(8);
+  DirectorOptions options;
+  options.connections = 8;
+  options.reply_buckets = buckets;
+  auto director = Director::create(options, neighbours);
+  REQUIRE(director != nullptr);
+  REQUIRE(director->tables().publish({.services = {tcp_service(kVip, {dr("10.1.0.1:80")})}, .policy = {}}).ok());
+  director->adopt(1);
+  OwnedFrame frame = syn(1).frame();
+  Batch batch;
+  batch.count = 1;
+  batch.frames[0] = frame;
+  director->process(batch, 1);
+  CHECK(batch.frames[0].drop_reason == DropReason::kNoRoute);
+}
+
+TEST_CASE("options that make no sense make no director") {
+  NeighbourTable neighbours;
+  std::vector<uvs_flow_bucket> buckets(8);
+  const auto create = [&](uint32_t connections, size_t count) {
+    DirectorOptions options;
+    options.connections = connections;
+    options.reply_buckets = std::span(buckets).first(count);
+    return Director::create(options, neighbours) != nullptr;
+  };
+  CHECK(create(8, 8));
+  CHECK_FALSE(create(0, 8));
+  CHECK_FALSE(create(kMaxConnections + 1, 8));
+  CHECK_FALSE(create(8, 0));
+  CHECK_FALSE(create(8, 7));
+}
+
+TEST_CASE("a walk over all connections gives each that lives through it once, whatever comes and goes") {
+  TestDirector director(3000, 4096);
+  director.publish({udp_service("10.9.0.1:53", {dr("10.1.0.1:53")}), udp_service("[fd09::1]:53", {dr("[fd01::1]:53")}),
+                    tcp_service(kVip, {dr("10.1.0.1:80")})});
+  for (int i = 0; i < 700; i++) director.from_client(udp4("172.16.0.1:" + std::to_string(1000 + i), "10.9.0.1:53"));
+  for (int i = 0; i < 300; i++) director.from_client(udp6("[fd16::1]:" + std::to_string(1000 + i), "[fd09::1]:53"));
+  for (int i = 0; i < 500; i++) director.from_client(syn(3000 + i));
+  director.wait(55);
+
+  std::map<std::pair<int, int>, int> seen;  // family and client port
+  std::vector<ConnectionView> rows(37);
+  ConnectionCursor cursor = 0;
+  size_t pages = 0;
+  do {
+    size_t count = 0;
+    cursor = director->copy_connections(cursor, rows, count, director.now);
+    for (size_t i = 0; i < count; i++) {
+      if (rows[i].protocol == kProtocolUdp) seen[{static_cast<int>(rows[i].family), rows[i].client_port}]++;
+    }
+    pages++;
+    if (pages == 5) director.wait(7);  // the TCP ones end
+    if (pages % 2 == 0) director.from_client(syn(5000 + static_cast<int>(pages)));
+  } while (cursor != 0);
+  CHECK(seen.size() == 1000);
+  for (const auto& [key, times] : seen) CHECK(times == 1);
+}
+
+TEST_CASE("a listed connection says what it is and how long it has") {
+  TestDirector director;
+  director.publish({udp_service("[fd09::1]:53", {dr("[fd01::1]:53")}), tcp_service(kVip, {nat("10.1.0.1:8080")})});
+  director.from_client(syn(77));
+  director.from_client(udp6("[fd16::1]:1000", "[fd09::1]:53"));
+  director.wait(10);
+  const std::vector<ConnectionView> all = director.connections(1);
+  REQUIRE(all.size() == 2);
+  CHECK(all[0].protocol == kProtocolTcp);
+  CHECK(all[0].state == 3);
+  CHECK(all[0].client == address("172.16.0.1"));
+  CHECK(all[0].client_port == 77);
+  CHECK(all[0].virtual_port == 80);
+  CHECK(all[0].destination == address("10.1.0.1"));
+  CHECK(all[0].destination_port == 8080);
+  CHECK(all[0].expires_ms / 1000 == 50);
+  CHECK(all[1].family == Family::kIpv6);
+  CHECK(all[1].virtual_address == address("fd09::1"));
+  CHECK(all[1].expires_ms / 1000 == 290);
+}

@@ -1,0 +1,100 @@
+// One service under one scheduler, without packets: destinations are letters, each choice may open a connection, and the
+// list changes as ipvsadm changes it. What tables and the path do around a scheduler, in its smallest form.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/schedule/scheduler.h"
+#include "core/table/table_store.h"
+#include "packet_builder.h"
+
+namespace uvs::test {
+
+struct Letter {
+  char name;
+  uint32_t weight = 1;
+};
+
+class ScheduledService {
+ public:
+  // In the order of visit.
+  ScheduledService(SchedulerId id, const std::vector<Letter>& list) : store_(build_plan) {
+    spec_.protocol = kProtocolTcp;
+    spec_.address = address("10.9.0.1");
+    spec_.port = 80;
+    spec_.scheduler = id;
+    set(list);
+  }
+
+  void set(const std::vector<Letter>& list) {
+    spec_.destinations.clear();
+    for (const Letter& letter : list) {
+      DestinationSpec destination;
+      destination.address = IpAddress::ipv4(10, 1, 0, static_cast<uint8_t>(letter.name));
+      destination.port = 80;
+      destination.weight = letter.weight;
+      spec_.destinations.push_back(destination);
+    }
+    publish();
+  }
+  void set_flags(bool fallback, bool port) {
+    spec_.has_sh_fallback = fallback;
+    spec_.has_sh_port = port;
+    publish();
+  }
+
+  // The letters of `count` choices, '-' for nobody; `opens`: each counts as an active connection from then on.
+  std::string choose(size_t count, bool opens = false, const ParsedPacket& packet = {}) {
+    std::string letters;
+    for (size_t i = 0; i < count; i++) {
+      const Destination* chosen = scheduler(spec_.scheduler)
+                                      .choose(current(), store_.destination_states(), scheduler_state(), packet);
+      letters += chosen == nullptr ? '-' : static_cast<char>(chosen->spec.address.bytes[3]);
+      if (chosen == nullptr || !opens) continue;
+      store_.destination_state(chosen->slot).bind();
+      store_.destination_state(chosen->slot).activate();
+    }
+    return letters;
+  }
+
+  DestinationState& state(char name) {
+    for (const Destination& destination : current().destinations) {
+      if (destination.spec.address.bytes[3] == name) return store_.destination_state(destination.slot);
+    }
+    std::abort();
+  }
+  SchedulerState& scheduler_state() { return store_.service_state(current().slot).scheduler; }
+  const Service& current() const { return *store_.newest().services[0]; }
+
+ private:
+  void publish() {
+    if (!store_.publish({.services = {spec_}, .policy = {}}).ok()) std::abort();
+    for (const ServiceChange& change : store_.newest().changes) {
+      if (change.before != nullptr) {
+        for (const Destination& old : change.before->destinations) store_.destination_state(old.slot).current = nullptr;
+      }
+      uint32_t position = 0;
+      for (const Destination& made : change.after->destinations) {
+        store_.destination_state(made.slot).current = &made;
+        store_.destination_state(made.slot).position = position++;
+      }
+      scheduler(spec_.scheduler).adopt(change, store_.destination_states(), scheduler_state());
+    }
+    store_.report_adopted(store_.newest().generation);
+  }
+
+  TableStore store_;
+  ServiceSpec spec_;
+};
+
+inline ParsedPacket packet_from(const std::string& source) {
+  const Endpoint end = endpoint(source);
+  ParsedPacket packet;
+  packet.family = end.family;
+  packet.source = end.address;
+  packet.source_port = end.port;
+  return packet;
+}
+
+}  // namespace uvs::test
