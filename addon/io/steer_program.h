@@ -1,0 +1,36 @@
+// The loaded BPF object of bpf/steer.bpf.c: its programs and maps as descriptors, its shared memory
+// mapped.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "bpf/maps.h"
+#include "io/status.h"
+
+struct bpf_object;
+
+namespace uvs {
+
+class SteerProgram {
+ public:
+  // `buckets`: of the map of expected replies; a power of two. KERNEL_UNSUPPORTED says what the
+  // verifier said.
+  static Result<std::unique_ptr<SteerProgram>> load(uint32_t buckets);
+  ~SteerProgram();
+  SteerProgram(const SteerProgram&) = delete;
+  SteerProgram& operator=(const SteerProgram&) = delete;
+
+  int steer = -1, reinject = -1, sink = -1;                        // programs
+  int services = -1, fragments = -1, devices = -1, counters = -1;  // maps
+  uvs_control* control = nullptr;                                  // shared with the kernel
+  std::span<uvs_flow_bucket> flows;                                // shared with the kernel
+
+ private:
+  SteerProgram() = default;
+
+  bpf_object* object_ = nullptr;
+};
+
+}  // namespace uvs

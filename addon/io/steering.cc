@@ -1,0 +1,287 @@
+#include "io/steering.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <sys/random.h>
+
+#include <algorithm>
+#include <atomic>
+#include <bit>
+#include <cerrno>
+#include <cstring>
+#include <iterator>
+#include <map>
+#include <mutex>
+#include <set>
+
+#include "io/privilege.h"
+#include "io/rtnetlink.h"
+#include "io/slow_path_pair.h"
+#include "io/steer_attachment.h"
+#include "io/steer_program.h"
+
+namespace uvs {
+
+namespace {
+
+constexpr uint64_t kMinBuckets = 1024;
+constexpr uint64_t kMaxBuckets = uint64_t{1} << 28;
+constexpr uint8_t kPresent = 1;
+
+// At least half a bucket (two slots) a connection, as Director::create wants it: two-choice
+// insertion hardly ever fails.
+uint32_t bucket_count(uint64_t connections) {
+  return static_cast<uint32_t>(
+      std::clamp(std::bit_ceil(std::min(connections, kMaxBuckets) / 2), kMinBuckets, kMaxBuckets));
+}
+
+// Bytes as an ordered value, for std::set and sorting.
+template <typename Key>
+struct ByteOrder {
+  bool operator()(const Key& a, const Key& b) const { return std::memcmp(&a, &b, sizeof(Key)) < 0; }
+};
+
+// A set of keys in a BPF hash map, with a copy here so that a change touches only what differs.
+template <typename Key>
+class KeySet {
+ public:
+  explicit KeySet(int map) : map_(map) {}
+
+  // Adds what is missing; `added` gets what that was, also when it returns an errno half-way.
+  int add(const std::vector<Key>& keys, std::vector<Key>& added) {
+    for (const Key& key : keys) {
+      if (present_.contains(key)) continue;
+      if (bpf_map_update_elem(map_, &key, &kPresent, BPF_ANY) != 0) return errno;
+      present_.insert(key);
+      added.push_back(key);
+    }
+    return 0;
+  }
+
+  void remove(const std::vector<Key>& keys) {
+    for (const Key& key : keys) {
+      (void)bpf_map_delete_elem(map_, &key);
+      present_.erase(key);
+    }
+  }
+
+  void keep_only(std::vector<Key> keys) {
+    std::sort(keys.begin(), keys.end(), ByteOrder<Key>{});
+    std::vector<Key> gone;
+    std::set_difference(present_.begin(), present_.end(), keys.begin(), keys.end(),
+                        std::back_inserter(gone), ByteOrder<Key>{});
+    remove(gone);
+  }
+
+ private:
+  int map_;
+  std::set<Key, ByteOrder<Key>> present_;
+};
+
+uvs_fragment_key fragment_key(Family family, const IpAddress& address, uint8_t side) {
+  uvs_fragment_key key{};
+  std::memcpy(key.address, address.bytes.data(), sizeof(key.address));
+  key.family = static_cast<uint8_t>(family);
+  key.side = side;
+  return key;
+}
+
+}  // namespace
+
+uvs_service_key service_key(Family family, const IpAddress& address, uint16_t port,
+                            uint8_t protocol) {
+  uvs_service_key key{};
+  std::memcpy(key.address, address.bytes.data(), sizeof(key.address));
+  const Be16 network_port(port);
+  std::memcpy(&key.port, &network_port, sizeof(key.port));
+  key.protocol = protocol;
+  key.family = static_cast<uint8_t>(family);
+  return key;
+}
+
+uvs_fragment_key fragment_destination(Family family, const IpAddress& vip) {
+  return fragment_key(family, vip, 0);
+}
+uvs_fragment_key fragment_source(Family family, const IpAddress& rip) {
+  return fragment_key(family, rip, 1);
+}
+
+struct Steering::Impl {
+  // Destroyed in reverse: attachments first, then the programs, the lock last.
+  FileDescriptor namespace_lock;
+  NetlinkSocket netlink;
+  bool owns_pair = false;
+  SlowPathPair pair;
+  std::unique_ptr<SteerProgram> program;
+  AttachForm form = AttachForm::kTcx;
+  std::string description;
+  mutable std::mutex mutex;  // guards what follows
+  KeySet<uvs_service_key> services{-1};
+  KeySet<uvs_fragment_key> fragments{-1};
+  std::vector<SteerAttachment> pair_attachments;
+  std::map<uint32_t, SteerAttachment> devices;
+
+  explicit Impl(NetlinkSocket socket) : netlink(std::move(socket)) {}
+  ~Impl() {
+    if (program && program->control) std::atomic_ref(program->control->heartbeat_ns).store(0);
+    devices.clear();
+    pair_attachments.clear();
+    if (owns_pair) (void)remove_slow_path_pair(netlink);
+  }
+
+  Status set_up(const SteeringOptions& options);
+  Status attach_pair(bool force_clsact);
+  Status set_mac(uint32_t ifindex, const MacAddress& mac);
+};
+
+Status Steering::Impl::set_up(const SteeringOptions& options) {
+  if (Status status = remove_leftover_filters(netlink); !status.ok()) return status;
+  if (Status status = remove_slow_path_pair(netlink); !status.ok()) return status;
+  auto loaded = SteerProgram::load(bucket_count(options.connections));
+  if (!loaded.ok()) return loaded.status();
+  program = std::move(loaded.value());
+  services = KeySet<uvs_service_key>(program->services);
+  fragments = KeySet<uvs_fragment_key>(program->fragments);
+
+  auto made = create_slow_path_pair(netlink);
+  if (!made.ok()) return made.status();
+  pair = made.value();
+  owns_pair = true;
+  program->control->slow_path_ifindex = pair.kernel_ifindex;
+  program->control->bucket_mask = static_cast<uint32_t>(program->flows.size() - 1);
+  if (getrandom(&program->control->key, sizeof(program->control->key), 0) < 0) {
+    return errno_status(errno, "cannot get random bytes for the flow table's key");
+  }
+  // The programs are there before the pair is up: nothing slips through meanwhile.
+  if (Status status = attach_pair(options.force_clsact); !status.ok()) return status;
+  return raise_slow_path_pair(netlink, pair);
+}
+
+Status Steering::Impl::attach_pair(bool force_clsact) {
+  if (force_clsact) {
+    form = AttachForm::kClsact;
+    description = "clsact filters (asked for)";
+  } else {
+    auto probed = probe_attach_form(pair.kernel_ifindex, program->reinject);
+    if (!probed.ok()) return probed.status();
+    form = probed.value();
+    description = form == AttachForm::kTcx
+                      ? "tcx links (they die with the process)"
+                      : "clsact filters (this kernel has no tcx: 6.6 or later)";
+  }
+  const std::pair<uint32_t, int> wanted[] = {{pair.kernel_ifindex, program->reinject},
+                                             {pair.worker_ifindex, program->sink}};
+  for (const auto& [ifindex, fd] : wanted) {
+    auto attachment = SteerAttachment::attach(form, ifindex, fd);
+    if (!attachment.ok()) return attachment.status();
+    pair_attachments.push_back(std::move(attachment.value()));
+  }
+  return {};
+}
+
+Status Steering::Impl::set_mac(uint32_t ifindex, const MacAddress& mac) {
+  uvs_device device{};
+  std::memcpy(device.mac, mac.bytes.data(), sizeof(device.mac));
+  if (bpf_map_update_elem(program->devices, &ifindex, &device, BPF_ANY) == 0) return {};
+  if (errno == E2BIG) return {ErrorCode::kLimitReached, "too many devices to attach to"};
+  return errno_status(errno, "cannot enter a device into the steering map", "CAP_BPF");
+}
+
+Result<std::unique_ptr<Steering>> Steering::start(const SteeringOptions& options) {
+  if (Status status = check_capabilities(); !status.ok()) return status;
+  auto lock = lock_namespace();
+  if (!lock.ok()) return lock.status();
+  auto netlink = NetlinkSocket::open();
+  if (!netlink.ok()) return netlink.status();
+  auto impl = std::make_unique<Impl>(std::move(netlink.value()));
+  impl->namespace_lock = std::move(lock.value());
+  if (Status status = impl->set_up(options); !status.ok()) return status;
+  return std::unique_ptr<Steering>(new Steering(std::move(impl)));
+}
+
+Steering::Steering(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Steering::~Steering() = default;
+
+Status Steering::attach(uint32_t ifindex, const MacAddress& mac) {
+  const std::lock_guard lock(impl_->mutex);
+  if (ifindex == impl_->pair.kernel_ifindex || ifindex == impl_->pair.worker_ifindex) {
+    return {ErrorCode::kIo, "uvs0 and uvs1 are the director's own and can't be attached to"};
+  }
+  // First the MAC: a redirected packet may come back from the worker at once.
+  if (Status status = impl_->set_mac(ifindex, mac); !status.ok()) return status;
+  if (impl_->devices.contains(ifindex)) return {};
+  auto attachment = SteerAttachment::attach(impl_->form, ifindex, impl_->program->steer);
+  if (!attachment.ok()) {
+    (void)bpf_map_delete_elem(impl_->program->devices, &ifindex);
+    return attachment.status();
+  }
+  impl_->devices.emplace(ifindex, std::move(attachment.value()));
+  return {};
+}
+
+void Steering::detach(uint32_t ifindex) {
+  const std::lock_guard lock(impl_->mutex);
+  impl_->devices.erase(ifindex);
+  (void)bpf_map_delete_elem(impl_->program->devices, &ifindex);
+}
+
+Status Steering::change_mac(uint32_t ifindex, const MacAddress& mac) {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->devices.contains(ifindex) ? impl_->set_mac(ifindex, mac) : Status{};
+}
+
+bool Steering::is_attached(uint32_t ifindex) const {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->devices.contains(ifindex);
+}
+
+Status Steering::cover(const SteeringKeys& keys) {
+  const std::lock_guard lock(impl_->mutex);
+  std::vector<uvs_service_key> services;
+  std::vector<uvs_fragment_key> fragments;
+  int error = impl_->services.add(keys.services, services);
+  if (error == 0) error = impl_->fragments.add(keys.fragments, fragments);
+  if (error == 0) return {};
+  impl_->services.remove(services);
+  impl_->fragments.remove(fragments);
+  if (error == E2BIG) {
+    return {ErrorCode::kLimitReached,
+            "too many services: the steering map holds " + std::to_string(kMaxServices)};
+  }
+  return errno_status(error, "cannot enter services into the steering map", "CAP_BPF");
+}
+
+void Steering::restrict_to(const SteeringKeys& keys) {
+  const std::lock_guard lock(impl_->mutex);
+  impl_->services.keep_only(keys.services);
+  impl_->fragments.keep_only(keys.fragments);
+}
+
+std::span<uvs_flow_bucket> Steering::flow_buckets() { return impl_->program->flows; }
+const uvs_hash_key& Steering::flow_key() const { return impl_->program->control->key; }
+
+void Steering::set_heartbeat(uint64_t now_ns) {
+  std::atomic_ref(impl_->program->control->heartbeat_ns).store(now_ns, std::memory_order_relaxed);
+}
+
+uint32_t Steering::receive_ifindex() const { return impl_->pair.worker_ifindex; }
+
+SteeringCounters Steering::counters() const {
+  SteeringCounters counters;
+  {
+    const std::lock_guard lock(impl_->mutex);
+    counters.lost_in_pair = count_lost_in_pair(impl_->netlink, impl_->pair);
+  }
+  const int cpus = libbpf_num_possible_cpus();
+  if (cpus <= 0) return counters;
+  std::vector<uint64_t> per_cpu(static_cast<size_t>(cpus));
+  for (uint32_t which = 0; which < UVS_STEER_COUNTERS; which++) {
+    if (bpf_map_lookup_elem(impl_->program->counters, &which, per_cpu.data()) != 0) continue;
+    for (const uint64_t value : per_cpu) counters.values[which] += value;
+  }
+  return counters;
+}
+
+const std::string& Steering::description() const { return impl_->description; }
+
+}  // namespace uvs

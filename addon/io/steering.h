@@ -1,0 +1,99 @@
+// Decides which packets reach the worker: loads bpf/steer.bpf.c, owns its maps, the slow-path pair
+// uvs0/uvs1 and the attachment to each device. Off the packet path; control thread and housekeeping
+// thread may both call (it locks). Nothing that swallows packets outlives it: tcx links die with
+// the process, clsact filters obey the heartbeat.
+//
+//   device ingress --uvs_steer--> uvs0 ==pair==> uvs1 --tap--> AfPacket      (tag + ifindex in the
+//   destination MAC) device ingress <--uvs_reinject-- uvs0 <==pair== uvs1 <--- AfPacket (to_host)
+#pragma once
+
+#include <array>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "bpf/maps.h"
+#include "core/net/address.h"
+#include "io/status.h"
+
+namespace uvs {
+
+// What must hear of devices that come, change and go (host/netlink tells; Steering listens).
+class DeviceFollower {
+ public:
+  virtual ~DeviceFollower() = default;
+  virtual Status attach(uint32_t ifindex, const MacAddress& mac) = 0;
+  // Fine when the device is gone already.
+  virtual void detach(uint32_t ifindex) = 0;
+  virtual Status change_mac(uint32_t ifindex, const MacAddress& mac) = 0;
+};
+
+struct SteeringOptions {
+  uint64_t connections = 1'000'000;  // sizes the map of expected replies
+  bool force_clsact = false;         // for tests: the form of kernels before 6.6
+};
+
+// The addresses that are ours, as the maps want them.
+struct SteeringKeys {
+  std::vector<uvs_service_key> services;
+  std::vector<uvs_fragment_key> fragments;
+};
+uvs_service_key service_key(Family family, const IpAddress& address, uint16_t port,
+                            uint8_t protocol);
+// VIPs whose later fragments the worker wants.
+uvs_fragment_key fragment_destination(Family family, const IpAddress& vip);
+// Servers (NAT) whose later fragments the worker wants.
+uvs_fragment_key fragment_source(Family family, const IpAddress& rip);
+
+struct SteeringCounters {
+  std::array<uint64_t, UVS_STEER_COUNTERS> values{};  // by uvs_steer_counter
+  // Steered, but lost inside the pair: the kernel's receive queue (net.core.netdev_max_backlog) was
+  // full before the worker's tap.
+  uint64_t lost_in_pair = 0;
+};
+
+class Steering final : public DeviceFollower {
+ public:
+  static constexpr size_t kMaxServices = 65'536;
+
+  // Takes the namespace's lock, removes what a dead director left, makes the pair, loads the
+  // programs. ALREADY_RUNNING, PRIVILEGE_MISSING (names the capability), KERNEL_UNSUPPORTED, IO;
+  // nothing is left behind then.
+  static Result<std::unique_ptr<Steering>> start(const SteeringOptions& options);
+  // Detaches everywhere and removes all that is ours.
+  ~Steering() override;
+
+  // Attaching twice is fine and refreshes the MAC.
+  Status attach(uint32_t ifindex, const MacAddress& mac) override;
+  void detach(uint32_t ifindex) override;
+  Status change_mac(uint32_t ifindex, const MacAddress& mac) override;
+  bool is_attached(uint32_t ifindex) const;
+
+  // A table change in two steps, so that no packet is lost between: cover() before the worker can
+  // take the table up (adds what is new), restrict_to() once it has (removes what is gone). cover()
+  // that fails takes its additions back.
+  Status cover(const SteeringKeys& keys);
+  void restrict_to(const SteeringKeys& keys);
+
+  // The map of expected replies, shared with the program: the worker's ReplyMap writes it.
+  // Power-of-two size.
+  std::span<uvs_flow_bucket> flow_buckets();
+  const uvs_hash_key& flow_key() const;
+  // CLOCK_MONOTONIC nanoseconds of the worker's last turn; 0 or older than a second: the program
+  // passes everything.
+  void set_heartbeat(uint64_t now_ns);
+
+  // Where AfPacket listens (uvs1).
+  uint32_t receive_ifindex() const;
+  SteeringCounters counters() const;
+  // What was picked and why, in words; for status.
+  const std::string& description() const;
+
+ private:
+  struct Impl;
+  explicit Steering(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace uvs
