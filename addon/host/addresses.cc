@@ -1,0 +1,149 @@
+#include "host/addresses.h"
+
+#include <linux/if_addr.h>
+#include <net/if.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <optional>
+#include <string>
+#include <tuple>
+
+#include "host/netlink.h"
+
+namespace uvs {
+
+namespace {
+
+constexpr uint16_t kIfaProto = 11;  // IFA_PROTO, kernel 5.18; older headers lack it
+constexpr uint32_t kForever = 0xffffffff;  // a lifetime without end
+
+std::optional<Family> family_of(uint8_t family) {
+  if (family == AF_INET) return Family::kIpv4;
+  if (family == AF_INET6) return Family::kIpv6;
+  return std::nullopt;
+}
+
+std::optional<AddressRecord> read_address(const NetlinkMessage& message) {
+  const auto* body = message.body<ifaddrmsg>();
+  if (!body || message.type != RTM_NEWADDR) return std::nullopt;
+  const auto family = family_of(body->ifa_family);
+  if (!family) return std::nullopt;
+  const auto attributes = message.attributes<ifaddrmsg>();
+  // IFA_ADDRESS is the peer's on a point-to-point device; IPv6 has IFA_LOCAL only there.
+  auto bytes = attributes.find(IFA_LOCAL);
+  if (!bytes) bytes = attributes.find(IFA_ADDRESS);
+  if (!bytes || bytes->size() != address_size(*family)) return std::nullopt;
+  if ((attributes.value<uint32_t>(IFA_FLAGS).value_or(body->ifa_flags) & IFA_F_DADFAILED) != 0)
+    return std::nullopt;
+  AddressRecord record;
+  record.local.family = *family;
+  std::copy(bytes->begin(), bytes->end(), record.local.address.bytes.begin());
+  record.local.ifindex = body->ifa_index;
+  record.prefix_length = body->ifa_prefixlen;
+  record.protocol = attributes.value<uint8_t>(kIfaProto).value_or(0);
+  return record;
+}
+
+ifaddrmsg address_body(Family family, uint8_t prefix_length, uint32_t ifindex) {
+  ifaddrmsg body{};
+  body.ifa_family = family == Family::kIpv4 ? AF_INET : AF_INET6;
+  body.ifa_prefixlen = prefix_length;
+  body.ifa_index = ifindex;
+  return body;
+}
+
+int delete_address(NetlinkSocket& netlink, Family family, const IpAddress& address,
+                   uint8_t prefix_length, uint32_t ifindex) {
+  NetlinkRequest request(RTM_DELADDR, NLM_F_ACK, address_body(family, prefix_length, ifindex));
+  request.bytes(IFA_LOCAL, address.bytes.data(), address_size(family));
+  const int error = netlink.request(request);
+  return error == EADDRNOTAVAIL || error == ENODEV ? 0 : error;
+}
+
+}  // namespace
+
+Result<std::vector<AddressRecord>> dump_addresses(NetlinkSocket& netlink) {
+  std::vector<AddressRecord> addresses;
+  NetlinkRequest request(RTM_GETADDR, NLM_F_DUMP, ifaddrmsg{});
+  const int error = netlink.request(request, [&](const NetlinkMessage& message) {
+    if (auto record = read_address(message)) addresses.push_back(*record);
+  });
+  // Interrupted: see dump_links.
+  if (error != 0 && error != EINTR)
+    return errno_status(error, "cannot list this machine's addresses");
+  std::sort(addresses.begin(), addresses.end(), [](const AddressRecord& a, const AddressRecord& b) {
+    return std::tie(a.local.family, a.local.address.bytes, a.local.ifindex) <
+           std::tie(b.local.family, b.local.address.bytes, b.local.ifindex);
+  });
+  return addresses;
+}
+
+Status add_address(const HostAddress& address) {
+  auto netlink = NetlinkSocket::open();
+  if (!netlink.ok()) return netlink.status();
+  const uint32_t ifindex = if_nametoindex(address.device.c_str());
+  if (ifindex == 0) return {ErrorCode::kDeviceMissing, "no such device: " + address.device};
+
+  ifaddrmsg body = address_body(address.family, address.prefix_length, ifindex);
+  body.ifa_scope = static_cast<uint8_t>(address.scope);
+  const size_t size = address_size(address.family);
+  // No duplicate detection: a VIP is to answer at once, and the other director may still hold it.
+  const uint32_t flags = address.family == Family::kIpv6 ? IFA_F_NODAD : 0;
+  // A kernel before 5.18 refuses IFA_PROTO only under strict checking; then the address goes
+  // without our mark.
+  for (const bool is_marked : {true, false}) {
+    NetlinkRequest request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK, body);
+    request.bytes(IFA_LOCAL, address.address.bytes.data(), size);
+    request.bytes(IFA_ADDRESS, address.address.bytes.data(), size);
+    if (flags != 0) request.value(IFA_FLAGS, flags);
+    if (address.family == Family::kIpv6 && address.prefix_length == 128) {
+      // Deprecated: never chosen as the source of our own packets. Otherwise the kernel prefers it towards its
+      // neighbours, and a probe from the VIP is answered by a DR server to itself. keepalived does the same.
+      request.value(IFA_CACHEINFO, ifa_cacheinfo{0, kForever, 0, 0});
+    }
+    if (address.family == Family::kIpv4 && address.broadcast)
+      request.bytes(IFA_BROADCAST, address.broadcast->bytes.data(), size);
+    if (address.family == Family::kIpv4 && !address.label.empty())
+      request.text(IFA_LABEL, address.label);
+    if (is_marked) request.value(kIfaProto, kAddressProtocol);
+    const int error = netlink.value().request(request);
+    if (error == 0 || error == EEXIST) return {};
+    if (error == EINVAL && is_marked) continue;
+    return errno_status(error, "cannot add an address to " + address.device);
+  }
+  return {ErrorCode::kIo, "cannot add an address to " + address.device};
+}
+
+Status remove_address(const HostAddress& address) {
+  auto netlink = NetlinkSocket::open();
+  if (!netlink.ok()) return netlink.status();
+  const uint32_t ifindex = if_nametoindex(address.device.c_str());
+  if (ifindex == 0) return {};
+  const int error = delete_address(netlink.value(), address.family, address.address,
+                                   address.prefix_length, ifindex);
+  return error == 0 ? Status{}
+                    : errno_status(error, "cannot remove an address from " + address.device);
+}
+
+Status remove_leftover_addresses(const std::vector<LocalAddress>& keep) {
+  auto netlink = NetlinkSocket::open();
+  if (!netlink.ok()) return netlink.status();
+  const auto addresses = dump_addresses(netlink.value());
+  if (!addresses.ok()) return addresses.status();
+  for (const AddressRecord& record : addresses.value()) {
+    if (record.protocol != kAddressProtocol) continue;
+    const bool is_kept = std::any_of(keep.begin(), keep.end(), [&](const LocalAddress& kept) {
+      return kept.family == record.local.family && kept.address == record.local.address;
+    });
+    if (is_kept) continue;
+    const int error = delete_address(netlink.value(), record.local.family, record.local.address,
+                                     record.prefix_length, record.local.ifindex);
+    if (error != 0)
+      return errno_status(error, "cannot remove an address that a dead director left");
+  }
+  return {};
+}
+
+}  // namespace uvs

@@ -1,0 +1,72 @@
+#include "host/links.h"
+
+#include <net/if.h>
+#include <net/if_arp.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "io/slow_path_pair.h"
+
+namespace uvs {
+
+namespace {
+
+std::optional<LinkRecord> read_link(const NetlinkMessage& message) {
+  const auto* body = message.body<ifinfomsg>();
+  if (!body || message.type != RTM_NEWLINK) return std::nullopt;
+  const auto attributes = message.attributes<ifinfomsg>();
+  LinkRecord record;
+  record.name = attributes.text(IFLA_IFNAME);
+  record.link.ifindex = static_cast<uint32_t>(body->ifi_index);
+  record.link.mtu = attributes.value<uint32_t>(IFLA_MTU).value_or(0);
+  record.link.is_up = (body->ifi_flags & IFF_UP) != 0;
+  record.is_ethernet = body->ifi_type == ARPHRD_ETHER;
+  record.master = attributes.value<uint32_t>(IFLA_MASTER).value_or(0);
+  if (record.is_ethernet)
+    record.link.mac = attributes.value<MacAddress>(IFLA_ADDRESS).value_or(MacAddress{});
+  return record;
+}
+
+}  // namespace
+
+bool LinkRecord::operator==(const LinkRecord& other) const {
+  return name == other.name && link.ifindex == other.link.ifindex && link.mtu == other.link.mtu &&
+         link.mac == other.link.mac && link.is_up == other.link.is_up &&
+         is_ethernet == other.is_ethernet && master == other.master;
+}
+
+Result<std::vector<LinkRecord>> dump_links(NetlinkSocket& netlink) {
+  std::vector<LinkRecord> links;
+  NetlinkRequest request(RTM_GETLINK, NLM_F_DUMP, ifinfomsg{});
+  const int error = netlink.request(request, [&](const NetlinkMessage& message) {
+    auto record = read_link(message);
+    if (record && record->name != kKernelEnd && record->name != kWorkerEnd)
+      links.push_back(std::move(*record));
+  });
+  // An interrupted dump is good enough: the change that interrupted it comes as an event, and that
+  // dumps again.
+  if (error != 0 && error != EINTR) return errno_status(error, "cannot list the network devices");
+  std::sort(links.begin(), links.end(), [](const LinkRecord& a, const LinkRecord& b) {
+    return a.link.ifindex < b.link.ifindex;
+  });
+  return links;
+}
+
+std::string refusal(const LinkRecord& link,
+                    const std::optional<std::vector<std::string>>& interfaces) {
+  if (interfaces &&
+      std::find(interfaces->begin(), interfaces->end(), link.name) == interfaces->end()) {
+    return "it is not among the interfaces of the configuration";
+  }
+  if (!link.is_ethernet) return "it is no Ethernet device";
+  // A device that is named is taken even when it is enslaved: a VRF's or bridge's port may be just
+  // what is meant.
+  if (!interfaces && link.master != 0)
+    return "it is part of another device, which is attached to instead";
+  if (!link.link.is_up) return "it is down";
+  return {};
+}
+
+}  // namespace uvs

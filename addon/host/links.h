@@ -1,0 +1,32 @@
+// The devices of this network namespace, as one rtnetlink dump tells them, and the choice of those
+// to attach to.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/forward/host_view.h"
+#include "io/rtnetlink.h"
+#include "io/status.h"
+
+namespace uvs {
+
+struct LinkRecord {
+  std::string name;
+  Link link;
+  bool is_ethernet = false;
+  uint32_t master = 0;  // bond, bridge, VRF that it is enslaved to; 0: none
+
+  bool operator==(const LinkRecord& other) const;
+};
+
+// Sorted by ifindex. Without our own pair.
+Result<std::vector<LinkRecord>> dump_links(NetlinkSocket& netlink);
+
+// Why `link` is not to be attached to; empty when it is. `interfaces` as in NetlinkOptions.
+std::string refusal(const LinkRecord& link,
+                    const std::optional<std::vector<std::string>>& interfaces);
+
+}  // namespace uvs

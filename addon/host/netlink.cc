@@ -1,0 +1,316 @@
+#include "host/netlink.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <mutex>
+#include <set>
+#include <thread>
+
+#include "host/addresses.h"
+#include "host/device_watch.h"
+#include "host/links.h"
+#include "host/neighbours.h"
+#include "host/routes.h"
+#include "io/file_descriptor.h"
+#include "io/monotonic_clock.h"
+#include "io/rtnetlink.h"
+
+namespace uvs {
+
+namespace {
+
+// A change rarely comes alone (a device that comes up brings addresses and routes): wait for the
+// rest of it.
+constexpr Micros kCoalesce = 10'000;
+// A routing daemon that never rests must not make us dump for ever: at most this part of the time
+// goes into it.
+constexpr Micros kDumpShare = 10;
+constexpr Micros kSweepInterval = 250'000;
+
+constexpr unsigned kEventGroups[] = {RTNLGRP_LINK,       RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR,
+                                     RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE,  RTNLGRP_IPV4_RULE,
+                                     RTNLGRP_IPV6_RULE,  RTNLGRP_NEIGH,       RTNLGRP_NEXTHOP};
+
+// What has to be dumped again.
+struct Dirt {
+  bool links = false, addresses = false, routes = false, rules = false, neighbours = false;
+
+  bool any() const { return links || addresses || routes || rules || neighbours; }
+  static Dirt all() { return {true, true, true, true, true}; }
+};
+
+bool are_equal(const std::vector<AddressRecord>& a, const std::vector<AddressRecord>& b) {
+  return std::equal(
+      a.begin(), a.end(), b.begin(), b.end(), [](const AddressRecord& x, const AddressRecord& y) {
+        return x.local.family == y.local.family && x.local.address == y.local.address &&
+               x.local.ifindex == y.local.ifindex && x.prefix_length == y.prefix_length;
+      });
+}
+
+}  // namespace
+
+struct Netlink::Impl {
+  NetlinkSocket events_socket;     // what changes
+  NetlinkSocket requests_socket;   // dumps
+  NetlinkSocket questions_socket;  // neighbours, sends only
+  HostEvents& events;
+  DeviceWatch watch;
+  NeighbourResolver resolver;
+  FileDescriptor wakeup{eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+  std::atomic<bool> is_stopping = false;
+  std::thread thread;
+
+  Dirt dirt = Dirt::all();
+  Micros dump_at = 0;        // 0: nothing is due
+  Micros dump_duration = 0;  // of the routes, which may be many
+  uint32_t generation = 0;
+  std::vector<LinkRecord> links;
+  std::vector<AddressRecord> addresses;
+  std::vector<Route> routes;
+  std::set<std::string> told_warnings;
+
+  mutable std::mutex mutex;  // guards what other threads read
+  std::vector<DeviceState> published_devices;
+  std::vector<LocalAddress> published_addresses;
+
+  Impl(NetlinkSocket an_events_socket, NetlinkSocket a_requests_socket,
+       NetlinkSocket a_questions_socket, const NetlinkOptions& options, NeighbourTable& neighbours,
+       DeviceFollower& follower, HostEvents& some_events)
+      : events_socket(std::move(an_events_socket)),
+        requests_socket(std::move(a_requests_socket)),
+        questions_socket(std::move(a_questions_socket)),
+        events(some_events),
+        watch(options.interfaces, follower, some_events),
+        resolver(neighbours) {}
+
+  void warn_once(const std::string& message) {
+    if (told_warnings.insert(message).second) events.warning(message);
+  }
+  Status refresh();
+  Status refresh_links(bool& has_changed);
+  Status refresh_addresses(bool& has_changed);
+  Status refresh_routes(bool& has_changed);
+  Status refresh_rules();
+  void publish_view();
+  void note(const NetlinkMessage& message, bool& has_answered);
+  bool read_events();
+  int wait_ms(Micros now, Micros sweep_at) const;
+  void loop();
+};
+
+Status Netlink::Impl::refresh_links(bool& has_changed) {
+  auto dumped = dump_links(requests_socket);
+  if (!dumped.ok()) return dumped.status();
+  has_changed |= dumped.value() != links;
+  links = std::move(dumped.value());
+  watch.update(links);
+  const std::lock_guard lock(mutex);
+  published_devices = watch.states();
+  return {};
+}
+
+Status Netlink::Impl::refresh_addresses(bool& has_changed) {
+  auto dumped = dump_addresses(requests_socket);
+  if (!dumped.ok()) return dumped.status();
+  if (are_equal(dumped.value(), addresses)) return {};
+  has_changed = true;
+  addresses = std::move(dumped.value());
+  {
+    const std::lock_guard lock(mutex);
+    published_addresses.clear();
+    for (const AddressRecord& record : addresses) published_addresses.push_back(record.local);
+  }
+  events.addresses_changed();
+  return {};
+}
+
+Status Netlink::Impl::refresh_routes(bool& has_changed) {
+  std::vector<std::string> warnings;
+  const Micros started = monotonic_now();
+  auto dumped = dump_routes(requests_socket, warnings);
+  dump_duration = monotonic_now() - started;
+  if (!dumped.ok()) return dumped.status();
+  for (const std::string& warning : warnings) warn_once(warning);
+  if (are_equal(dumped.value(), routes)) return {};
+  has_changed = true;
+  routes = std::move(dumped.value());
+  return {};
+}
+
+Status Netlink::Impl::refresh_rules() {
+  const auto warnings = dump_policy_rules(requests_socket);
+  if (!warnings.ok()) return warnings.status();
+  for (const std::string& warning : warnings.value()) warn_once(warning);
+  return {};
+}
+
+// Dumps what is dirty, tells who must hear of it, publishes a view when anything in it is new.
+Status Netlink::Impl::refresh() {
+  const Dirt due = std::exchange(dirt, {});
+  dump_at = 0;
+  bool has_changed = generation == 0;
+  if (due.links) {
+    if (Status status = refresh_links(has_changed); !status.ok()) return status;
+  }
+  if (due.addresses) {
+    if (Status status = refresh_addresses(has_changed); !status.ok()) return status;
+  }
+  if (due.routes) {
+    if (Status status = refresh_routes(has_changed); !status.ok()) return status;
+  }
+  if (due.rules) {
+    if (Status status = refresh_rules(); !status.ok()) return status;
+  }
+  if (due.neighbours) {
+    if (Status status = resolver.dump(requests_socket); !status.ok()) return status;
+  }
+  if (has_changed) publish_view();
+  return {};
+}
+
+void Netlink::Impl::publish_view() {
+  auto view = std::make_unique<HostView>();
+  view->generation = ++generation;
+  view->routes = RouteTable(routes);
+  for (const LinkRecord& record : links) view->links.push_back(record.link);
+  for (const AddressRecord& record : addresses) view->local_addresses.push_back(record.local);
+  events.host_view(std::move(view));
+}
+
+void Netlink::Impl::note(const NetlinkMessage& message, bool& has_answered) {
+  switch (message.type) {
+    case RTM_NEWLINK:
+    case RTM_DELLINK:
+      // Routes go with a device that goes down, without events of their own.
+      dirt.links = dirt.routes = true;
+      break;
+    case RTM_NEWADDR:
+    case RTM_DELADDR:
+      dirt.addresses = dirt.routes = true;
+      break;
+    case RTM_NEWROUTE:
+    case RTM_DELROUTE:
+    case RTM_NEWNEXTHOP:
+    case RTM_DELNEXTHOP:
+      dirt.routes = true;
+      break;
+    case RTM_NEWRULE:
+    case RTM_DELRULE:
+      dirt.rules = true;
+      break;
+    case RTM_NEWNEIGH:
+    case RTM_DELNEIGH:
+      has_answered |= resolver.apply(message, monotonic_now());
+      break;
+    default:
+      break;
+  }
+}
+
+// False: the socket has failed for good.
+bool Netlink::Impl::read_events() {
+  bool has_answered = false;
+  const int error =
+      events_socket.drain([&](const NetlinkMessage& message) { note(message, has_answered); });
+  if (has_answered) events.neighbours_changed();
+  if (error == ENOBUFS)
+    dirt = Dirt::all();  // events are lost: what they told is in the tables still
+  if (error != 0 && error != ENOBUFS) {
+    events.failed(errno_status(error, "cannot follow the machine's network configuration").message);
+    return false;
+  }
+  if (dirt.any() && dump_at == 0)
+    dump_at = monotonic_now() + std::max(kCoalesce, dump_duration * kDumpShare);
+  return true;
+}
+
+int Netlink::Impl::wait_ms(Micros now, Micros sweep_at) const {
+  const Micros until = dump_at != 0 ? std::min(dump_at, sweep_at) : sweep_at;
+  return until <= now ? 0 : static_cast<int>((until - now + 999) / 1000);
+}
+
+void Netlink::Impl::loop() {
+  Micros sweep_at = 0;
+  while (!is_stopping.load(std::memory_order_acquire)) {
+    Micros now = monotonic_now();
+    if (dump_at != 0 && dump_at <= now) {
+      if (const Status status = refresh(); !status.ok()) {
+        warn_once(status.message);
+        dirt = Dirt::all();
+        dump_at = now + kMicrosPerSecond;
+      }
+    }
+    if (sweep_at <= now) {
+      if (resolver.sweep(questions_socket, now)) events.neighbours_changed();
+      sweep_at = now + kSweepInterval;
+    }
+    pollfd watched[2] = {{events_socket.descriptor(), POLLIN, 0}, {wakeup.get(), POLLIN, 0}};
+    if (poll(watched, 2, wait_ms(monotonic_now(), sweep_at)) <= 0) continue;
+    if (watched[1].revents != 0) {
+      eventfd_t count;
+      (void)eventfd_read(wakeup.get(), &count);
+      sweep_at = 0;  // somebody waits for a next hop
+    }
+    if (watched[0].revents != 0 && !read_events()) return;
+  }
+}
+
+Result<std::unique_ptr<Netlink>> Netlink::start(const NetlinkOptions& options,
+                                                NeighbourTable& neighbours,
+                                                DeviceFollower& follower, HostEvents& events) {
+  // Events are asked for before the first dump, so that nothing is missed between.
+  auto events_socket = NetlinkSocket::open(kEventGroups);
+  if (!events_socket.ok()) return events_socket.status();
+  auto requests_socket = NetlinkSocket::open();
+  if (!requests_socket.ok()) return requests_socket.status();
+  auto questions_socket = NetlinkSocket::open();
+  if (!questions_socket.ok()) return questions_socket.status();
+  auto impl = std::make_unique<Impl>(
+      std::move(events_socket.value()), std::move(requests_socket.value()),
+      std::move(questions_socket.value()), options, neighbours, follower, events);
+  if (!impl->wakeup.is_open())
+    return errno_status(errno, "cannot make the event that wakes housekeeping");
+  if (Status status = impl->refresh(); !status.ok()) return status;
+  if (const std::string missing = impl->watch.missing(); !missing.empty()) {
+    return Status{ErrorCode::kDeviceMissing,
+                  "there is no device " + missing + " (named in `interface`)"};
+  }
+  std::unique_ptr<Netlink> netlink(new Netlink(std::move(impl)));
+  // Signals are the control plane's.
+  sigset_t all, previous;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &previous);
+  netlink->impl_->thread = std::thread([running = netlink->impl_.get()] { running->loop(); });
+  pthread_sigmask(SIG_SETMASK, &previous, nullptr);
+  pthread_setname_np(netlink->impl_->thread.native_handle(), "uvs-host");
+  return netlink;
+}
+
+Netlink::Netlink(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Netlink::~Netlink() {
+  if (!impl_->thread.joinable()) return;
+  impl_->is_stopping.store(true, std::memory_order_release);
+  (void)eventfd_write(impl_->wakeup.get(), 1);
+  impl_->thread.join();
+}
+
+std::vector<DeviceState> Netlink::devices() const {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->published_devices;
+}
+
+std::vector<LocalAddress> Netlink::local_addresses() const {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->published_addresses;
+}
+
+int Netlink::wake_descriptor() const { return impl_->wakeup.get(); }
+
+}  // namespace uvs

@@ -1,0 +1,102 @@
+// What the machine is and what it becomes: one housekeeping thread that follows the kernel by
+// rtnetlink (links, addresses, routes, neighbours), publishes HostViews, resolves next hops, and
+// says which devices to attach to. Never on the packet path.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/forward/host_view.h"
+#include "core/forward/neighbour_table.h"
+#include "io/status.h"
+#include "io/steering.h"
+
+namespace uvs {
+
+struct DeviceState {
+  std::string name;
+  uint32_t ifindex = 0;
+  MacAddress mac;
+  uint32_t mtu = 0;
+  bool is_attached = false;
+  std::string reason;  // why it is not attached; empty when it is
+};
+
+// Everything is called on the housekeeping thread (the first view and the first devices: inside
+// start()). Must not call back into Netlink and must not wait.
+class HostEvents {
+ public:
+  virtual ~HostEvents() = default;
+  // A new snapshot; its generation is one more than the last. Take it over (Director::publish…),
+  // free it when it is replaced.
+  virtual void host_view(std::unique_ptr<const HostView> view) = 0;
+  virtual void device_attached(const DeviceState& device) = 0;
+  virtual void device_detached(const DeviceState& device, const std::string& reason) = 0;
+  virtual void addresses_changed() = 0;
+  // A next hop that somebody waits for has answered or failed: Worker::wake().
+  virtual void neighbours_changed() = 0;
+  virtual void warning(const std::string& message) = 0;
+  virtual void limit_reached(const std::string& limit, const std::string& message) = 0;
+  // Housekeeping can't go on.
+  virtual void failed(const std::string& message) = 0;
+};
+
+struct NetlinkOptions {
+  // Devices to attach to; empty optional: every Ethernet device of the namespace that is up and not
+  // enslaved.
+  std::optional<std::vector<std::string>> interfaces = {};
+};
+
+struct HostAddress {
+  enum class Scope : uint8_t { kGlobal = 0, kSite = 200, kLink = 253, kHost = 254 };
+
+  Family family = Family::kIpv4;
+  IpAddress address;
+  uint8_t prefix_length = 32;
+  std::string device;
+  std::string label;  // empty: none (IPv4 only)
+  Scope scope = Scope::kGlobal;
+  std::optional<IpAddress> broadcast;  // IPv4 only
+};
+
+class Netlink {
+ public:
+  // Dumps everything, publishes the first view and attaches the devices before it returns.
+  // DEVICE_MISSING when a named device does not exist, PRIVILEGE_MISSING, IO. The references
+  // outlive the returned object.
+  static Result<std::unique_ptr<Netlink>> start(const NetlinkOptions& options,
+                                                NeighbourTable& neighbours,
+                                                DeviceFollower& follower, HostEvents& events);
+  // Joins the thread; detaches no device (the follower's end does).
+  ~Netlink();
+
+  // Any thread.
+  std::vector<DeviceState> devices() const;
+  std::vector<LocalAddress> local_addresses() const;
+  // An eventfd for WorkerOptions::resolver_descriptor.
+  int wake_descriptor() const;
+
+ private:
+  struct Impl;
+  explicit Netlink(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+// Addresses of ours on devices, marked with our IFA_PROTO where the kernel has it (5.18). Any
+// thread; each call uses a socket of its own and waits for the kernel's answer (well under a
+// millisecond).
+inline constexpr uint8_t kAddressProtocol = 0x75;  // 'u'
+
+// Fine when the address is there already. DEVICE_MISSING, PRIVILEGE_MISSING, IO.
+Status add_address(const HostAddress& address);
+// Fine when the address or the device is gone.
+Status remove_address(const HostAddress& address);
+// Removes every address with our mark from this namespace, except those in `keep` (family and
+// address count).
+Status remove_leftover_addresses(const std::vector<LocalAddress>& keep);
+
+}  // namespace uvs

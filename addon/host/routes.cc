@@ -1,0 +1,261 @@
+#include "host/routes.h"
+
+#include <linux/fib_rules.h>
+#include <linux/nexthop.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <limits>
+#include <map>
+#include <optional>
+
+namespace uvs {
+
+namespace {
+
+using NextHops = std::vector<NextHop>;
+using NextHopObjects = std::map<uint32_t, NextHops>;  // by nexthop id; a blackhole has none
+
+std::optional<Family> family_of(uint8_t family) {
+  if (family == AF_INET) return Family::kIpv4;
+  if (family == AF_INET6) return Family::kIpv6;
+  return std::nullopt;
+}
+
+void set_gateway(NextHop& hop, Family family, std::span<const uint8_t> bytes) {
+  if (bytes.size() < address_size(family)) return;
+  hop.is_on_link = false;
+  hop.gateway_family = family;
+  std::copy_n(bytes.begin(), address_size(family), hop.gateway.bytes.begin());
+}
+
+// RTA_GATEWAY is of the route's family, RTA_VIA names its own (RFC 8950).
+void read_gateway(NextHop& hop, Family family, const NetlinkAttributes& attributes) {
+  hop.gateway_family = family;
+  if (const auto gateway = attributes.find(RTA_GATEWAY)) set_gateway(hop, family, *gateway);
+  const auto via = attributes.find(RTA_VIA);
+  if (!via || via->size() < sizeof(uint16_t)) return;
+  uint16_t via_family;
+  std::memcpy(&via_family, via->data(), sizeof(via_family));
+  if (const auto known = family_of(static_cast<uint8_t>(via_family)))
+    set_gateway(hop, *known, via->subspan(sizeof(via_family)));
+}
+
+NextHops read_multipath(Family family, std::span<const uint8_t> rest) {
+  NextHops hops;
+  while (rest.size() >= sizeof(rtnexthop)) {
+    rtnexthop header;
+    std::memcpy(&header, rest.data(), sizeof(header));
+    if (header.rtnh_len < sizeof(header) || header.rtnh_len > rest.size()) break;
+    if ((header.rtnh_flags & RTNH_F_DEAD) == 0) {
+      NextHop hop;
+      hop.ifindex = static_cast<uint32_t>(header.rtnh_ifindex);
+      hop.weight = static_cast<uint16_t>(header.rtnh_hops + 1);
+      read_gateway(
+          hop, family,
+          NetlinkAttributes(rest.subspan(sizeof(header), header.rtnh_len - sizeof(header))));
+      hops.push_back(hop);
+    }
+    rest = rest.subspan(std::min<size_t>(RTNH_ALIGN(header.rtnh_len), rest.size()));
+  }
+  return hops;
+}
+
+// Only for kernels with net.ipv4.nexthop_compat_mode=0, where a route names its object and nothing
+// else.
+NextHopObjects dump_nexthop_objects(NetlinkSocket& netlink) {
+  NextHopObjects objects;
+  std::map<uint32_t, std::vector<nexthop_grp>> groups;
+  NetlinkRequest request(RTM_GETNEXTHOP, NLM_F_DUMP, nhmsg{});
+  (void)netlink.request(request, [&](const NetlinkMessage& message) {
+    const auto* body = message.body<nhmsg>();
+    if (!body || message.type != RTM_NEWNEXTHOP) return;
+    const auto attributes = message.attributes<nhmsg>();
+    const uint32_t id = attributes.value<uint32_t>(NHA_ID).value_or(0);
+    if (const auto group = attributes.find(NHA_GROUP)) {
+      auto& members = groups[id];
+      members.resize(group->size() / sizeof(nexthop_grp));
+      std::memcpy(members.data(), group->data(), members.size() * sizeof(nexthop_grp));
+      return;
+    }
+    NextHops& hops = objects[id];
+    if (attributes.find(NHA_BLACKHOLE) || (body->nh_flags & RTNH_F_DEAD) != 0) return;
+    NextHop hop;
+    hop.ifindex = attributes.value<uint32_t>(NHA_OIF).value_or(0);
+    const auto family = family_of(body->nh_family);
+    if (const auto gateway = attributes.find(NHA_GATEWAY); gateway && family)
+      set_gateway(hop, *family, *gateway);
+    hops.push_back(hop);
+  });
+  for (const auto& [id, members] : groups) {
+    NextHops hops;
+    for (const nexthop_grp& member : members) {
+      for (NextHop hop : objects[member.id]) {
+        hop.weight = static_cast<uint16_t>(member.weight + 1);
+        hops.push_back(hop);
+      }
+    }
+    objects[id] = std::move(hops);
+  }
+  return objects;
+}
+
+std::optional<RouteKind> kind_of(uint8_t type) {
+  switch (type) {
+    case RTN_UNICAST:
+      return RouteKind::kUnicast;
+    case RTN_LOCAL:
+    case RTN_ANYCAST:
+      return RouteKind::kLocal;
+    case RTN_BROADCAST:  // nothing of ours is ever sent to one
+    case RTN_BLACKHOLE:
+    case RTN_UNREACHABLE:
+    case RTN_PROHIBIT:
+      return RouteKind::kUnreachable;
+    default:
+      return std::nullopt;
+  }
+}
+
+class RouteReader {
+ public:
+  RouteReader(NetlinkSocket& objects_socket, std::vector<std::string>& warnings)
+      : objects_socket_(objects_socket), warnings_(warnings) {}
+
+  void read(const NetlinkMessage& message);
+
+  std::vector<Route> routes;
+
+ private:
+  NextHops next_hops(Family family, const rtmsg& body, const NetlinkAttributes& attributes);
+  void warn(const char* text) {
+    if (std::find(warnings_.begin(), warnings_.end(), text) == warnings_.end())
+      warnings_.emplace_back(text);
+  }
+
+  NetlinkSocket& objects_socket_;
+  std::vector<std::string>& warnings_;
+  std::optional<NextHopObjects> objects_;
+};
+
+NextHops RouteReader::next_hops(Family family, const rtmsg& body,
+                                const NetlinkAttributes& attributes) {
+  if (const auto legs = attributes.find(RTA_MULTIPATH)) return read_multipath(family, *legs);
+  NextHop hop;
+  hop.ifindex = attributes.value<uint32_t>(RTA_OIF).value_or(0);
+  read_gateway(hop, family, attributes);
+  if (hop.ifindex != 0) return (body.rtm_flags & RTNH_F_DEAD) != 0 ? NextHops{} : NextHops{hop};
+  const auto id = attributes.value<uint32_t>(RTA_NH_ID);
+  if (!id) return {};
+  if (!objects_) objects_ = dump_nexthop_objects(objects_socket_);
+  const auto found = objects_->find(*id);
+  return found == objects_->end() ? NextHops{} : found->second;
+}
+
+void RouteReader::read(const NetlinkMessage& message) {
+  const auto* body = message.body<rtmsg>();
+  if (!body || message.type != RTM_NEWROUTE || (body->rtm_flags & RTM_F_CLONED) != 0) return;
+  const auto family = family_of(body->rtm_family);
+  const auto kind = kind_of(body->rtm_type);
+  if (!family || !kind) return;
+  const auto attributes = message.attributes<rtmsg>();
+  const uint32_t table = attributes.value<uint32_t>(RTA_TABLE).value_or(body->rtm_table);
+  if (table != RT_TABLE_MAIN && table != RT_TABLE_LOCAL) return;
+  if (body->rtm_src_len != 0 || body->rtm_tos != 0) {
+    warn(
+        "routes that depend on the source address or the TOS are not honoured for forwarded "
+        "packets");
+    return;
+  }
+  Route route;
+  route.family = *family;
+  route.prefix_length = body->rtm_dst_len;
+  route.kind = *kind;
+  if (const auto prefix = attributes.find(RTA_DST)) {
+    std::copy_n(prefix->begin(), std::min(prefix->size(), address_size(*family)),
+                route.prefix.bytes.begin());
+  }
+  // The kernel asks the local table first: there every metric counts as better than any of the main
+  // table.
+  const uint32_t metric = attributes.value<uint32_t>(RTA_PRIORITY).value_or(0);
+  route.metric =
+      table == RT_TABLE_LOCAL ? 0 : std::min(metric, std::numeric_limits<uint32_t>::max() - 1) + 1;
+  if (attributes.find(RTA_ENCAP)) {
+    warn(
+        "routes with an encapsulation of their own (MPLS, SRv6, …) are not honoured: their "
+        "destinations are unreachable for us");
+    route.kind = RouteKind::kUnreachable;
+  }
+  if (route.kind == RouteKind::kUnicast) {
+    route.next_hops = next_hops(*family, *body, attributes);
+    if (route.next_hops.empty()) route.kind = RouteKind::kUnreachable;
+  }
+  routes.push_back(std::move(route));
+}
+
+bool is_default_rule(const fib_rule_hdr& rule, uint32_t priority, uint32_t table) {
+  if (rule.action != FR_ACT_TO_TBL || rule.src_len != 0 || rule.dst_len != 0) return false;
+  return (priority == 0 && table == RT_TABLE_LOCAL) ||
+         (priority == 32766 && table == RT_TABLE_MAIN) ||
+         (priority == 32767 && table == RT_TABLE_DEFAULT);
+}
+
+}  // namespace
+
+Result<std::vector<Route>> dump_routes(NetlinkSocket& netlink, std::vector<std::string>& warnings) {
+  auto objects_socket = NetlinkSocket::open();
+  if (!objects_socket.ok()) return objects_socket.status();
+  RouteReader reader(objects_socket.value(), warnings);
+  for (const uint8_t family : {uint8_t{AF_INET}, uint8_t{AF_INET6}}) {
+    rtmsg body{};
+    body.rtm_family = family;
+    NetlinkRequest request(RTM_GETROUTE, NLM_F_DUMP, body);
+    const int error =
+        netlink.request(request, [&](const NetlinkMessage& message) { reader.read(message); });
+    // Interrupted: see dump_links. A kernel without IPv6 says so.
+    const bool is_absent = family == AF_INET6 && (error == EAFNOSUPPORT || error == EOPNOTSUPP);
+    if (error != 0 && error != EINTR && !is_absent)
+      return errno_status(error, "cannot list the routes");
+  }
+  return std::move(reader.routes);
+}
+
+Result<std::vector<std::string>> dump_policy_rules(NetlinkSocket& netlink) {
+  std::vector<std::string> warnings;
+  for (const uint8_t family : {uint8_t{AF_INET}, uint8_t{AF_INET6}}) {
+    fib_rule_hdr body{};
+    body.family = family;
+    NetlinkRequest request(RTM_GETRULE, NLM_F_DUMP, body);
+    const int error = netlink.request(request, [&](const NetlinkMessage& message) {
+      const auto* rule = message.body<fib_rule_hdr>();
+      if (!rule || message.type != RTM_NEWRULE) return;
+      const auto attributes = message.attributes<fib_rule_hdr>();
+      const uint32_t priority = attributes.value<uint32_t>(FRA_PRIORITY).value_or(0);
+      const uint32_t table = attributes.value<uint32_t>(FRA_TABLE).value_or(rule->table);
+      if (is_default_rule(*rule, priority, table)) return;
+      warnings.push_back(std::string("policy rule ") + std::to_string(priority) +
+                         (family == AF_INET ? " (IPv4)" : " (IPv6)") +
+                         " is not honoured: packets to real servers follow the main table");
+    });
+    if (error != 0 && error != EINTR && error != EAFNOSUPPORT && error != EOPNOTSUPP) {
+      return errno_status(error, "cannot list the policy rules");
+    }
+  }
+  return warnings;
+}
+
+bool are_equal(const std::vector<Route>& a, const std::vector<Route>& b) {
+  const auto same_hop = [](const NextHop& x, const NextHop& y) {
+    return x.ifindex == y.ifindex && x.is_on_link == y.is_on_link && x.gateway == y.gateway &&
+           x.gateway_family == y.gateway_family && x.weight == y.weight;
+  };
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [&](const Route& x, const Route& y) {
+    return x.family == y.family && x.prefix == y.prefix && x.prefix_length == y.prefix_length &&
+           x.metric == y.metric && x.kind == y.kind &&
+           std::equal(x.next_hops.begin(), x.next_hops.end(), y.next_hops.begin(),
+                      y.next_hops.end(), same_hop);
+  });
+}
+
+}  // namespace uvs

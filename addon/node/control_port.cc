@@ -1,0 +1,153 @@
+#include "node/control_port.h"
+
+#include <algorithm>
+#include <chrono>
+#include <future>
+#include <memory>
+
+namespace uvs {
+namespace {
+
+constexpr std::chrono::seconds kWorkerPatience{5};
+constexpr uint64_t kFlagOverloaded = 1, kFlagLocal = 2;
+constexpr const char* kVerdictNames[kVerdictCount] = {"forward", "answer", "toHost", "drop", "held"};
+
+// Writes numbers one after the other until the room is full.
+class NumberWriter {
+ public:
+  explicit NumberWriter(std::span<uint64_t> room) : room_(room) {}
+  void put(uint64_t number) {
+    if (at_ < room_.size()) room_[at_++] = number;
+  }
+  void put(const Traffic& traffic) {
+    put(traffic.connections);
+    put(traffic.in_packets);
+    put(traffic.out_packets);
+    put(traffic.in_bytes);
+    put(traffic.out_bytes);
+  }
+
+ private:
+  std::span<uint64_t> room_;
+  size_t at_ = 0;
+};
+
+}  // namespace
+
+ControlPort::ControlPort(Director& director, Worker& worker, Steer steer)
+    : director_(director), worker_(worker), steer_(std::move(steer)) {}
+
+Result<uint64_t> ControlPort::publish(const TableSpec& table) {
+  if (steer_.before) {
+    Status covered = steer_.before(table);
+    if (!covered.ok()) return covered;
+  }
+  Published published;
+  {
+    const std::lock_guard lock(tables_);
+    published = director_.tables().publish(table);
+    if (!published.ok()) {
+      if (steer_.after) steer_.after(in_force_);
+      return Status{ErrorCode::kLimitReached, text(published.error)};
+    }
+    in_force_ = table;
+    newest_generation_ = published.generation;
+    newest_rows_.clear();
+    for (const auto& service : director_.tables().newest().services) {
+      Row row{service->slot, {}};
+      for (const Destination& destination : service->destinations) row.destinations.push_back(destination.slot);
+      newest_rows_.push_back(std::move(row));
+    }
+  }
+  // A task runs after adopt() of the same turn: when it has run, the table is in force.
+  Status adopted = on_worker([](Micros) {});
+  if (!adopted.ok()) return adopted;
+  if (steer_.after) steer_.after(table);
+  return published.generation;
+}
+
+void ControlPort::show_newest() {
+  const std::lock_guard lock(tables_);
+  rows_ = newest_rows_;
+  generation_ = newest_generation_;
+}
+
+uint64_t ControlPort::read_counters(std::span<uint64_t> into) {
+  const std::lock_guard lock(tables_);
+  const TableStore& tables = director_.tables();
+  NumberWriter writer(into);
+  for (const Row& row : rows_) {
+    writer.put(tables.service_traffic(row.service));
+    for (const DestinationSlot slot : row.destinations) {
+      const DestinationCounters counters = tables.destination_counters(slot);
+      writer.put(counters.active);
+      writer.put(counters.inactive);
+      writer.put(counters.persistent);
+      writer.put((counters.is_overloaded ? kFlagOverloaded : 0) | (counters.is_local ? kFlagLocal : 0));
+      writer.put(counters.traffic);
+    }
+  }
+  return generation_;
+}
+
+void ControlPort::zero() {
+  const std::lock_guard lock(tables_);
+  director_.tables().zero_traffic();
+}
+
+Result<ConnectionPage> ControlPort::connections(uint32_t limit, ConnectionCursor after) {
+  // Rows for one visit to the worker: packets wait meanwhile.
+  constexpr size_t kRowsPerVisit = 256;
+  auto page = std::make_shared<ConnectionPage>();
+  page->next = after;
+  do {
+    const size_t had = page->connections.size();
+    Status done = on_worker([this, page, had, limit](Micros now) {
+      page->connections.resize(std::min(had + kRowsPerVisit, size_t{limit}));
+      size_t count = 0;
+      page->next = director_.copy_connections(page->next, std::span(page->connections).subspan(had), count, now);
+      page->connections.resize(had + count);
+    });
+    if (!done.ok()) return done;
+  } while (page->next != 0 && page->connections.size() < limit);
+  return std::move(*page);
+}
+
+Status ControlPort::on_worker(std::function<void(Micros now)> task) {
+  auto done = std::make_shared<std::promise<void>>();
+  std::future<void> is_done = done->get_future();
+  worker_.post([task = std::move(task), done](Micros now) {
+    task(now);
+    done->set_value();
+  });
+  worker_.wake();
+  if (is_done.wait_for(kWorkerPatience) == std::future_status::ready) return {};
+  return {ErrorCode::kIo, "the packet worker does not answer"};
+}
+
+Napi::Object ControlPort::status(Napi::Env env) {
+  const DirectorCounters counters = director_.counters();
+  Napi::Object verdicts = Napi::Object::New(env);
+  for (size_t i = 0; i < kVerdictCount; i++) {
+    verdicts.Set(kVerdictNames[i], Napi::BigInt::New(env, counters.verdicts[i]));
+  }
+  Napi::Array drops = Napi::Array::New(env);
+  for (const DropReasonInfo& reason : kDropReasons) {
+    if (reason.reason == DropReason::kNone) continue;
+    Napi::Object drop = Napi::Object::New(env);
+    drop.Set("reason", reason.name);
+    drop.Set("text", reason.text);
+    drop.Set("count", Napi::BigInt::New(env, counters.drops[static_cast<size_t>(reason.reason)]));
+    drops.Set(drops.Length(), drop);
+  }
+  Napi::Object status = Napi::Object::New(env);
+  status.Set("generation", static_cast<double>(director_.tables().adopted()));
+  status.Set("tableSize", director_.bucket_count());
+  status.Set("connectionCount", director_.connection_count());
+  status.Set("connectionLimit", director_.connection_limit());
+  status.Set("verdicts", verdicts);
+  status.Set("drops", drops);
+  return status;
+}
+
+}  // namespace uvs

@@ -1,0 +1,126 @@
+#include "node/machine.h"
+
+#include <sys/random.h>
+
+namespace uvs {
+namespace {
+
+Result<uvs_hash_key> random_key() {
+  uvs_hash_key key;
+  if (getrandom(&key, sizeof(key), 0) != sizeof(key)) return errno_status(errno, "no random key");
+  return key;
+}
+
+SteeringKeys keys_of(const TableSpec& table) {
+  SteeringKeys keys;
+  for (const ServiceSpec& service : table.services) {
+    keys.services.push_back(service_key(service.family, service.address, service.port, service.protocol));
+    keys.fragments.push_back(fragment_destination(service.family, service.address));
+    for (const DestinationSpec& destination : service.destinations) {
+      if (destination.method != ForwardingMethod::kNat) continue;
+      keys.fragments.push_back(fragment_source(destination.family, destination.address));
+    }
+  }
+  return keys;
+}
+
+}  // namespace
+
+Result<std::shared_ptr<Machine>> Machine::start(const MachineOptions& options, OnEvent on_event) {
+  std::shared_ptr<Machine> machine(new Machine(std::move(on_event)));
+  Status opened = machine->open(options);
+  if (!opened.ok()) {
+    machine->stop();
+    return opened;
+  }
+  return machine;
+}
+
+Status Machine::open(const MachineOptions& options) {
+  Result<std::unique_ptr<Steering>> steering = Steering::start({options.connections, false});
+  if (!steering.ok()) return steering.status();
+  steering_ = std::move(steering.value());
+  steering_description_ = steering_->description();
+
+  Result<std::unique_ptr<AfPacket>> io = AfPacket::open(steering_->receive_ifindex());
+  if (!io.ok()) return io.status();
+  io_ = std::move(io.value());
+
+  Result<uvs_hash_key> key = random_key();
+  if (!key.ok()) return key.status();
+  director_ = Director::create(
+      {options.connections, key.value(), steering_->flow_buckets(), steering_->flow_key()}, neighbours_);
+  if (!director_) return {ErrorCode::kLimitReached, "connections is out of range or there is no address space for them"};
+
+  Status swept = remove_leftover_addresses({});
+  if (!swept.ok()) return swept;
+  Result<std::unique_ptr<Netlink>> netlink = Netlink::start({options.interfaces}, neighbours_, *steering_, *this);
+  if (!netlink.ok()) return netlink.status();
+  netlink_ = std::move(netlink.value());
+
+  WorkerOptions worker;
+  worker.cpu = options.cpu;
+  worker.steering = steering_.get();
+  worker.resolver_descriptor = netlink_->wake_descriptor();
+  worker.on_limit = [this](const LimitInfo& limit) { limit_reached(limit.name, limit.text); };
+  worker.on_failure = [this](std::string message) { failed(message); };
+  worker_ = std::make_unique<Worker>(*director_, *io_, worker);
+  port_ = std::make_unique<ControlPort>(*director_, *worker_, steer());
+  waiting_worker_ = worker_.get();
+  return worker_->start();
+}
+
+ControlPort::Steer Machine::steer() {
+  return {
+      .before = [this](const TableSpec& table) { return steering_->cover(keys_of(table)); },
+      .after = [this](const TableSpec& table) { steering_->restrict_to(keys_of(table)); },
+  };
+}
+
+Machine::~Machine() { stop(); }
+
+void Machine::stop() {
+  // Devices first: from then on the kernel keeps what comes, and the worker drains what it has.
+  if (netlink_ && steering_) {
+    for (const DeviceState& device : netlink_->devices()) steering_->detach(device.ifindex);
+  }
+  if (worker_) worker_->stop();
+  netlink_.reset();
+  port_.reset();
+  worker_.reset();
+  director_.reset();
+  io_.reset();
+  steering_.reset();
+}
+
+std::vector<DeviceState> Machine::devices() const { return netlink_->devices(); }
+
+std::vector<LocalAddress> Machine::local_addresses() const {
+  return netlink_->local_addresses();
+}
+
+void Machine::host_view(std::unique_ptr<const HostView> view) { director_->publish_host_view(std::move(view)); }
+
+void Machine::device_attached(const DeviceState& device) {
+  on_event_({MachineEvent::Kind::kDeviceAttached, device.name, ""});
+}
+
+void Machine::device_detached(const DeviceState& device, const std::string& reason) {
+  on_event_({MachineEvent::Kind::kDeviceDetached, device.name, reason});
+}
+
+void Machine::addresses_changed() { on_event_({MachineEvent::Kind::kAddressesChanged, "", ""}); }
+
+void Machine::neighbours_changed() {
+  if (Worker* worker = waiting_worker_) worker->wake();
+}
+
+void Machine::warning(const std::string& message) { on_event_({MachineEvent::Kind::kWarning, "", message}); }
+
+void Machine::limit_reached(const std::string& limit, const std::string& message) {
+  on_event_({MachineEvent::Kind::kLimit, limit, message});
+}
+
+void Machine::failed(const std::string& message) { on_event_({MachineEvent::Kind::kFailed, "", message}); }
+
+}  // namespace uvs

@@ -1,0 +1,75 @@
+// A director on this machine's devices: steering, packet I/O, housekeeping and one worker, made in the order in which
+// they need each other and taken down so that no packet is swallowed on the way. No N-API.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "host/netlink.h"
+#include "io/af_packet.h"
+#include "io/steering.h"
+#include "node/control_port.h"
+
+namespace uvs {
+
+struct MachineOptions {
+  std::optional<std::vector<std::string>> interfaces;
+  uint32_t connections = 1'000'000;
+  std::optional<unsigned> cpu;
+};
+
+// As DataplaneEvent in src/dataplane/port.ts.
+struct MachineEvent {
+  enum class Kind : uint8_t { kDeviceAttached, kDeviceDetached, kWarning, kLimit, kAddressesChanged, kFailed };
+  Kind kind = Kind::kWarning;
+  std::string subject;  // device or limit
+  std::string text;     // message or reason
+};
+
+class Machine final : private HostEvents {
+ public:
+  using OnEvent = std::function<void(MachineEvent)>;
+
+  // `on_event` is called on several threads and may not wait. Nothing is left behind when it fails.
+  static Result<std::shared_ptr<Machine>> start(const MachineOptions& options, OnEvent on_event);
+  ~Machine() override;
+
+  // Detaches, ends the threads and removes what is ours in the kernel. Twice is fine; nothing else may be called after it.
+  void stop();
+
+  ControlPort& port() { return *port_; }
+  std::vector<DeviceState> devices() const;
+  std::vector<LocalAddress> local_addresses() const;
+  const std::string& steering() const { return steering_description_; }
+
+ private:
+  explicit Machine(OnEvent on_event) : on_event_(std::move(on_event)) {}
+  Status open(const MachineOptions& options);
+  ControlPort::Steer steer();
+
+  void host_view(std::unique_ptr<const HostView> view) override;
+  void device_attached(const DeviceState& device) override;
+  void device_detached(const DeviceState& device, const std::string& reason) override;
+  void addresses_changed() override;
+  void neighbours_changed() override;
+  void warning(const std::string& message) override;
+  void limit_reached(const std::string& limit, const std::string& message) override;
+  void failed(const std::string& message) override;
+
+  const OnEvent on_event_;
+  NeighbourTable neighbours_;
+  std::string steering_description_;
+  std::unique_ptr<Steering> steering_;
+  std::unique_ptr<AfPacket> io_;
+  std::unique_ptr<Director> director_;
+  std::unique_ptr<Netlink> netlink_;
+  std::unique_ptr<Worker> worker_;
+  std::atomic<Worker*> waiting_worker_ = nullptr;  // housekeeping wakes it; null before it is there
+  std::unique_ptr<ControlPort> port_;
+};
+
+}  // namespace uvs

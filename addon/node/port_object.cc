@@ -1,0 +1,61 @@
+#include "node/port_object.h"
+
+#include <memory>
+#include <vector>
+
+#include "node/promise.h"
+#include "node/translate.h"
+
+namespace uvs {
+
+Napi::Value publish_table(const Napi::Object& self, std::shared_ptr<ControlPort> port, const Napi::Value& value) {
+  const auto bytes = value.As<Napi::Uint8Array>();
+  // Copied: JavaScript may go on with its buffer while the table is built.
+  auto copy = std::make_shared<std::vector<uint8_t>>(bytes.Data(), bytes.Data() + bytes.ByteLength());
+  auto generation = std::make_shared<uint64_t>(0);
+  return PromiseWork::start(
+      self,
+      [port, copy, generation]() -> Status {
+        const std::optional<TableSpec> table = decode_table(*copy);
+        if (!table) return {ErrorCode::kIo, "the table's bytes have another layout: addon and JavaScript differ"};
+        Result<uint64_t> published = port->publish(*table);
+        if (!published.ok()) return published.status();
+        *generation = published.value();
+        return {};
+      },
+      [port, generation](Napi::Env env) -> Napi::Value {
+        port->show_newest();
+        return Napi::Number::New(env, static_cast<double>(*generation));
+      });
+}
+
+Napi::Value read_counters(Napi::Env env, ControlPort& port, const Napi::Value& value) {
+  auto into = value.As<Napi::BigUint64Array>();
+  const uint64_t generation = port.read_counters({into.Data(), into.ElementLength()});
+  return Napi::Number::New(env, static_cast<double>(generation));
+}
+
+Napi::Value list_connections(const Napi::Object& self, std::shared_ptr<ControlPort> port, const Napi::CallbackInfo& info) {
+  const uint32_t limit = info[0].ToNumber().Uint32Value();
+  const auto after = static_cast<ConnectionCursor>(info[1].ToNumber().Int64Value());
+  auto page = std::make_shared<ConnectionPage>();
+  return PromiseWork::start(
+      self,
+      [port, limit, after, page]() -> Status {
+        Result<ConnectionPage> copied = port->connections(limit, after);
+        if (!copied.ok()) return copied.status();
+        *page = std::move(copied.value());
+        return {};
+      },
+      [page](Napi::Env env) -> Napi::Value {
+        std::vector<uint8_t> rows;
+        encode_connections(page->connections, rows);
+        Napi::Object result = Napi::Object::New(env);
+        result.Set("rows", Napi::Buffer<uint8_t>::Copy(env, rows.data(), rows.size()));
+        result.Set("next", page->next == 0 ? env.Undefined()
+                                           : Napi::Value(Napi::Number::New(env, static_cast<double>(page->next))));
+        return result;
+      });
+}
+
+}  // namespace uvs

@@ -1,0 +1,107 @@
+#include "node/translate.h"
+
+#include <cstring>
+
+#include "core/net/bytes.h"
+#include "core/net/parse.h"
+
+namespace uvs {
+namespace {
+
+constexpr size_t kRowSize = 32;  // of the table's head, a service and a destination alike
+
+constexpr uint8_t kFlagShFallback = 1, kFlagShPort = 2, kFlagOnePacket = 4, kFlagDraining = 8;
+
+std::optional<Family> family_of(uint8_t number) {
+  if (number != 4 && number != 6) return std::nullopt;
+  return static_cast<Family>(number);
+}
+
+std::optional<ServiceSpec> decode_service(const uint8_t* row) {
+  const std::optional<Family> family = family_of(row[19]);
+  const uint8_t protocol = row[18];
+  const bool has_protocol = protocol == kProtocolTcp || protocol == kProtocolUdp;
+  if (!family || !has_protocol || row[20] >= kSchedulerCount) return std::nullopt;
+  ServiceSpec service;
+  service.address = IpAddress::load_ipv6(row);
+  service.port = load<uint16_t>(row + 16);
+  service.protocol = protocol;
+  service.family = *family;
+  service.scheduler = static_cast<SchedulerId>(row[20]);
+  service.has_sh_fallback = (row[21] & kFlagShFallback) != 0;
+  service.has_sh_port = (row[21] & kFlagShPort) != 0;
+  service.is_one_packet = (row[21] & kFlagOnePacket) != 0;
+  service.is_draining = (row[21] & kFlagDraining) != 0;
+  return service;
+}
+
+std::optional<DestinationSpec> decode_destination(const uint8_t* row) {
+  const std::optional<Family> family = family_of(row[19]);
+  if (!family || row[18] > static_cast<uint8_t>(ForwardingMethod::kDirectRoute)) return std::nullopt;
+  DestinationSpec destination;
+  destination.address = IpAddress::load_ipv6(row);
+  destination.port = load<uint16_t>(row + 16);
+  destination.method = static_cast<ForwardingMethod>(row[18]);
+  destination.family = *family;
+  destination.weight = load<uint32_t>(row + 20);
+  destination.upper_threshold = load<uint32_t>(row + 24);
+  destination.lower_threshold = load<uint32_t>(row + 28);
+  return destination;
+}
+
+}  // namespace
+
+std::optional<TableSpec> decode_table(std::span<const uint8_t> bytes) {
+  const auto take_row = [&bytes]() -> const uint8_t* {
+    if (bytes.size() < kRowSize) return nullptr;
+    const uint8_t* row = bytes.data();
+    bytes = bytes.subspan(kRowSize);
+    return row;
+  };
+  const uint8_t* head = take_row();
+  if (head == nullptr) return std::nullopt;
+  const uint32_t services = load<uint32_t>(head);
+  TableSpec table;
+  table.policy.tcp_timeout_s = load<uint32_t>(head + 4);
+  table.policy.tcp_fin_timeout_s = load<uint32_t>(head + 8);
+  table.policy.udp_timeout_s = load<uint32_t>(head + 12);
+  table.policy.conn_reuse_mode = head[16];
+  table.policy.expire_nodest_conn = head[17] != 0;
+  table.policy.sloppy_tcp = head[18] != 0;
+  for (uint32_t i = 0; i < services; i++) {
+    const uint8_t* row = take_row();
+    if (row == nullptr) return std::nullopt;
+    std::optional<ServiceSpec> service = decode_service(row);
+    const uint32_t destinations = load<uint32_t>(row + 24);
+    if (!service || destinations > bytes.size() / kRowSize) return std::nullopt;
+    service->destinations.reserve(destinations);
+    for (uint32_t k = 0; k < destinations; k++) {
+      const std::optional<DestinationSpec> destination = decode_destination(take_row());
+      if (!destination) return std::nullopt;
+      service->destinations.push_back(*destination);
+    }
+    table.services.push_back(std::move(*service));
+  }
+  if (!bytes.empty()) return std::nullopt;
+  return table;
+}
+
+void encode_connections(std::span<const ConnectionView> connections, std::vector<uint8_t>& rows) {
+  rows.assign(connections.size() * kConnectionRowSize, 0);
+  uint8_t* row = rows.data();
+  for (const ConnectionView& connection : connections) {
+    row[0] = static_cast<uint8_t>(connection.family);
+    row[1] = connection.protocol;
+    row[2] = connection.state;
+    store(row + 4, connection.client_port);
+    store(row + 6, connection.virtual_port);
+    store(row + 8, connection.destination_port);
+    store(row + 12, connection.expires_ms);
+    store(row + 16, connection.client);
+    store(row + 32, connection.virtual_address);
+    store(row + 48, connection.destination);
+    row += kConnectionRowSize;
+  }
+}
+
+}  // namespace uvs
