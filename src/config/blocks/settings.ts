@@ -1,0 +1,44 @@
+// Reads the values of statements whose form is already checked. A value that was refused reads as undefined: the
+// error is reported, no configuration will come of the text, and reading goes on for the sake of further errors.
+
+import { type IpAddress, parseIp } from '../../model/address.js';
+import type { Origin } from '../../model/director-config.js';
+import type { Micros } from '../../model/units.js';
+import type { Place } from '../source.js';
+import { type Block, type Statement, settingOf } from '../tree.js';
+import { readBoolean, readInteger, readTimer } from '../values.js';
+
+/** Text of the keyword's value number `index`. */
+export function textOf(block: Block, keyword: string, index = 0): string | undefined {
+  return settingOf(block, keyword)?.arguments[index]?.text;
+}
+
+export function integerOf(block: Block, keyword: string): number | undefined {
+  const text = textOf(block, keyword);
+  return text === undefined ? undefined : readInteger(text);
+}
+
+export function timerOf(block: Block, keyword: string): Micros | undefined {
+  const text = textOf(block, keyword);
+  return text === undefined ? undefined : readTimer(text);
+}
+
+export function addressOf(block: Block, keyword: string): IpAddress | undefined {
+  const text = textOf(block, keyword);
+  return text === undefined ? undefined : parseIp(text);
+}
+
+/** A keyword alone means yes; undefined when it does not stand there. */
+export function flagOf(block: Block, keyword: string): boolean | undefined {
+  const statement = settingOf(block, keyword);
+  return statement === undefined ? undefined : isOn(statement);
+}
+
+function isOn(statement: Statement): boolean {
+  const value = statement.arguments[0]?.text;
+  return value === undefined || (readBoolean(value) ?? true);
+}
+
+export function originOf(place: Place): Origin {
+  return { file: place.file.name, line: place.line, column: place.column };
+}

@@ -1,0 +1,298 @@
+// virtual_server { }: one service. What uvs cannot serve yet is said for the service and the service left out; what
+// cannot do what it seems to say is said in words and read as keepalived reads it.
+
+import { type IpAddress, parseIp } from '../../model/address.js';
+import type { RealServer, SorryServer, VirtualServer } from '../../model/director-config.js';
+import {
+  type Protocol,
+  type Scheduler,
+  type SchedulerFlag,
+  schedulers,
+} from '../../model/forwarding-table.js';
+import type { Word } from '../lexer.js';
+import type { Report } from '../report.js';
+import type { Place } from '../source.js';
+import { type Block, type Statement, settingOf } from '../tree.js';
+import { readPort } from '../values.js';
+import type { GlobalDefaults } from './global-defs.js';
+import {
+  checkFamily,
+  methodOf,
+  type ReadServer,
+  readMethod,
+  readRealServer,
+  type WrittenMethod,
+  writtenPort,
+} from './real-server.js';
+import { flagOf, integerOf, originOf, textOf } from './settings.js';
+import { inheritFrom } from './tcp-check.js';
+
+/** Why a service is not served. */
+type LeftOut = { readonly place: Place; readonly reason: string };
+
+const serversPerSlice = 64;
+
+/** undefined when the service is left out or refused. Yields between its servers. */
+export function* readVirtualServer(
+  statement: Statement,
+  defaults: GlobalDefaults,
+  report: Report,
+): Generator<void, VirtualServer | undefined> {
+  const { block, keyword } = statement;
+  if (block === undefined) return undefined;
+  const identity = readIdentity(statement);
+  if (identity === undefined) return undefined;
+  if ('reason' in identity) return leaveOut(identity, report);
+
+  const { address, port } = identity;
+  const protocol = readProtocol(block, keyword, report);
+  const scheduler = readScheduler(block, keyword, report);
+  const method = readServiceMethod(block, keyword, report);
+  const service = {
+    address,
+    port,
+    method,
+    weight: integerOf(block, 'weight') ?? 1,
+    inhibitOnFailure: flagOf(block, 'inhibit_on_failure') ?? false,
+    inherited: inheritFrom(block, undefined),
+    logAllFailures: defaults.logAllFailures,
+  };
+  const servers: ReadServer[] = [];
+  let visited = 0;
+  for (const server of block.repeated) {
+    const read = readRealServer(server, service, report);
+    if (read !== undefined) servers.push(read);
+    if (++visited % serversPerSlice === 0) yield;
+  }
+  const realServers = servers.map(({ server }) => server);
+  reportDuplicateServers(servers, report);
+  const sorry = readSorryServer(block, service, report);
+
+  const leftOut =
+    unservedPort(port, keyword) ??
+    unservedProtocol(protocol, block) ??
+    unservedScheduler(scheduler, block) ??
+    unservedMethod([method, ...servers.map((server) => server.method), sorry?.method], keyword);
+  if (leftOut !== undefined) return leaveOut(leftOut, report);
+  if (realServers.length === 0) {
+    const message = 'this service has no real servers: it is left out, and its packets stay with this host';
+    if (!report.hasErrors())
+      report.add('no-real-servers', keyword, message, 'add a real_server, or remove the service');
+    return undefined;
+  }
+
+  reportIdle(block, servers, report);
+  return {
+    protocol: protocol === 'udp' ? 'udp' : 'tcp',
+    address,
+    port,
+    scheduler: schedulers.find((known) => known === scheduler) ?? 'wlc',
+    flags: readFlags(block, scheduler, report),
+    onePacket: readOnePacket(block, protocol, report),
+    ...readQuorum(block, keyword, realServers, report),
+    alpha: service.inherited.alpha ?? false,
+    sorryServer: sorry?.server,
+    realServers,
+    origin: originOf(keyword),
+  };
+}
+
+function leaveOut({ place, reason }: LeftOut, report: Report): undefined {
+  report.add('service-left-out', place, `this service is left out: ${reason} is not in effect yet`);
+  return undefined;
+}
+
+function readIdentity(statement: Statement): { address: IpAddress; port: number } | LeftOut | undefined {
+  const [first, second] = statement.arguments;
+  if (first?.text === 'fwmark') return { place: first, reason: 'a service by firewall mark' };
+  if (first?.text === 'group') return { place: first, reason: 'a group of services' };
+  const address = parseIp(first?.text ?? '');
+  const port = second === undefined ? 0 : readPort(second.text);
+  return address === undefined || port === undefined ? undefined : { address, port };
+}
+
+type WrittenProtocol = Protocol | 'sctp';
+
+// Nothing is said of a missing keyword while the text has errors: most likely the keyword is there, misspelt.
+
+function readProtocol(block: Block, keyword: Word, report: Report): WrittenProtocol {
+  const text = textOf(block, 'protocol')?.toLowerCase();
+  if (text !== undefined) return text === 'tcp' || text === 'sctp' ? text : 'udp';
+  if (report.hasErrors()) return 'udp';
+  report.add(
+    'default-protocol',
+    keyword,
+    'no protocol is given, which makes this a UDP service',
+    'write protocol TCP',
+  );
+  return 'udp';
+}
+
+function readScheduler(block: Block, keyword: Word, report: Report): string {
+  const text = textOf(block, 'lvs_sched');
+  if (text !== undefined) return text;
+  if (!report.hasErrors())
+    report.add('default-taken', keyword, 'no scheduler is given: wlc is taken', 'write lvs_sched wlc');
+  return 'wlc';
+}
+
+function readServiceMethod(block: Block, keyword: Word, report: Report): WrittenMethod {
+  const text = textOf(block, 'lvs_method');
+  const usesDefault = block.repeated.some(
+    (server) => server.block === undefined || settingOf(server.block, 'lvs_method') === undefined,
+  );
+  if (text === undefined && usesDefault && !report.hasErrors()) {
+    report.add(
+      'default-taken',
+      keyword,
+      'no forwarding method is given: NAT is taken',
+      'write lvs_method NAT',
+    );
+  }
+  return readMethod(text) ?? 'NAT';
+}
+
+// What uvs does not do yet.
+
+function unservedPort(port: number, keyword: Word): LeftOut | undefined {
+  return port === 0 ? { place: keyword, reason: 'a service for every port' } : undefined;
+}
+
+function unservedProtocol(protocol: WrittenProtocol, block: Block): LeftOut | undefined {
+  const place = settingOf(block, 'protocol')?.keyword;
+  return protocol === 'sctp' && place !== undefined ? { place, reason: 'SCTP' } : undefined;
+}
+
+function unservedScheduler(scheduler: string, block: Block): LeftOut | undefined {
+  const place = settingOf(block, 'lvs_sched')?.keyword;
+  if (place === undefined || schedulers.some((known) => known === scheduler)) return undefined;
+  return { place, reason: `the scheduler ${scheduler}` };
+}
+
+function unservedMethod(methods: readonly (WrittenMethod | undefined)[], keyword: Word): LeftOut | undefined {
+  return methods.includes('TUN') ? { place: keyword, reason: 'forwarding by TUN' } : undefined;
+}
+
+// Settings of the service.
+
+/** The kernel's numbers for the flags of `sh`. */
+const shFlags: readonly (readonly [string, SchedulerFlag])[] = [
+  ['flag-1', 'sh-fallback'],
+  ['sh-fallback', 'sh-fallback'],
+  ['flag-2', 'sh-port'],
+  ['sh-port', 'sh-port'],
+];
+
+function readFlags(block: Block, scheduler: Scheduler | string, report: Report): SchedulerFlag[] {
+  const flags = new Set<SchedulerFlag>();
+  for (const [name, flag] of shFlags) {
+    const statement = settingOf(block, name);
+    if (statement === undefined || flagOf(block, name) === false) continue;
+    if (scheduler === 'sh') flags.add(flag);
+    else report.add('no-effect', statement.keyword, `${name} does nothing with the scheduler ${scheduler}`);
+  }
+  return [...flags];
+}
+
+function readOnePacket(block: Block, protocol: WrittenProtocol, report: Report): boolean {
+  const statement = settingOf(block, 'ops');
+  if (statement === undefined || flagOf(block, 'ops') === false) return false;
+  if (protocol === 'udp') return true;
+  report.add('no-effect', statement.keyword, 'ops does nothing: only UDP can be scheduled packet by packet');
+  return false;
+}
+
+/** As keepalived: a quorum beyond all servers' weight is lowered to it, a hysteresis stays below the quorum. */
+function readQuorum(
+  block: Block,
+  keyword: Word,
+  realServers: readonly RealServer[],
+  report: Report,
+): { quorum: number; hysteresis: number } {
+  const written = integerOf(block, 'quorum') ?? 1;
+  const hysteresis = integerOf(block, 'hysteresis') ?? 0;
+  const total = realServers.reduce((sum, server) => sum + server.weight, 0);
+  const place = settingOf(block, 'quorum')?.keyword ?? keyword;
+  const quorum = Math.max(1, Math.min(written, total));
+  if (total === 0) {
+    report.add('quorum-unreachable', place, 'every server has weight 0: the service never comes up');
+  } else if (written > total) {
+    const message = `the weights of all servers sum up to ${total}, so a quorum of ${written} is taken as ${total}`;
+    report.add('quorum-unreachable', place, message, 'lower the quorum or raise the weights');
+  } else if (hysteresis < quorum && quorum + hysteresis > total) {
+    const message = `once lost, the quorum comes back at ${quorum + hysteresis}, and all weights sum up to ${total}`;
+    report.add('quorum-unreachable', place, message, 'lower the quorum or the hysteresis');
+  }
+  if (hysteresis < quorum) return { quorum, hysteresis };
+  const message = `the hysteresis ${hysteresis} is not below the quorum ${quorum}: ${quorum - 1} is taken`;
+  report.add('hysteresis-too-large', settingOf(block, 'hysteresis')?.keyword ?? place, message);
+  return { quorum, hysteresis: quorum - 1 };
+}
+
+function readSorryServer(
+  block: Block,
+  service: { readonly address: IpAddress; readonly port: number; readonly method: WrittenMethod },
+  report: Report,
+): { server: SorryServer; method: WrittenMethod } | undefined {
+  const [addressWord, portWord] = settingOf(block, 'sorry_server')?.arguments ?? [];
+  const address = parseIp(addressWord?.text ?? '');
+  if (addressWord === undefined || address === undefined) return undefined;
+  checkFamily(addressWord, address, service.address, report);
+  const method = readMethod(textOf(block, 'sorry_server_lvs_method')) ?? service.method;
+  const written = writtenPort(portWord) ?? service.port;
+  const port = method === 'NAT' ? written : service.port;
+  if (port !== written && portWord !== undefined) {
+    const message = `${method} cannot map ports: packets reach the sorry server at port ${port}, not at ${written}`;
+    report.add(
+      'sorry-port-ignored',
+      portWord,
+      message,
+      'write sorry_server_lvs_method NAT, or let it listen there',
+    );
+  }
+  return { server: { address, port, method: methodOf(method) }, method };
+}
+
+function reportDuplicateServers(servers: readonly ReadServer[], report: Report): void {
+  const seen = new Map<string, ReadServer>();
+  for (const read of servers) {
+    const { address, port } = read.server;
+    const first = seen.get(`${address} ${port}`);
+    if (first === undefined) {
+      seen.set(`${address} ${port}`, read);
+    } else {
+      const message = `${address} port ${port} stands in line ${first.keyword.line} already`;
+      report.add(
+        'duplicate-server',
+        read.keyword,
+        message,
+        'remove one of them; a weight of 2 counts like two',
+      );
+    }
+  }
+}
+
+/** Settings of the service that no server can bring to life, and those that are not in effect yet. */
+function reportIdle(block: Block, servers: readonly ReadServer[], report: Report): void {
+  const hasCheckers = servers.some((server) => server.hasCheckers);
+  for (const name of ['alpha', 'inhibit_on_failure']) {
+    const statement = settingOf(block, name);
+    if (hasCheckers || statement === undefined || flagOf(block, name) === false) continue;
+    const message = `${name} does nothing: no server has a checker, so all are always up`;
+    report.add('no-effect', statement.keyword, message, 'add a checker, for example TCP_CHECK { }');
+  }
+  const persistence = settingOf(block, 'persistence_timeout')?.keyword;
+  if (persistence !== undefined && textOf(block, 'persistence_timeout') !== '0') {
+    const message = 'persistence_timeout is not in effect yet: each connection is scheduled by itself';
+    report.addOnce('not-in-effect-yet', 'persistence_timeout', persistence, message);
+  }
+  const omega = settingOf(block, 'omega')?.keyword;
+  if (omega === undefined || flagOf(block, 'omega') === false) return;
+  const hasScripts =
+    settingOf(block, 'quorum_down') !== undefined ||
+    block.repeated.some(
+      (server) => server.block !== undefined && settingOf(server.block, 'notify_down') !== undefined,
+    );
+  if (hasScripts) report.addOnce('not-in-effect-yet', 'omega', omega, 'omega is not in effect yet');
+  else report.add('no-effect', omega, 'omega does nothing without quorum_down or notify_down');
+}

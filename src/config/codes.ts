@@ -1,0 +1,72 @@
+// Every diagnostic code with its severity and meaning, as data. Codes are stable: scripts match on them.
+// docs/config.md carries the same table, and a test keeps the two equal.
+
+export type Severity = 'error' | 'warning' | 'notice';
+
+type CodeEntry = { readonly severity: Severity; readonly meaning: string };
+
+const error = (meaning: string): CodeEntry => ({ severity: 'error', meaning });
+const warning = (meaning: string): CodeEntry => ({ severity: 'warning', meaning });
+const notice = (meaning: string): CodeEntry => ({ severity: 'notice', meaning });
+
+export const codes = {
+  // Text and braces.
+  'unclosed-quote': error('a quote that no second quote closes on the same line'),
+  'full-width': error('a full-width or typographic character where keepalived has an ASCII one'),
+  'slash-comment': error('`//` used as a comment sign; `#` and `!` are'),
+  'line-too-long': error('a line beyond 65,536 characters'),
+  'unclosed-block': error('a block that is never closed, or only after the next one has begun'),
+  'unmatched-brace': error('a `}` that closes nothing'),
+  'unexpected-brace': error('a `{` where no block can begin'),
+  'missing-block': error('a keyword that needs `{ }` stands without'),
+  // Keywords and values.
+  'unknown-keyword': error('a word that is no keyword at all (a warning with --lenient)'),
+  'misplaced-keyword': error('a keyword of another block (a warning with --lenient)'),
+  'missing-value': error('a keyword without the value it needs'),
+  'invalid-value': error('a value of the wrong form'),
+  'out-of-range': error('a number outside its range'),
+  'invalid-address': error('no IPv4 or IPv6 address'),
+  'invalid-mask': error('a prefix length or mask that the address cannot have'),
+  'extra-words': warning('words after the last value, which are ignored'),
+  'duplicate-keyword': warning('a keyword given twice in one block; the last one counts'),
+  'duplicate-block': error('a block that may stand once stands twice'),
+  // Includes, variables, generators.
+  'include-missing': warning('an include that matches no file (an error when a strict variant asks for it)'),
+  'include-unreadable': warning(
+    'an included file that cannot be read (an error when a strict variant asks for it)',
+  ),
+  'include-cycle': error('a file that includes itself, directly or through others'),
+  'include-limit': error('more included files, or deeper ones, than the limit'),
+  'invalid-definition': error('a `$NAME=value` line that is not well formed'),
+  'invalid-generator': error('a `~SEQ` or `~LST` that is not well formed'),
+  'expansion-limit': error('variables or generators that expand beyond the limit'),
+  // Meaning.
+  'family-mismatch': error('IPv4 and IPv6 mixed where the two ends must be of one family'),
+  'duplicate-service': error('two virtual servers with one protocol, address and port'),
+  'duplicate-server': error('two real servers with one address and port in a service'),
+  'duplicate-address': warning('a static address that stands twice on one device; the first one counts'),
+  'default-protocol': warning('a virtual server without `protocol`, which makes it UDP'),
+  'default-taken': notice('a virtual server without a scheduler or forwarding method; the default is taken'),
+  'port-ignored': warning(
+    'a real server port that differs from the service’s under DR or TUN, which cannot map ports',
+  ),
+  'sorry-port-ignored': warning('a sorry server port that differs from the service’s under DR or TUN'),
+  'quorum-unreachable': warning('a quorum that no set of servers can reach'),
+  'hysteresis-too-large': warning('a hysteresis that is not below the quorum'),
+  'no-real-servers': warning('a virtual server without real servers, which is left out as in keepalived'),
+  'no-effect': warning('a setting that cannot do anything where it stands'),
+  'nopreempt-master': warning('`nopreempt` together with `state MASTER`'),
+  'not-in-effect-yet': warning(
+    'a block or keyword that uvs reads but does not act on yet; named once per kind',
+  ),
+  'service-left-out': warning(
+    'a virtual server that needs something uvs does not do yet, so it is not served',
+  ),
+  'old-name': notice('the old name of a keyword, which is taken'),
+  'without-effect': notice('an old keyword that no longer does anything'),
+  // The list of diagnostics itself.
+  'too-many-errors': error('100 errors were found; the rest of the text was not looked at'),
+  'more-warnings': notice('further warnings and notices were counted, but not listed'),
+} as const satisfies Record<string, CodeEntry>;
+
+export type DiagnosticCode = keyof typeof codes;

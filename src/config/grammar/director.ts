@@ -1,0 +1,30 @@
+// Form of the block `director { }`, which holds what keepalived has no word for.
+
+import { argumentsOf, blockOf, keyword, keywords, one, type Shapes, some } from '../shapes.js';
+import { address, anyWord, either, endpoint, integer, oneOf, port, type ValueKind } from '../values.js';
+
+/** `0`, `2-5`, `0,2-5`. */
+const cpuList: ValueKind = {
+  what: 'a list of CPUs (0 2-5)',
+  problemOf: (text) =>
+    /^\d{1,4}(?:-\d{1,4})?(?:,\d{1,4}(?:-\d{1,4})?)*$/.test(text)
+      ? undefined
+      : { code: 'invalid-value', text: `${text} is not ${cpuList.what}` },
+};
+
+const director = keywords({
+  now: {
+    interface: some(anyWord),
+    workers: one(either('auto or a number from 1 to 256', oneOf(['auto']), integer(1, 256))),
+    cpu: some(cpuList),
+    io: one(oneOf(['af_packet', 'af_xdp', 'auto'])),
+    offload: one(oneOf(['none', 'tc', 'xdp', 'auto'])),
+    connections: one(integer(1, 1_000_000_000)),
+    server_order: one(oneOf(['kernel', 'config'])),
+    metrics: one(endpoint),
+    peer: keyword(argumentsOf({ required: [address], optional: [port] })),
+    peer_key: one(anyWord),
+  },
+});
+
+export const directorShapes: Shapes = { director: blockOf(director) };

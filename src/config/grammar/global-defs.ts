@@ -1,0 +1,159 @@
+// Form of global_defs and of the keywords outside blocks.
+
+import {
+  argumentsOf,
+  blockOf,
+  each,
+  keyword,
+  keywords,
+  maybe,
+  names,
+  one,
+  type Shapes,
+  some,
+} from '../shapes.js';
+import { account, address, anyWord, boolean, either, integer, oneOf, port, timer } from '../values.js';
+import { script } from './virtual-server.js';
+
+const flag = maybe(boolean);
+const count = integer(0, 4_294_967_295);
+const seconds = integer(1, 2_147_483);
+const anyWords = keyword(argumentsOf({ rest: anyWord }));
+const fifo = keyword(argumentsOf({ required: [anyWord], optional: [account, account] }));
+const text = one(anyWord);
+
+const timeouts = keyword((words, at, report) => {
+  if (words.length === 0) report.add('missing-value', at, `${at.text} needs tcp, tcpfin or udp with seconds`);
+  argumentsOf({ options: { tcp: [seconds], tcpfin: [seconds], udp: [seconds] } })(words, at, report);
+});
+
+const syncDaemon = keyword(
+  argumentsOf({
+    required: [anyWord],
+    options: {
+      inst: [anyWord],
+      id: [integer(0, 255)],
+      maxlen: [integer(1, 65_507)],
+      port: [port],
+      ttl: [integer(1, 255)],
+      group: [address],
+    },
+    // The old form names the instance without `inst`.
+    optional: [anyWord],
+  }),
+);
+
+const ownTable = 'the table is the director’s own: empty at the start, gone at the end';
+
+const globalDefs = keywords({
+  now: {
+    ...each(text, 'router_id default_interface'),
+    lvs_timeouts: timeouts,
+    checker_log_all_failures: flag,
+    include_check: anyWords,
+  },
+  later: {
+    // Identity and processes.
+    ...each(flag, 'process_names use_symlink_paths set_supplementary_groups'),
+    ...each(text, 'process_name vrrp_process_name checker_process_name lvs_process_name bfd_process_name'),
+    ...each(text, 'instance umask'),
+    random_seed: one(count),
+    // Mail.
+    notification_email: blockOf(names(anyWord), { repeats: true }),
+    ...each(text, 'notification_email_from smtp_helo_name'),
+    smtp_server: keyword(argumentsOf({ required: [anyWord], optional: [port] })),
+    smtp_connect_timeout: one(timer(1)),
+    ...each(flag, 'smtp_alert smtp_alert_vrrp smtp_alert_checker no_email_faults no_checker_emails'),
+    // Scripts at start and stop.
+    ...each(script, 'startup_script shutdown_script'),
+    ...each(one(integer(1, 1_000)), 'startup_script_timeout shutdown_script_timeout'),
+    rs_init_notifies: flag,
+    // Interfaces.
+    dynamic_interfaces: maybe(oneOf(['allow_if_changes'])),
+    disable_local_igmp: flag,
+    lvs_sync_daemon: syncDaemon,
+    // VRRP.
+    ...each(one(address), 'vrrp_mcast_group4 vrrp_mcast_group6'),
+    vrrp_version: one(integer(2, 3)),
+    ...each(
+      flag,
+      'vrrp_check_unicast_src vrrp_skip_check_adv_addr vrrp_strict vrrp_lower_prio_no_advert ' +
+        'vrrp_higher_prio_send_advert vrrp_owner_ignore_adverts v3_checksum_as_v2 log_unknown_vrids vrrp_min_garp',
+    ),
+    vrrp_down_timer_adverts: one(integer(1, 100)),
+    ...each(one(timer()), 'vrrp_startup_delay vrrp_delay_after_boot'),
+    ...each(text, 'vmac_prefix vmac_addr_prefix'),
+    ...each(one(timer()), 'vrrp_garp_master_delay vrrp_garp_lower_prio_delay vrrp_garp_master_refresh'),
+    ...each(one(timer()), 'vrrp_garp_interval vrrp_gna_interval'),
+    ...each(
+      one(count),
+      'vrrp_garp_master_repeat vrrp_garp_lower_prio_repeat vrrp_garp_master_refresh_repeat',
+    ),
+    vrrp_garp_extra_if: some(anyWord),
+    // Firewall.
+    ...each(anyWords, 'vrrp_iptables vrrp_ipsets'),
+    ...each(maybe(anyWord), 'nftables nftables_ipvs'),
+    ...each(one(integer(-2_147_483_648, 2_147_483_647)), 'nftables_priority nftables_ipvs_priority'),
+    ...each(flag, 'nftables_counters nftables_ifindex'),
+    nftables_ipvs_start_fwmark: one(count),
+    // Priority of the processes.
+    ...each(one(integer(-20, 19)), 'vrrp_priority checker_priority bfd_priority'),
+    ...each(flag, 'vrrp_no_swap checker_no_swap bfd_no_swap'),
+    ...each(one(integer(1, 99)), 'vrrp_rt_priority checker_rt_priority bfd_rt_priority'),
+    ...each(some(integer(0, 65_535)), 'vrrp_cpu_affinity checker_cpu_affinity bfd_cpu_affinity'),
+    ...each(one(count), 'vrrp_rlimit_rttime checker_rlimit_rttime bfd_rlimit_rttime'),
+    max_auto_priority: maybe(integer(-1, 99)),
+    min_auto_priority_delay: one(count),
+    // Events.
+    ...each(fifo, 'notify_fifo vrrp_notify_fifo lvs_notify_fifo'),
+    ...each(script, 'notify_fifo_script vrrp_notify_fifo_script lvs_notify_fifo_script'),
+    ...each(flag, 'vrrp_notify_priority_changes fifo_write_vrrp_states_on_reload enable_script_security'),
+    script_user: keyword(argumentsOf({ required: [account], optional: [account] })),
+    // SNMP and DBus.
+    ...each(text, 'snmp_socket dbus_service_name'),
+    ...each(
+      flag,
+      'enable_traps enable_snmp_vrrp enable_snmp_keepalived enable_snmp_checker enable_snmp_rfc ' +
+        'enable_snmp_rfcv2 enable_snmp_rfcv3 enable_dbus dbus_no_interface_name',
+    ),
+    ...each(one(timer()), 'snmp_vs_stats_update_interval snmp_rs_stats_update_interval'),
+    // Netlink and sockets.
+    ...each(
+      one(count),
+      'vrrp_netlink_cmd_rcv_bufs vrrp_netlink_monitor_rcv_bufs lvs_netlink_cmd_rcv_bufs ' +
+        'lvs_netlink_monitor_rcv_bufs process_monitor_rcv_bufs vrrp_rx_bufs_multiplier',
+    ),
+    ...each(
+      flag,
+      'vrrp_netlink_cmd_rcv_bufs_force vrrp_netlink_monitor_rcv_bufs_force lvs_netlink_cmd_rcv_bufs_force ' +
+        'lvs_netlink_monitor_rcv_bufs_force process_monitor_rcv_bufs_force',
+    ),
+    vrrp_rx_bufs_policy: one(either('MTU, ADVERT or a number', oneOf(['MTU', 'ADVERT']), count)),
+    // Reload and dumps.
+    ...each(maybe(anyWord), 'reload_check_config reload_file'),
+    ...each(text, 'reload_time_file config_save_dir tmp_config_directory iproute_usr_dir iproute_etc_dir'),
+    ...each(flag, 'reload_repeat data_use_instance'),
+    json_version: one(integer(1, 2)),
+    ...each(text, 'state_dump_file stats_dump_file json_dump_file'),
+  },
+  never: {
+    lvs_flush: keyword(argumentsOf({}), { remark: ownTable }),
+    lvs_flush_on_stop: keyword(argumentsOf({ options: { VS: [] } }), { remark: ownTable }),
+  },
+  synonyms: { vrrp_vmac_garp_intvl: 'vrrp_garp_extra_if' },
+  oldNames: {
+    lvs_flush_onstop: 'lvs_flush_on_stop',
+    vrrp_rlimit_rtime: 'vrrp_rlimit_rttime',
+    checker_rlimit_rtime: 'checker_rlimit_rttime',
+    bfd_rlimit_rtime: 'bfd_rlimit_rttime',
+  },
+});
+
+export const globalShapes: Shapes = { global_defs: blockOf(globalDefs, { repeats: true }) };
+
+export const globalShapesLater: Shapes = {
+  ...each(flag, 'linkbeat_use_polling namespace_with_ipsets use_pid_dir'),
+  ...each(text, 'instance net_namespace'),
+  net_namespace_ipvs: maybe(anyWord),
+  child_wait_time: one(timer()),
+};

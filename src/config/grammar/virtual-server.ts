@@ -1,0 +1,141 @@
+// Form of virtual_server, real_server, virtual_server_group and SSL. Names of schedulers and methods that uvs does
+// not have yet are known here, so that they are no spelling mistakes; blocks/virtual-server.ts says what they miss.
+
+import {
+  argumentsOf,
+  blockOf,
+  blocksOf,
+  type CheckArguments,
+  checkValue,
+  each,
+  items,
+  keyword,
+  keywords,
+  maybe,
+  one,
+  type Shapes,
+} from '../shapes.js';
+import {
+  account,
+  address,
+  addressRange,
+  anyWord,
+  boolean,
+  integer,
+  mask,
+  oneOf,
+  port,
+  portOrNone,
+} from '../values.js';
+import { checkersLater, checkersNow, inheritedShapes } from './checkers.js';
+
+const maxUnsigned = 4_294_967_295;
+const mark = integer(1, maxUnsigned, 'a firewall mark');
+const family = oneOf(['inet', 'inet6']);
+
+/** A script with the user and group that it runs as. */
+export const script = keyword(argumentsOf({ required: [anyWord], optional: [account, account] }));
+
+const schedulers = oneOf('rr wrr lc wlc lblc lblcr sh mh dh fo ovf sed nq twos'.split(' '));
+
+/** What ipvsadm lists for the methods, and what its options are called. */
+const otherNames = {
+  route: 'DR',
+  gatewaying: 'DR',
+  masq: 'NAT',
+  masquerading: 'NAT',
+  tunnel: 'TUN',
+  ipip: 'TUN',
+};
+
+const method = keyword(
+  argumentsOf({
+    required: [oneOf(['NAT', 'DR', 'TUN'], { otherNames })],
+    options: { type: [oneOf(['ipip', 'gue', 'gre'])], port: [port], nocsum: [], csum: [], remcsum: [] },
+  }),
+);
+
+const addressAndPort = argumentsOf({ required: [address], optional: [portOrNone] });
+const byMark = argumentsOf({ required: [anyWord, mark] });
+const byGroup = argumentsOf({ required: [anyWord, anyWord] });
+
+const checkService: CheckArguments = (words, at, report) => {
+  const first = words[0]?.text;
+  const check = first === 'fwmark' ? byMark : first === 'group' ? byGroup : addressAndPort;
+  check(words, at, report);
+};
+
+const rangeAndPort = argumentsOf({ required: [addressRange], optional: [port] });
+const markAndFamily = argumentsOf({ required: [anyWord, mark], optional: [family] });
+
+const checkGroupItem: CheckArguments = (words, at, report) =>
+  (words[0]?.text === 'fwmark' ? markAndFamily : rangeAndPort)(words, at, report);
+
+const weight = one(integer(0, 65_535));
+const methodNames = { lb_kind: 'lvs_method' };
+const texts = each(one(anyWord), 'virtualhost snmp_name');
+
+const realServer = keywords({
+  now: {
+    ...checkersNow,
+    weight,
+    lvs_method: method,
+    ...each(one(integer(0, maxUnsigned)), 'uthreshold lthreshold'),
+    inhibit_on_failure: maybe(boolean),
+    ...inheritedShapes,
+  },
+  later: {
+    ...checkersLater,
+    ...each(script, 'notify_up notify_down'),
+    smtp_alert: maybe(boolean),
+    ...texts,
+  },
+  synonyms: methodNames,
+});
+
+/** The seconds may be left out: 360. 0 is none; keepalived itself refuses it, the files that say it mean that. */
+const persistenceTimeout: CheckArguments = argumentsOf({ optional: [integer(0, 2_678_400)] });
+
+const granularity: CheckArguments = (words, at, report) => {
+  argumentsOf({ required: [anyWord] })(words, at, report);
+  const word = words[0];
+  if (word !== undefined) checkValue(word, mask, report);
+};
+
+const virtualServer = keywords({
+  now: {
+    lvs_sched: one(schedulers),
+    lvs_method: method,
+    protocol: one(oneOf(['TCP', 'UDP', 'SCTP'], { ignoreCase: true })),
+    ...each(maybe(boolean), 'flag-1 flag-2 sh-port sh-fallback ops omega inhibit_on_failure'),
+    persistence_timeout: keyword(persistenceTimeout),
+    quorum: one(integer(1, maxUnsigned)),
+    hysteresis: one(integer(0, maxUnsigned)),
+    weight,
+    sorry_server: keyword(addressAndPort),
+    sorry_server_lvs_method: method,
+    ...inheritedShapes,
+    real_server: blocksOf(addressAndPort, realServer),
+  },
+  later: {
+    ...each(maybe(boolean), 'flag-3 mh-port mh-fallback hashed ha_suspend smtp_alert sorry_server_inhibit'),
+    persistence_engine: one(anyWord),
+    persistence_granularity: keyword(granularity),
+    ip_family: one(family),
+    ...texts,
+    ...each(script, 'quorum_up quorum_down'),
+  },
+  never: {
+    nat_mask: keyword(argumentsOf({ required: [mask] }), { remark: 'NAT never had a use for it' }),
+  },
+  synonyms: { ...methodNames, lb_algo: 'lvs_sched' },
+});
+
+const ssl = keywords({ now: each(one(anyWord), 'password ca certificate key') });
+
+export const virtualServerShapes: Shapes = { virtual_server: blocksOf(checkService, virtualServer) };
+
+export const virtualServerShapesLater: Shapes = {
+  virtual_server_group: blocksOf(argumentsOf({ required: [anyWord] }), items(checkGroupItem)),
+  SSL: blockOf(ssl, { repeats: true }),
+};

@@ -1,0 +1,182 @@
+// Form of the VRRP and BFD blocks and of what they track. None of them has an effect yet, but values are checked:
+// a priority of 0 is a mistake today, too.
+
+import {
+  argumentsOf,
+  blockOf,
+  blocksOf,
+  each,
+  type ItemBlock,
+  items,
+  keyword,
+  keywords,
+  maybe,
+  names,
+  one,
+  type Shapes,
+  some,
+} from '../shapes.js';
+import { account, address, anyWord, boolean, decimal, integer, oneOf, timer } from '../values.js';
+import { routesOrRules, tracked, virtualAddresses } from './addresses.js';
+import { script } from './virtual-server.js';
+
+const second = 1_000_000;
+const flag = maybe(boolean);
+const count = integer(0, 2_147_483_647);
+const name = argumentsOf({ required: [anyWord] });
+const weighted = (limit: number) =>
+  keyword(argumentsOf({ required: [integer(-limit, limit)], options: { reverse: [], noreverse: [] } }));
+
+/** Blocks of one kind may be split; their lines add up. */
+const list = (block: ItemBlock) => blockOf(block, { repeats: true });
+
+const trackShapes: Shapes = {
+  track_interface: list(tracked(253)),
+  track_script: list(tracked(253)),
+  track_file: list(tracked(254)),
+  track_process: list(tracked(254)),
+  track_bfd: list(tracked(253)),
+};
+
+const notifyShapes: Shapes = {
+  ...each(script, 'notify_master notify_backup notify_fault notify_stop notify'),
+  notify_deleted: keyword(argumentsOf({ optional: [anyWord, account, account] })),
+  notify_priority_changes: flag,
+  smtp_alert: flag,
+};
+
+const hop = integer(0, 255);
+const peer = argumentsOf({ required: [address], options: { min_ttl: [hop], max_ttl: [hop] } });
+
+const authentication = keywords({
+  now: { auth_type: one(oneOf(['PASS', 'AH'])), auth_pass: one(anyWord) },
+});
+
+const hmac = keywords({
+  now: {
+    key: keyword(argumentsOf({ required: [integer(0, 255)], rest: anyWord }), { repeats: true }),
+    active_key: one(integer(0, 255)),
+    time_window: one(timer()),
+    anti_replay: some(anyWord),
+    mode: some(anyWord),
+  },
+});
+
+const instance = keywords({
+  now: {
+    state: one(oneOf(['MASTER', 'BACKUP'])),
+    ...each(one(anyWord), 'interface vrf kernel_rx_buf_size lvs_sync_daemon_interface'),
+    virtual_router_id: one(integer(1, 255)),
+    priority: one(integer(1, 255)),
+    advert_int: one(timer(10_000, 255 * second)),
+    version: one(integer(2, 3)),
+    down_timer_adverts: one(integer(1, 100)),
+    use_vmac: keyword(argumentsOf({ optional: [anyWord, anyWord] })),
+    use_ipvlan: keyword(argumentsOf({ optional: [anyWord, anyWord, anyWord] })),
+    ...each(
+      flag,
+      'use_vmac_addr vmac_xmit_base dont_track_primary native_ipv6 track_src_ip unicast_fault_no_peer ' +
+        'check_unicast_src promote_secondaries no_virtual_ipaddress accept no_accept skip_check_adv_addr ' +
+        'strict_mode preempt nopreempt timer_expired_backup thread_timer_expired v3_checksum_as_v2 ' +
+        'linkbeat_use_polling lower_prio_no_advert higher_prio_send_advert owner_ignore_adverts',
+    ),
+    ...each(one(address), 'mcast_src_ip unicast_src_ip mcast_dst_ip'),
+    unicast_peer: list(items(peer)),
+    unicast_ttl: one(hop),
+    old_unicast_checksum: maybe(oneOf(['never'])),
+    preempt_delay: one(timer(0, 1_000 * second)),
+    debug: maybe(integer(0, 4)),
+    ...each(list(virtualAddresses), 'virtual_ipaddress virtual_ipaddress_excluded'),
+    ...each(list(routesOrRules), 'virtual_routes virtual_rules'),
+    ...each(one(timer()), 'garp_master_delay garp_lower_prio_delay garp_master_refresh'),
+    ...each(one(count), 'garp_master_repeat garp_lower_prio_repeat garp_master_refresh_repeat'),
+    garp_extra_if: some(anyWord),
+    authentication: blockOf(authentication),
+    auth_hmac: blockOf(hmac),
+    ...trackShapes,
+    ...notifyShapes,
+    notify_master_rx_lower_pri: script,
+  },
+});
+
+const syncGroup = keywords({
+  now: {
+    group: list(names(anyWord)),
+    ...trackShapes,
+    ...notifyShapes,
+    ...each(flag, 'global_tracking sync_group_tracking_weight'),
+  },
+  strayWords: 'put the names of the instances inside group { }',
+});
+
+const scriptBlock = keywords({
+  now: {
+    script: some(anyWord),
+    interval: one(timer(1)),
+    timeout: one(timer(1)),
+    weight: weighted(253),
+    ...each(one(integer(1, 2_147_483_647)), 'rise fall'),
+    user: keyword(argumentsOf({ required: [account], optional: [account] })),
+    init_fail: flag,
+  },
+});
+
+const anyInteger = integer(-2_147_483_648, 2_147_483_647);
+const trackFile = keywords({
+  now: {
+    file: one(anyWord),
+    weight: keyword(argumentsOf({ required: [anyInteger], options: { reverse: [] } })),
+    init_file: keyword(argumentsOf({ options: { overwrite: [] }, rest: anyWord })),
+  },
+});
+
+const trackProcess = keywords({
+  now: {
+    process: some(anyWord),
+    param_match: one(oneOf(['initial', 'partial'])),
+    full_command: flag,
+    weight: weighted(254),
+    ...each(one(integer(0, 65_535)), 'quorum quorum_max'),
+    ...each(one(timer()), 'delay fork_delay terminate_delay'),
+  },
+});
+
+const bfd = keywords({
+  now: {
+    ...each(one(address), 'neighbor_ip source_ip'),
+    ...each(one(decimal), 'min_rx min_tx idle_tx'),
+    ...each(one(integer(1, 255)), 'multiplier ttl hoplimit'),
+    max_hops: one(integer(0, 255)),
+    ...each(flag, 'passive multihop vrrp checker'),
+    weight: weighted(253),
+  },
+  synonyms: { neighbour_ip: 'neighbor_ip' },
+});
+
+const garpGroup = keywords({
+  now: {
+    ...each(one(timer()), 'garp_interval gna_interval'),
+    interface: one(anyWord),
+    interfaces: list(names(anyWord)),
+  },
+});
+
+const delays = items(argumentsOf({ required: [anyWord, timer()], optional: [timer()] }));
+const polled = items(
+  argumentsOf({ required: [anyWord], optional: [oneOf(['MII', 'ETHTOOL', 'IOCTL'], { ignoreCase: true })] }),
+);
+
+export const vrrpShapesLater: Shapes = {
+  vrrp_instance: blocksOf(name, instance),
+  vrrp_sync_group: blocksOf(name, syncGroup),
+  vrrp_script: blocksOf(name, scriptBlock),
+  track_file: blocksOf(name, trackFile),
+  vrrp_track_process: blocksOf(name, trackProcess),
+  track_group: blocksOf(name, keywords({ now: { group: list(names(anyWord)) } })),
+  bfd_instance: blocksOf(name, bfd),
+  garp_group: blockOf(garpGroup, { repeats: true }),
+  interface_up_down_delays: list(delays),
+  linkbeat_interfaces: list(polled),
+  static_routes: list(routesOrRules),
+  static_rules: list(routesOrRules),
+};

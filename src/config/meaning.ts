@@ -1,0 +1,50 @@
+// The block tree to the DirectorConfig: each block's meaning, then what only shows when all are known.
+
+import type { DirectorConfig, VirtualServer } from '../model/director-config.js';
+import { serviceKey } from '../model/forwarding-table.js';
+import { readDirector } from './blocks/director.js';
+import { readGlobalDefs } from './blocks/global-defs.js';
+import { readStaticAddresses } from './blocks/static-ipaddress.js';
+import { readVirtualServer } from './blocks/virtual-server.js';
+import { checkVrrpInstance } from './blocks/vrrp-instance.js';
+import type { Word } from './lexer.js';
+import type { Report } from './report.js';
+import { type Block, type Statement, settingOf } from './tree.js';
+
+/** What the text means; to be used only when nothing in it was an error. Yields between services. */
+export function* readMeaning(root: Block, report: Report): Generator<void, DirectorConfig> {
+  const blocksOf = (name: string): Block[] =>
+    root.repeated.flatMap(({ shape, block }) => (shape.name === name && block !== undefined ? [block] : []));
+  const { global, defaults } = readGlobalDefs(blocksOf('global_defs'));
+  const addressLines = blocksOf('static_ipaddress').flatMap((block) => block.items);
+  const staticAddresses = readStaticAddresses(addressLines, defaults.interface, report);
+  const virtualServers: VirtualServer[] = [];
+  const seen = new Map<string, Word>();
+  for (const statement of root.repeated) {
+    if (report.isFull()) break;
+    if (statement.shape.name === 'vrrp_instance') checkVrrpInstance(statement, report);
+    if (statement.shape.name !== 'virtual_server') continue;
+    const service = yield* readVirtualServer(statement, defaults, report);
+    if (service !== undefined && isFirst(service, statement, seen, report)) virtualServers.push(service);
+    yield;
+  }
+  const director = readDirector(settingOf(root, 'director')?.block);
+  return { global, staticAddresses, virtualServers, director };
+}
+
+function isFirst(
+  service: VirtualServer,
+  { keyword }: Statement,
+  seen: Map<string, Word>,
+  report: Report,
+): boolean {
+  const key = serviceKey(service);
+  const first = seen.get(key);
+  if (first === undefined) {
+    seen.set(key, keyword);
+    return true;
+  }
+  const message = `the service ${key} stands in line ${first.line} already`;
+  report.add('duplicate-service', keyword, message, 'put the real servers of both into one');
+  return false;
+}

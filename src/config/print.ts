@@ -1,0 +1,186 @@
+// DirectorConfig to text in keepalived's form, one keyword a line: what `director check --print` shows.
+// Reading the text again gives the same configuration; keepalived accepts it without the block `director { }`.
+
+import {
+  type CheckerPolicy,
+  type DirectorConfig,
+  type DirectorSettings,
+  defaultDirectorSettings,
+  type GlobalConfig,
+  type RealServer,
+  type StaticAddress,
+  type VirtualServer,
+} from '../model/director-config.js';
+import { endpointText, type ForwardingMethod } from '../model/forwarding-table.js';
+import type { Micros } from '../model/units.js';
+
+export type PrintOptions = {
+  /** False: without `director { }`, for keepalived's eyes. */
+  readonly withDirector?: boolean;
+};
+
+/** Lines of text, nested ones with their block's name on top. */
+type Lines = readonly (string | readonly [string, Lines])[];
+
+export function printConfig(config: DirectorConfig, options: PrintOptions = {}): string {
+  const blocks: [string, Lines][] = [['global_defs', globalLines(config.global)]];
+  if (config.staticAddresses.length > 0) {
+    blocks.push(['static_ipaddress', config.staticAddresses.map(staticAddressLine)]);
+  }
+  for (const service of config.virtualServers) {
+    blocks.push([`virtual_server ${service.address} ${service.port}`, serviceLines(service)]);
+  }
+  if (options.withDirector !== false) blocks.push(['director', directorLines(config.director)]);
+  const texts = blocks.filter(([, lines]) => lines.length > 0).map((block) => render([block], ''));
+  return texts.join('\n');
+}
+
+function render(lines: Lines, indent: string): string {
+  return lines
+    .map((line) => {
+      if (typeof line === 'string') return `${indent}${line}\n`;
+      const [head, inner] = line;
+      return `${indent}${head} {\n${render(inner, `${indent}    `)}${indent}}\n`;
+    })
+    .join('');
+}
+
+function globalLines(global: GlobalConfig): Lines {
+  const timeouts = [
+    ...setting('tcp', global.tcpTimeout_s),
+    ...setting('tcpfin', global.tcpFinTimeout_s),
+    ...setting('udp', global.udpTimeout_s),
+  ];
+  return [
+    ...setting('router_id', word(global.routerId)),
+    ...(timeouts.length === 0 ? [] : [`lvs_timeouts ${timeouts.join(' ')}`]),
+  ];
+}
+
+function staticAddressLine(entry: StaticAddress): string {
+  const options = [
+    ...setting('brd', entry.broadcast),
+    `dev ${word(entry.device)}`,
+    ...(entry.scope === 'global' ? [] : [`scope ${entry.scope}`]),
+    ...setting('label', word(entry.label)),
+  ];
+  return `${entry.address}/${entry.length} ${options.join(' ')}`;
+}
+
+function serviceLines(service: VirtualServer): Lines {
+  const [first] = service.realServers;
+  const method = first?.method ?? 'nat';
+  const { sorryServer } = service;
+  return [
+    `protocol ${service.protocol.toUpperCase()}`,
+    `lvs_sched ${service.scheduler}`,
+    `lvs_method ${methodText(method)}`,
+    ...service.flags,
+    ...flag('ops', service.onePacket),
+    ...flag('alpha', service.alpha),
+    ...setting('quorum', unless(service.quorum, 1)),
+    ...setting('hysteresis', unless(service.hysteresis, 0)),
+    ...(sorryServer === undefined ? [] : [`sorry_server ${sorryServer.address} ${sorryServer.port}`]),
+    ...(sorryServer === undefined || sorryServer.method === method
+      ? []
+      : [`sorry_server_lvs_method ${methodText(sorryServer.method)}`]),
+    ...service.realServers.map((server) => serverLines(server, service, method)),
+  ];
+}
+
+function serverLines(server: RealServer, service: VirtualServer, method: ForwardingMethod): [string, Lines] {
+  const lines: Lines = [
+    `weight ${server.weight}`,
+    ...(server.method === method ? [] : [`lvs_method ${methodText(server.method)}`]),
+    ...setting('uthreshold', unless(server.upperThreshold, 0)),
+    ...setting('lthreshold', unless(server.lowerThreshold, 0)),
+    ...setting('alpha', override(server.alpha, service.alpha)),
+    ...flag('inhibit_on_failure', server.inhibitOnFailure),
+    ...server.checkers.map((checker): [string, Lines] => ['TCP_CHECK', checkerLines(checker, server)]),
+  ];
+  return [`real_server ${server.address} ${server.port}`, lines];
+}
+
+function checkerLines(checker: CheckerPolicy, server: RealServer): Lines {
+  return [
+    ...setting('connect_ip', unless(checker.connectAddress, server.address)),
+    ...setting('connect_port', unless(checker.connectPort, server.port)),
+    ...setting('bindto', checker.bindAddress),
+    ...setting('bind_port', unless(checker.bindPort, 0)),
+    ...setting('bind_if', word(checker.bindDevice)),
+    ...setting('fwmark', unless(checker.fwmark, 0)),
+    ...setting('connect_timeout', secondsUnless(checker.connectTimeout, 5_000_000)),
+    ...setting('delay_loop', secondsUnless(checker.delayLoop, 60_000_000)),
+    ...setting('retry', unless(checker.retries, 1)),
+    ...setting('delay_before_retry', secondsUnless(checker.delayBeforeRetry, 1_000_000)),
+    ...setting('warmup', secondsUnless(checker.warmup, checker.delayLoop)),
+    ...setting('alpha', override(checker.alpha, server.alpha)),
+    ...flag('log_all_failures', checker.logAllFailures),
+  ];
+}
+
+function directorLines(settings: DirectorSettings): Lines {
+  const none = defaultDirectorSettings;
+  return [
+    ...setting('interface', settings.interfaces?.map((name) => word(name)).join(' ')),
+    ...setting('workers', unless(settings.workers, none.workers)),
+    ...setting('cpu', settings.cpus?.join(' ')),
+    ...setting('io', unless(settings.io, none.io)),
+    ...setting('offload', unless(settings.offload, none.offload)),
+    ...setting('connections', unless(settings.connections, none.connections)),
+    ...setting('server_order', unless(settings.serverOrder, none.serverOrder)),
+    ...setting('metrics', settings.metrics && endpointText(settings.metrics)),
+    ...setting('peer', settings.peer && `${settings.peer.address} ${settings.peer.port}`),
+    ...setting('peer_key', word(settings.peerKeyFile)),
+  ];
+}
+
+// Words.
+
+function setting(keyword: string, value: string | number | undefined): string[] {
+  return value === undefined ? [] : [`${keyword} ${value}`];
+}
+
+function flag(keyword: string, isOn: boolean): string[] {
+  return isOn ? [keyword] : [];
+}
+
+function unless<T>(value: T, usual: T): T | undefined {
+  return value === usual ? undefined : value;
+}
+
+/** What the level above says already is left out. */
+function override(value: boolean, above: boolean): string | undefined {
+  if (value === above) return undefined;
+  return value ? 'yes' : 'no';
+}
+
+function methodText(method: ForwardingMethod): string {
+  return method.toUpperCase();
+}
+
+function secondsUnless(value: Micros, usual: number): string | undefined {
+  return value === usual ? undefined : secondsText(value);
+}
+
+/** Seconds with up to six decimals. */
+export function secondsText(value: Micros): string {
+  const whole = Math.floor(value / 1_000_000);
+  const rest = String(value % 1_000_000)
+    .padStart(6, '0')
+    .replace(/0+$/, '');
+  return rest === '' ? String(whole) : `${whole}.${rest}`;
+}
+
+/** The word as it must be written: quoted when it holds more than plain signs. */
+function word<T extends string | undefined>(text: T): string | T {
+  if (text === undefined || /^[\w.:/@+-]+$/.test(text)) return text;
+  return `"${Array.from(text, escaped).join('')}"`;
+}
+
+function escaped(character: string): string {
+  if (character === '"' || character === '\\') return `\\${character}`;
+  const code = character.charCodeAt(0);
+  // `$` would begin a variable, even between quotes.
+  return code < 0x20 || character === '$' ? `\\${code.toString(8).padStart(3, '0')}` : character;
+}

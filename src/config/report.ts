@@ -1,0 +1,106 @@
+// Collects diagnostics: severity by code, one entry per kind where that is enough, a limit for each severity.
+// Stages ask `isFull` and stop; nothing here throws.
+
+import { codes, type DiagnosticCode, type Severity } from './codes.js';
+import type { Diagnostic } from './diagnostic.js';
+import { maxLineLength, type Place, sourceLine } from './source.js';
+
+/** After this many errors the rest of the text is not looked at. */
+export const errorLimit = 100;
+/** Warnings and notices beyond this many are counted only. */
+export const remarkLimit = 200;
+
+const excerptLength = 160;
+
+type Entry = {
+  readonly code: DiagnosticCode;
+  readonly severity: Severity;
+  readonly place: Place;
+  readonly message: string;
+  readonly help: string | undefined;
+  more: number;
+};
+
+export type Report = {
+  add(code: DiagnosticCode, place: Place, message: string, help?: string, severity?: Severity): void;
+  /** As `add`, but only the first of one `kind` is listed; it tells how many more there are. */
+  addOnce(code: DiagnosticCode, kind: string, place: Place, message: string, help?: string): void;
+  hasErrors(): boolean;
+  isFull(): boolean;
+  /** In the order of the files and of the places in them. */
+  finish(): Diagnostic[];
+};
+
+export function createReport(): Report {
+  const entries: Entry[] = [];
+  const byKind = new Map<string, Entry>();
+  const count = { errors: 0, remarks: 0 };
+
+  const add = (
+    code: DiagnosticCode,
+    place: Place,
+    message: string,
+    help?: string,
+    severity: Severity = codes[code].severity,
+  ): Entry => {
+    const entry = { code, severity, place, message, help, more: 0 };
+    const number = severity === 'error' ? ++count.errors : ++count.remarks;
+    if (number <= (severity === 'error' ? errorLimit : remarkLimit)) entries.push(entry);
+    return entry;
+  };
+
+  const addOnce: Report['addOnce'] = (code, kind, place, message, help) => {
+    const first = byKind.get(`${code} ${kind}`);
+    if (first !== undefined) first.more++;
+    else byKind.set(`${code} ${kind}`, add(code, place, message, help));
+  };
+
+  const finish = (): Diagnostic[] => {
+    const sorted = entries.toSorted((a, b) => comparePlaces(a.place, b.place));
+    const last = sorted.at(-1);
+    const list = sorted.map(toDiagnostic);
+    if (last !== undefined && count.errors >= errorLimit) {
+      list.push(
+        toDiagnostic({ ...last, ...summary('too-many-errors', `stopped after ${errorLimit} errors`) }),
+      );
+    }
+    if (last !== undefined && count.remarks > remarkLimit) {
+      const hidden = `${count.remarks - remarkLimit} more warnings and notices are not shown`;
+      list.push(toDiagnostic({ ...last, ...summary('more-warnings', hidden) }));
+    }
+    return list;
+  };
+
+  return {
+    add,
+    addOnce,
+    finish,
+    hasErrors: () => count.errors > 0,
+    isFull: () => count.errors >= errorLimit,
+  };
+}
+
+function summary(code: DiagnosticCode, message: string): Partial<Entry> {
+  return { code, severity: codes[code].severity, message, help: undefined, more: 0 };
+}
+
+function comparePlaces(a: Place, b: Place): number {
+  return a.file.index - b.file.index || a.line - b.line || a.column - b.column;
+}
+
+function toDiagnostic(entry: Entry): Diagnostic {
+  const { file, line, column, length } = entry.place;
+  const whole = sourceLine(file, line);
+  // A line that was refused for its length is shown by its beginning.
+  const text = whole.length > maxLineLength ? whole.slice(0, excerptLength) : whole;
+  const start = Array.from(text.slice(0, column - 1)).length;
+  const marked = Array.from(text.slice(column - 1, column - 1 + length)).length;
+  return {
+    severity: entry.severity,
+    code: entry.code,
+    message: entry.more === 0 ? entry.message : `${entry.message} (and ${entry.more} more like it)`,
+    help: entry.help,
+    origin: { file: file.name, line, column: start + 1, length: Math.max(1, marked) },
+    sourceLine: text,
+  };
+}

@@ -1,0 +1,40 @@
+// The block tree: statements with their places, already checked for form. Not yet what they mean.
+
+import type { Word } from './lexer.js';
+import type { KeywordShape } from './shapes.js';
+
+export type Statement = {
+  readonly keyword: Word;
+  readonly arguments: readonly Word[];
+  readonly shape: KeywordShape;
+  block: Block | undefined;
+};
+
+export type Block = {
+  /** The last statement of each keyword. A handful: a search through a list costs less than a map for each block. */
+  readonly settings: Statement[];
+  /** The statements that may stand several times, in order. */
+  readonly repeated: Statement[];
+  /** The lines of a block without keywords. */
+  readonly items: (readonly Word[])[];
+};
+
+export function createBlock(): Block {
+  return { settings: [], repeated: [], items: [] };
+}
+
+/** The last statement of the keyword, by its current name. */
+export function settingOf(block: Block, name: string): Statement | undefined {
+  for (const statement of block.settings) if (statement.shape.name === name) return statement;
+  return undefined;
+}
+
+/** Takes the place of an earlier one, which is returned. */
+export function putSetting(block: Block, statement: Statement): Statement | undefined {
+  const at = block.settings.findIndex(({ shape }) => shape.name === statement.shape.name);
+  if (at < 0) {
+    block.settings.push(statement);
+    return undefined;
+  }
+  return block.settings.splice(at, 1, statement)[0];
+}

@@ -1,0 +1,28 @@
+// Every error that uvs throws on purpose, with a code that callers can switch on. Expected failures are values, not these.
+
+export type ErrorCode =
+  | 'CONFIG_INVALID'
+  | 'CONFIG_UNREADABLE'
+  | 'NOT_RUNNING'
+  | 'ALREADY_RUNNING'
+  | 'NO_DIRECTOR'
+  | 'PRIVILEGE_MISSING'
+  | 'KERNEL_UNSUPPORTED'
+  | 'DEVICE_MISSING'
+  | 'LIMIT_REACHED'
+  | 'INVALID_CHANGE'
+  | 'NATIVE_MISSING'
+  | 'IO';
+
+/** `message` says what is wrong and how to mend it; `cause` keeps the origin. */
+export class DirectorError extends Error {
+  override readonly name = 'DirectorError';
+
+  constructor(
+    readonly code: ErrorCode,
+    message: string,
+    options?: { cause?: unknown },
+  ) {
+    super(message, options);
+  }
+}

@@ -1,0 +1,333 @@
+// What turns one configuration into another, as a list of values: reload logs it, the engine acts on it, and the
+// admin API takes parts of it. apply(diff(a, b), a) is b, up to origins: moving a line in a file changes nothing.
+
+import {
+  type DirectorConfig,
+  type DirectorSettings,
+  defaultDirectorSettings,
+  type GlobalConfig,
+  type RealServer,
+  type StaticAddress,
+  type VirtualServer,
+} from './director-config.js';
+import { type DestinationId, endpointText, type ServiceId, serviceKey } from './forwarding-table.js';
+
+/** A virtual server without its identity and its real servers. */
+export type ServiceSettings = Pick<
+  VirtualServer,
+  'scheduler' | 'flags' | 'onePacket' | 'quorum' | 'hysteresis' | 'alpha' | 'sorryServer'
+>;
+
+export type Change =
+  | { readonly kind: 'global-changed'; readonly before: GlobalConfig; readonly after: GlobalConfig }
+  | { readonly kind: 'director-changed'; readonly before: DirectorSettings; readonly after: DirectorSettings }
+  | { readonly kind: 'static-address-added'; readonly address: StaticAddress }
+  | { readonly kind: 'static-address-removed'; readonly address: StaticAddress }
+  | { readonly kind: 'static-addresses-reordered'; readonly order: readonly string[] }
+  /** With its real servers; at the end of the list until a reordering says otherwise. */
+  | { readonly kind: 'service-added'; readonly service: VirtualServer }
+  | { readonly kind: 'service-removed'; readonly service: ServiceId }
+  | {
+      readonly kind: 'service-changed';
+      readonly service: ServiceId;
+      readonly before: ServiceSettings;
+      readonly after: ServiceSettings;
+    }
+  | { readonly kind: 'services-reordered'; readonly order: readonly string[] }
+  | { readonly kind: 'destination-added'; readonly service: ServiceId; readonly destination: RealServer }
+  | { readonly kind: 'destination-removed'; readonly service: ServiceId; readonly destination: DestinationId }
+  | {
+      readonly kind: 'destination-changed';
+      readonly service: ServiceId;
+      readonly before: RealServer;
+      readonly after: RealServer;
+    }
+  | {
+      readonly kind: 'destinations-reordered';
+      readonly service: ServiceId;
+      readonly order: readonly string[];
+    };
+
+// Difference.
+
+/** Removals first, so that what is freed can be taken again; then additions, changes and the order. */
+export function diff(before: DirectorConfig, after: DirectorConfig): Change[] {
+  const steps = diffSteps(before, after);
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
+  }
+}
+
+/** The same in steps of some dozens of services, for a caller that must not be held up. */
+export function* diffSteps(before: DirectorConfig, after: DirectorConfig): Generator<void, Change[]> {
+  const changes: Change[] = [];
+  if (!isSame(before.global, after.global)) {
+    changes.push({ kind: 'global-changed', before: before.global, after: after.global });
+  }
+  if (!isSame(before.director, after.director)) {
+    changes.push({ kind: 'director-changed', before: before.director, after: after.director });
+  }
+  changes.push(...diffAddresses(before, after));
+  const lists = compare(before.virtualServers, after.virtualServers, serviceKey);
+  for (const service of lists.removed) {
+    changes.push({ kind: 'service-removed', service: serviceIdOf(service) });
+  }
+  for (const service of lists.added) changes.push({ kind: 'service-added', service });
+  for (const [i, [old, next]] of lists.kept.entries()) {
+    changes.push(...diffService(old, next));
+    if (i % servicesPerStep === servicesPerStep - 1) yield;
+  }
+  changes.push(...orderChange(lists, (order) => ({ kind: 'services-reordered', order })));
+  return changes;
+}
+
+const servicesPerStep = 32;
+
+function diffAddresses(before: DirectorConfig, after: DirectorConfig): Change[] {
+  const lists = compare(before.staticAddresses, after.staticAddresses, addressKey);
+  return [
+    ...lists.removed.map((address): Change => ({ kind: 'static-address-removed', address })),
+    ...lists.added.map((address): Change => ({ kind: 'static-address-added', address })),
+    ...orderChange(lists, (order) => ({ kind: 'static-addresses-reordered', order })),
+  ];
+}
+
+function diffService(before: VirtualServer, after: VirtualServer): Change[] {
+  const service = serviceIdOf(after);
+  const changes: Change[] = [];
+  const [old, next] = [settingsOf(before), settingsOf(after)];
+  if (!isSame(old, next)) changes.push({ kind: 'service-changed', service, before: old, after: next });
+  const lists = compare(before.realServers, after.realServers, endpointText);
+  for (const server of lists.removed) {
+    changes.push({ kind: 'destination-removed', service, destination: destinationIdOf(server) });
+  }
+  for (const destination of lists.added) changes.push({ kind: 'destination-added', service, destination });
+  for (const [was, is] of lists.kept) {
+    if (!isSame(was, is)) changes.push({ kind: 'destination-changed', service, before: was, after: is });
+  }
+  changes.push(...orderChange(lists, (order) => ({ kind: 'destinations-reordered', service, order })));
+  return changes;
+}
+
+type Comparison<T> = {
+  readonly removed: readonly T[];
+  readonly added: readonly T[];
+  readonly kept: readonly (readonly [T, T])[];
+  /** Keys after the removals and with the additions at the end, and as they shall be. */
+  readonly order: readonly string[];
+  readonly wanted: readonly string[];
+};
+
+function compare<T>(before: readonly T[], after: readonly T[], keyOf: (item: T) => string): Comparison<T> {
+  const old = new Map(before.map((item) => [keyOf(item), item]));
+  const next = new Map(after.map((item) => [keyOf(item), item]));
+  const added = after.filter((item) => !old.has(keyOf(item)));
+  const kept: (readonly [T, T])[] = [];
+  for (const [key, item] of old) {
+    const counterpart = next.get(key);
+    if (counterpart !== undefined) kept.push([item, counterpart]);
+  }
+  return {
+    removed: before.filter((item) => !next.has(keyOf(item))),
+    added,
+    kept,
+    order: [...kept.map(([item]) => keyOf(item)), ...added.map(keyOf)],
+    wanted: after.map(keyOf),
+  };
+}
+
+function orderChange<T>(lists: Comparison<T>, make: (order: readonly string[]) => Change): Change[] {
+  return isSame(lists.order, lists.wanted) ? [] : [make(lists.wanted)];
+}
+
+// Application.
+
+/** The configuration after the changes; a change of what is not there changes nothing. */
+export function apply(changes: readonly Change[], before: DirectorConfig): DirectorConfig {
+  let { global, director, staticAddresses } = before;
+  // A map keeps its order and finds a service at once, however many changes there are.
+  let services = new Map(before.virtualServers.map((service) => [serviceKey(service), service]));
+  for (const change of changes) {
+    switch (change.kind) {
+      case 'global-changed':
+        global = change.after;
+        break;
+      case 'director-changed':
+        director = change.after;
+        break;
+      case 'static-address-added':
+        staticAddresses = [...staticAddresses, change.address];
+        break;
+      case 'static-address-removed':
+        staticAddresses = without(staticAddresses, addressKey, addressKey(change.address));
+        break;
+      case 'static-addresses-reordered':
+        staticAddresses = ordered(staticAddresses, addressKey, change.order);
+        break;
+      case 'service-added':
+        services.set(serviceKey(change.service), change.service);
+        break;
+      case 'service-removed':
+        services.delete(serviceKey(change.service));
+        break;
+      case 'services-reordered': {
+        const list = ordered([...services.values()], serviceKey, change.order);
+        services = new Map(list.map((service) => [serviceKey(service), service]));
+        break;
+      }
+      default: {
+        const key = serviceKey(change.service);
+        const service = services.get(key);
+        if (service !== undefined) services.set(key, applyToService(service, change));
+      }
+    }
+  }
+  return { ...before, global, director, staticAddresses, virtualServers: [...services.values()] };
+}
+
+type ServiceChange = Extract<
+  Change,
+  { readonly kind: 'service-changed' | `destination-${string}` | 'destinations-reordered' }
+>;
+
+function applyToService(service: VirtualServer, change: ServiceChange): VirtualServer {
+  const { realServers } = service;
+  switch (change.kind) {
+    case 'service-changed':
+      return { ...service, ...change.after };
+    case 'destination-added':
+      return { ...service, realServers: [...realServers, change.destination] };
+    case 'destination-removed':
+      return {
+        ...service,
+        realServers: without(realServers, endpointText, endpointText(change.destination)),
+      };
+    case 'destination-changed': {
+      const key = endpointText(change.after);
+      const next = realServers.map((server) => (endpointText(server) === key ? change.after : server));
+      return { ...service, realServers: next };
+    }
+    case 'destinations-reordered':
+      return { ...service, realServers: ordered(realServers, endpointText, change.order) };
+  }
+}
+
+function without<T>(list: readonly T[], keyOf: (item: T) => string, key: string): T[] {
+  return list.filter((item) => keyOf(item) !== key);
+}
+
+function ordered<T>(list: readonly T[], keyOf: (item: T) => string, order: readonly string[]): T[] {
+  const ranks = new Map(order.map((key, rank) => [key, rank]));
+  const rankOf = (item: T) => ranks.get(keyOf(item)) ?? Number.POSITIVE_INFINITY;
+  return list.toSorted((a, b) => (rankOf(a) === rankOf(b) ? 0 : rankOf(a) - rankOf(b)));
+}
+
+// Keys and equality.
+
+function serviceIdOf({ protocol, address, port }: VirtualServer): ServiceId {
+  return { protocol, address, port };
+}
+
+function destinationIdOf({ address, port }: RealServer): DestinationId {
+  return { address, port };
+}
+
+function settingsOf(service: VirtualServer): ServiceSettings {
+  const { scheduler, flags, onePacket, quorum, hysteresis, alpha, sorryServer } = service;
+  return { scheduler, flags, onePacket, quorum, hysteresis, alpha, sorryServer };
+}
+
+/** A static address has no identity beyond what it is: changing one is removing it and adding another. */
+function addressKey({ address, length, device, label, scope, broadcast }: StaticAddress): string {
+  return [`${address}/${length}`, device, label, scope, broadcast].join(' ');
+}
+
+/** Equal values, wherever they were written. */
+export function isSame(a: unknown, b: unknown): boolean {
+  if (Object.is(a, b)) return true;
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
+  if (Array.isArray(a) !== Array.isArray(b)) return false;
+  const [one, two]: [Fields, Fields] = [a as Fields, b as Fields];
+  for (const name in one) if (name !== 'origin' && !isSame(one[name], two[name])) return false;
+  for (const name in two) if (name !== 'origin' && !(name in one) && two[name] !== undefined) return false;
+  return true;
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+// Words.
+
+/** One line for a log or for `--dry-run`. */
+export function describe(change: Change): string {
+  switch (change.kind) {
+    case 'global-changed':
+      return `global settings: ${fieldsText(change.before, change.after)}`;
+    case 'director-changed':
+      return `director settings: ${fieldsText(change.before, change.after)}`;
+    case 'static-address-added':
+      return `address ${change.address.address}/${change.address.length} on ${change.address.device} added`;
+    case 'static-address-removed':
+      return `address ${change.address.address}/${change.address.length} on ${change.address.device} removed`;
+    case 'static-addresses-reordered':
+      return 'static addresses reordered';
+    case 'service-added': {
+      const { service } = change;
+      const count = service.realServers.length;
+      return `service ${serviceKey(service)} added: ${service.scheduler}, ${count} server${count === 1 ? '' : 's'}`;
+    }
+    case 'service-removed':
+      return `service ${serviceKey(change.service)} removed`;
+    case 'service-changed':
+      return `service ${serviceKey(change.service)}: ${fieldsText(change.before, change.after)}`;
+    case 'services-reordered':
+      return 'services reordered';
+    case 'destination-added': {
+      const { destination } = change;
+      const text = `server ${endpointText(destination)} added: ${destination.method}, weight ${destination.weight}`;
+      return `service ${serviceKey(change.service)}: ${text}`;
+    }
+    case 'destination-removed':
+      return `service ${serviceKey(change.service)}: server ${endpointText(change.destination)} removed`;
+    case 'destination-changed': {
+      const server = endpointText(change.after);
+      return `service ${serviceKey(change.service)}: server ${server}: ${fieldsText(change.before, change.after)}`;
+    }
+    case 'destinations-reordered':
+      return `service ${serviceKey(change.service)}: servers reordered`;
+  }
+}
+
+/** `weight 1 → 3, checkers changed`. */
+function fieldsText(before: object, after: object): string {
+  const old = new Map(Object.entries(before));
+  const next = new Map(Object.entries(after));
+  return [...new Set([...old.keys(), ...next.keys()])]
+    .filter((name) => name !== 'origin' && !isSame(old.get(name), next.get(name)))
+    .map((name) => fieldText(name, old.get(name), next.get(name)))
+    .join(', ');
+}
+
+function fieldText(name: string, before: unknown, after: unknown): string {
+  const [old, next] = [valueText(before), valueText(after)];
+  return old === undefined || next === undefined ? `${name} changed` : `${name} ${old} → ${next}`;
+}
+
+function valueText(value: unknown): string | undefined {
+  if (value === undefined) return 'none';
+  if (Array.isArray(value) && value.every((item) => typeof item !== 'object')) return `[${value.join(' ')}]`;
+  return typeof value === 'object' ? undefined : String(value);
+}
+
+/** A director that does nothing yet: what the first configuration is compared with. */
+export const emptyConfig: DirectorConfig = {
+  global: {
+    routerId: undefined,
+    tcpTimeout_s: undefined,
+    tcpFinTimeout_s: undefined,
+    udpTimeout_s: undefined,
+  },
+  staticAddresses: [],
+  virtualServers: [],
+  director: defaultDirectorSettings,
+};

@@ -1,0 +1,129 @@
+// What the operator asked for, as values: the meaning of a keepalived.conf after defaults and inheritance.
+// Positions live only where a later warning needs them. Never handed to the data plane as it is.
+
+import type { IpAddress, Prefix } from './address.js';
+import type { ForwardingMethod, Protocol, Scheduler, SchedulerFlag } from './forwarding-table.js';
+import type { Micros } from './units.js';
+
+/** Where in the text a thing was said; lines and columns count from 1. */
+export type Origin = { readonly file: string; readonly line: number; readonly column: number };
+
+export type DirectorConfig = {
+  readonly global: GlobalConfig;
+  /** `static_ipaddress`: the director adds these at start and removes them at stop. */
+  readonly staticAddresses: readonly StaticAddress[];
+  /** In the order of the file. */
+  readonly virtualServers: readonly VirtualServer[];
+  readonly director: DirectorSettings;
+};
+
+export type GlobalConfig = {
+  readonly routerId: string | undefined;
+  readonly tcpTimeout_s: number | undefined;
+  readonly tcpFinTimeout_s: number | undefined;
+  readonly udpTimeout_s: number | undefined;
+};
+
+export type StaticAddress = Prefix & {
+  readonly device: string;
+  readonly label: string | undefined;
+  readonly scope: 'global' | 'link' | 'host' | 'site';
+  readonly broadcast: IpAddress | undefined;
+  readonly origin: Origin;
+};
+
+export type VirtualServer = {
+  readonly protocol: Protocol;
+  readonly address: IpAddress;
+  readonly port: number;
+  readonly scheduler: Scheduler;
+  readonly flags: readonly SchedulerFlag[];
+  readonly onePacket: boolean;
+  /** Σ weights of live servers at which the service is up; see keepalived's quorum. */
+  readonly quorum: number;
+  readonly hysteresis: number;
+  /** Servers start out of the pool until their first good probe. */
+  readonly alpha: boolean;
+  readonly sorryServer: SorryServer | undefined;
+  /** In the order of the file. */
+  readonly realServers: readonly RealServer[];
+  readonly origin: Origin;
+};
+
+export type SorryServer = {
+  readonly address: IpAddress;
+  readonly port: number;
+  readonly method: ForwardingMethod;
+};
+
+export type RealServer = {
+  readonly address: IpAddress;
+  readonly port: number;
+  readonly method: ForwardingMethod;
+  readonly weight: number;
+  readonly upperThreshold: number;
+  readonly lowerThreshold: number;
+  readonly alpha: boolean;
+  /** When its checkers fail: stay in the table with weight 0 instead of leaving it. */
+  readonly inhibitOnFailure: boolean;
+  /** All must pass. Without any the server is always up. */
+  readonly checkers: readonly CheckerPolicy[];
+  readonly origin: Origin;
+};
+
+/** What to probe and how often; one kind per probe. Inheritance and defaults are resolved. */
+export type CheckerPolicy = TcpCheckPolicy;
+
+export type CheckSchedule = {
+  /** From the end of one probe to the start of the next. */
+  readonly delayLoop: Micros;
+  /** Further attempts before a failure counts; 0 fails at once. */
+  readonly retries: number;
+  readonly delayBeforeRetry: Micros;
+  /** The first probe waits a random time up to this. */
+  readonly warmup: Micros;
+  readonly alpha: boolean;
+  readonly logAllFailures: boolean;
+};
+
+export type TcpCheckPolicy = CheckSchedule & {
+  readonly kind: 'tcp';
+  readonly connectAddress: IpAddress;
+  readonly connectPort: number;
+  readonly bindAddress: IpAddress | undefined;
+  /** 0: any. */
+  readonly bindPort: number;
+  readonly bindDevice: string | undefined;
+  readonly connectTimeout: Micros;
+  /** SO_MARK of the probe's socket; 0: none. */
+  readonly fwmark: number;
+};
+
+/** The block `director { }`. */
+export type DirectorSettings = {
+  /** undefined: every Ethernet device that is up and not enslaved, followed as they come and go. */
+  readonly interfaces: readonly string[] | undefined;
+  readonly workers: number | 'auto';
+  readonly cpus: readonly number[] | undefined;
+  readonly io: 'af_packet' | 'af_xdp' | 'auto';
+  readonly offload: 'none' | 'tc' | 'xdp' | 'auto';
+  /** Upper bound of the connection table. */
+  readonly connections: number;
+  readonly serverOrder: 'kernel' | 'config';
+  readonly metrics: { readonly address: IpAddress; readonly port: number } | undefined;
+  readonly peer: { readonly address: IpAddress; readonly port: number } | undefined;
+  readonly peerKeyFile: string | undefined;
+};
+
+export const defaultDirectorSettings: DirectorSettings = {
+  interfaces: undefined,
+  workers: 'auto',
+  cpus: undefined,
+  io: 'auto',
+  offload: 'auto',
+  connections: 1_000_000,
+  serverOrder: 'kernel',
+  metrics: undefined,
+  peer: undefined,
+  peerKeyFile: undefined,
+};

@@ -1,0 +1,87 @@
+// What the data plane forwards by: services with their destinations, complete and ready to publish.
+// It holds no policy (no checkers, no quorum): the engine has already decided who is in.
+
+import type { IpAddress } from './address.js';
+
+export type Protocol = 'tcp' | 'udp';
+
+/** The schedulers that exist; names as in ipvsadm and keepalived. */
+export const schedulers = ['rr', 'wrr', 'lc', 'wlc', 'sh'] as const;
+export type Scheduler = (typeof schedulers)[number];
+
+export const forwardingMethods = ['nat', 'dr'] as const;
+export type ForwardingMethod = (typeof forwardingMethods)[number];
+
+/** Scheduler flags that `-b` of ipvsadm sets. */
+export type SchedulerFlag = 'sh-fallback' | 'sh-port';
+
+export type ServiceId = {
+  readonly protocol: Protocol;
+  readonly address: IpAddress;
+  /** 1–65535. */
+  readonly port: number;
+};
+
+export type DestinationId = {
+  readonly address: IpAddress;
+  /** 1–65535. */
+  readonly port: number;
+};
+
+export type Destination = DestinationId & {
+  readonly method: ForwardingMethod;
+  /** 0–65535; 0 is quiesced: no new connections, the old ones run on. */
+  readonly weight: number;
+  /** At this many connections the destination is overloaded; 0 is no limit. */
+  readonly upperThreshold: number;
+  /** Below this many it is usable again; 0 is three quarters of the upper threshold. */
+  readonly lowerThreshold: number;
+};
+
+export type Service = ServiceId & {
+  readonly scheduler: Scheduler;
+  readonly flags: readonly SchedulerFlag[];
+  /** Every datagram is scheduled anew and leaves no connection behind (UDP only; ipvsadm `-o`). */
+  readonly onePacket: boolean;
+  /** No new connections (they pass to the host as if there were no service); the old ones run on. */
+  readonly isDraining: boolean;
+  /** In the scheduler's order of visit: the first is visited first (the kernel's list is newest first). */
+  readonly destinations: readonly Destination[];
+};
+
+/** What IPVS takes from sysctl and `ipvsadm --set`. Timeouts in seconds. */
+export type DataplanePolicy = {
+  readonly tcpTimeout_s: number;
+  readonly tcpFinTimeout_s: number;
+  readonly udpTimeout_s: number;
+  readonly connReuseMode: 0 | 1 | 2 | 3;
+  readonly expireNodestConn: boolean;
+  readonly sloppyTcp: boolean;
+};
+
+/** The kernel's defaults. */
+export const defaultPolicy: DataplanePolicy = {
+  tcpTimeout_s: 900,
+  tcpFinTimeout_s: 120,
+  udpTimeout_s: 300,
+  connReuseMode: 1,
+  expireNodestConn: false,
+  sloppyTcp: false,
+};
+
+export type ForwardingTable = {
+  readonly services: readonly Service[];
+  readonly policy: DataplanePolicy;
+};
+
+export const emptyTable: ForwardingTable = { services: [], policy: defaultPolicy };
+
+/** `tcp 10.0.0.1:80`, `udp [fd00::1]:53`: one key a service, for maps and messages. */
+export function serviceKey(id: ServiceId): string {
+  return `${id.protocol} ${endpointText(id)}`;
+}
+
+/** `10.0.0.1:80`, `[fd00::1]:53`. */
+export function endpointText(id: DestinationId): string {
+  return id.address.includes(':') ? `[${id.address}]:${id.port}` : `${id.address}:${id.port}`;
+}

@@ -1,0 +1,39 @@
+// Short ways to parse a text in a test and to look at what was said of it.
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { type ParseRequest, type ParseResult, parseConfig } from '../../src/config/index.js';
+import type { DirectorConfig } from '../../src/model/director-config.js';
+
+const configs = fileURLToPath(new URL('./configs/', import.meta.url));
+
+/** Names of the sample files in `valid` or `broken`. */
+export function sampleNames(folder: 'valid' | 'broken'): string[] {
+  return readdirSync(`${configs}${folder}`).toSorted();
+}
+
+export function sampleText(folder: 'valid' | 'broken', name: string): string {
+  return readFileSync(`${configs}${folder}/${name}`, 'utf8');
+}
+
+export function parseText(text: string, request: Partial<ParseRequest> = {}): ParseResult {
+  return parseConfig({ file: 'director.conf', text, ...request });
+}
+
+/** `LINE:COLUMN severity code`, one for each diagnostic. */
+export function said({ diagnostics }: ParseResult): string[] {
+  return diagnostics.map(
+    ({ origin, severity, code }) => `${origin.line}:${origin.column} ${severity} ${code}`,
+  );
+}
+
+/** The configuration of a text that must be good; remarks are allowed. */
+export function configOf(text: string, request: Partial<ParseRequest> = {}): DirectorConfig {
+  const result = parseText(text, request);
+  if (result.config === undefined) throw new Error(said(result).join('\n'));
+  return result.config;
+}
+
+/** Equality of configurations is equality of what they say, not of where they say it. */
+export function withoutOrigins<T>(value: T): T {
+  return JSON.parse(JSON.stringify(value, (key, field) => (key === 'origin' ? undefined : field)));
+}
