@@ -1,0 +1,176 @@
+// The data plane of the addon behind the port: packets in C++, values here. Keeps the table last published, because
+// counters come back as bare numbers in its order.
+
+import type { IpAddress } from '../model/address.js';
+import { emptyTable, type ForwardingTable, type Service } from '../model/forwarding-table.js';
+import { coded, loadNative, type NativeCore, type NativeDataplane } from './native-module.js';
+import type {
+  ConnectionPage,
+  Dataplane,
+  DataplaneEvent,
+  DataplaneOptions,
+  DataplaneStatus,
+  DestinationStatus,
+  HostAddress,
+  ServiceStatus,
+  Traffic,
+} from './port.js';
+import {
+  counterCount,
+  decodeConnections,
+  destinationCounters,
+  encodeService,
+  encodeTable,
+  serviceCounters,
+} from './table-codec.js';
+
+const flagOverloaded = 1n;
+const flagLocal = 2n;
+
+/** A data plane on this machine's devices; start() needs CAP_NET_ADMIN, CAP_NET_RAW and CAP_BPF. */
+export function createNativeDataplane(): Dataplane {
+  return new NativePort(new (loadNative().Dataplane)());
+}
+
+/** The part of the port that native data planes share: tables out, counters and connections back. */
+export class NativeTables {
+  private table: ForwardingTable = emptyTable;
+  private publishing: Promise<unknown> = Promise.resolve();
+
+  constructor(private readonly core: NativeCore) {}
+
+  /** One at a time and in order: the addon builds on threads that might overtake each other. */
+  publish(table: ForwardingTable): Promise<number> {
+    const published = this.publishing.then(async () => {
+      const generation = await checked(() => this.core.publish(encodeTable(table)));
+      // The addon switches the order of its counters in the same turn of the event loop that resolves the promise.
+      this.table = table;
+      return generation;
+    });
+    this.publishing = published.catch(() => undefined);
+    return published;
+  }
+
+  /** Resolves when nothing is being published. */
+  async idle(): Promise<void> {
+    await this.publishing;
+  }
+
+  /** The counters are read here; the rows are made as the caller takes them. */
+  services(): Iterable<ServiceStatus> {
+    const numbers = new BigUint64Array(counterCount(this.table));
+    this.core.readCounters(numbers);
+    return serviceStatuses(this.table.services, numbers);
+  }
+
+  async connections(limit: number, after = 0): Promise<ConnectionPage> {
+    const { rows, next } = await checked(() => this.core.connections(limit, after));
+    return { connections: decodeConnections(rows), next };
+  }
+}
+
+class NativePort implements Dataplane {
+  private readonly tables: NativeTables;
+
+  constructor(private readonly native: NativeDataplane) {
+    this.tables = new NativeTables(native);
+  }
+
+  async start(options: DataplaneOptions, onEvent: (event: DataplaneEvent) => void): Promise<void> {
+    await checked(() => this.native.start(options, onEvent));
+  }
+
+  publish(table: ForwardingTable): Promise<number> {
+    return this.tables.publish(table);
+  }
+
+  services(): Iterable<ServiceStatus> {
+    return this.tables.services();
+  }
+
+  prepare(service: Service): void {
+    encodeService(service);
+  }
+
+  connections(limit: number, after?: number): Promise<ConnectionPage> {
+    return this.tables.connections(limit, after);
+  }
+
+  status(): DataplaneStatus {
+    return this.native.status();
+  }
+
+  zero(): void {
+    this.native.zero();
+  }
+
+  localAddresses(): ReadonlySet<IpAddress> {
+    return new Set(this.native.localAddresses() as IpAddress[]);
+  }
+
+  async addAddress(address: HostAddress): Promise<void> {
+    await checked(() => this.native.addAddress(address));
+  }
+
+  async removeAddress(address: HostAddress): Promise<void> {
+    await checked(() => this.native.removeAddress(address));
+  }
+
+  async stop(): Promise<void> {
+    await this.tables.idle();
+    await this.native.stop();
+  }
+}
+
+/** What `call` gives; its errors become DirectorErrors, thrown or rejected. */
+async function checked<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    throw coded(error);
+  }
+}
+
+function* serviceStatuses(
+  services: readonly Service[],
+  numbers: BigUint64Array,
+): Generator<ServiceStatus, void> {
+  let at = 0;
+  for (const service of services) {
+    yield serviceStatus(service, numbers, at);
+    at += serviceCounters + service.destinations.length * destinationCounters;
+  }
+}
+
+function serviceStatus(service: Service, numbers: BigUint64Array, at: number): ServiceStatus {
+  const { protocol, address, port } = service;
+  return {
+    protocol,
+    address,
+    port,
+    traffic: trafficAt(numbers, at),
+    destinations: service.destinations.map((destination, i): DestinationStatus => {
+      const row = at + serviceCounters + i * destinationCounters;
+      const flags = numbers[row + 3] ?? 0n;
+      return {
+        ...destination,
+        active: Number(numbers[row]),
+        inactive: Number(numbers[row + 1]),
+        persistent: Number(numbers[row + 2]),
+        isOverloaded: (flags & flagOverloaded) !== 0n,
+        isLocal: (flags & flagLocal) !== 0n,
+        traffic: trafficAt(numbers, row + 4),
+      };
+    }),
+  };
+}
+
+function trafficAt(numbers: BigUint64Array, at: number): Traffic {
+  return {
+    connections: numbers[at] ?? 0n,
+    inPackets: numbers[at + 1] ?? 0n,
+    outPackets: numbers[at + 2] ?? 0n,
+    inBytes: numbers[at + 3] ?? 0n,
+    outBytes: numbers[at + 4] ?? 0n,
+  };
+}

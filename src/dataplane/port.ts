@@ -1,0 +1,154 @@
+// The port between the control plane and whatever moves packets: the addon (native.ts) or its in-memory twin
+// (memory.ts). Both pass test/contract/dataplane.test.ts. Nothing here blocks longer than building one table.
+
+import type { IpAddress } from '../model/address.js';
+import type {
+  DestinationId,
+  ForwardingMethod,
+  ForwardingTable,
+  Protocol,
+  Service,
+  ServiceId,
+} from '../model/forwarding-table.js';
+
+export type DataplaneOptions = {
+  /** Devices to attach to; undefined: every Ethernet device that is up and not enslaved, followed as they come and go. */
+  readonly interfaces: readonly string[] | undefined;
+  /** Upper bound of the connection table. */
+  readonly connections: number;
+  /** CPU to pin the worker to. */
+  readonly cpu: number | undefined;
+};
+
+/** Sums since start (or since `zero`): packets and bytes at the IP layer, as IPVS counts them. */
+export type Traffic = {
+  readonly connections: bigint;
+  readonly inPackets: bigint;
+  readonly outPackets: bigint;
+  readonly inBytes: bigint;
+  readonly outBytes: bigint;
+};
+
+export type DestinationStatus = DestinationId & {
+  readonly method: ForwardingMethod;
+  readonly weight: number;
+  readonly upperThreshold: number;
+  readonly lowerThreshold: number;
+  /** Connections in ESTABLISHED or SYN_RECV. */
+  readonly active: number;
+  readonly inactive: number;
+  readonly persistent: number;
+  readonly isOverloaded: boolean;
+  /** The address is one of this machine's own: packets go to the host. */
+  readonly isLocal: boolean;
+  readonly traffic: Traffic;
+};
+
+export type ServiceStatus = ServiceId & {
+  readonly traffic: Traffic;
+  /** In the scheduler's order. */
+  readonly destinations: readonly DestinationStatus[];
+};
+
+export type ConnectionRecord = {
+  readonly protocol: Protocol;
+  readonly client: { readonly address: IpAddress; readonly port: number };
+  readonly virtual: { readonly address: IpAddress; readonly port: number };
+  readonly destination: { readonly address: IpAddress; readonly port: number };
+  /** IPVS's name: NONE, ESTABLISHED, SYN_SENT, SYN_RECV, FIN_WAIT, TIME_WAIT, CLOSE, CLOSE_WAIT, LAST_ACK, LISTEN, SYNACK, UDP. */
+  readonly state: string;
+  /** Milliseconds until the connection expires, at least 0. */
+  readonly expires_ms: number;
+};
+
+export type ConnectionPage = {
+  readonly connections: readonly ConnectionRecord[];
+  /** Give it as `after` to go on; undefined at the end. */
+  readonly next: number | undefined;
+};
+
+export type DropReasonCount = {
+  /** Stable snake_case name, for example `truncated_header`. */
+  readonly reason: string;
+  /** One sentence for people. */
+  readonly text: string;
+  readonly count: bigint;
+};
+
+export type DataplaneStatus = {
+  /** The newest generation that every worker has taken up. */
+  readonly generation: number;
+  /** Number of buckets of the connection table: `size=` in ipvsadm's listing. */
+  readonly tableSize: number;
+  readonly connectionCount: number;
+  readonly connectionLimit: number;
+  readonly verdicts: {
+    readonly forward: bigint;
+    readonly answer: bigint;
+    readonly toHost: bigint;
+    readonly drop: bigint;
+    /** Waiting for a neighbour to be resolved; each later gets one of the verdicts above. */
+    readonly held: bigint;
+  };
+  readonly drops: readonly DropReasonCount[];
+  readonly devices: readonly DeviceStatus[];
+  /** What was picked and why, in words. */
+  readonly io: string;
+  readonly steering: string;
+};
+
+export type DeviceStatus = {
+  readonly name: string;
+  readonly ifindex: number;
+  readonly mac: string;
+  readonly mtu: number;
+  readonly isAttached: boolean;
+  /** Why it is not attached; undefined when it is. */
+  readonly reason: string | undefined;
+};
+
+export type DataplaneEvent =
+  | { readonly kind: 'device-attached'; readonly device: string }
+  | { readonly kind: 'device-detached'; readonly device: string; readonly reason: string }
+  | { readonly kind: 'warning'; readonly message: string }
+  /** A named limit was reached (said once a limit, counted after that). */
+  | { readonly kind: 'limit'; readonly limit: string; readonly message: string }
+  | { readonly kind: 'addresses-changed' }
+  /** The data plane can't go on; it passes everything to the host from here. */
+  | { readonly kind: 'failed'; readonly message: string };
+
+export interface Dataplane {
+  /** Attaches and starts to move packets. Throws PRIVILEGE_MISSING, KERNEL_UNSUPPORTED, DEVICE_MISSING or ALREADY_RUNNING; nothing is left behind then. */
+  start(options: DataplaneOptions, onEvent: (event: DataplaneEvent) => void): Promise<void>;
+  /**
+   * Puts a complete table in force and resolves with its generation once every worker has taken it up.
+   * Destinations that stay keep their connections, counters and the scheduler's position. Throws LIMIT_REACHED; the old table stays then.
+   */
+  publish(table: ForwardingTable): Promise<number>;
+  /** With the counters of the moment of the call, row by row: a caller of thousands takes several turns. */
+  services(): Iterable<ServiceStatus>;
+  /** Does what publishing a row costs on the event loop ahead of it, so that a caller can spread it over turns. */
+  prepare(service: Service): void;
+  /** At most `limit` connections, in no particular order; each that lives through the whole walk appears once. */
+  connections(limit: number, after?: number): Promise<ConnectionPage>;
+  status(): DataplaneStatus;
+  /** Sets traffic counters to zero (all services). */
+  zero(): void;
+  /** Addresses that are on this machine's devices now (for "VIP is on no device"). */
+  localAddresses(): ReadonlySet<IpAddress>;
+  /** Adds an address to a device, marked as ours; ok when it is there already. Throws DEVICE_MISSING or IO. */
+  addAddress(address: HostAddress): Promise<void>;
+  /** Removes it again; ok when it is gone. */
+  removeAddress(address: HostAddress): Promise<void>;
+  /** Detaches, removes what is ours in the kernel and frees everything. Safe to call twice. */
+  stop(): Promise<void>;
+}
+
+export type HostAddress = {
+  readonly address: IpAddress;
+  readonly prefixLength: number;
+  readonly device: string;
+  readonly label: string | undefined;
+  readonly scope: 'global' | 'link' | 'host' | 'site';
+  readonly broadcast: IpAddress | undefined;
+};

@@ -1,0 +1,138 @@
+// The bytes in which a forwarding table crosses into the addon, and in which connections and counters come back.
+// Little-endian, fixed-width; addon/node/translate.h states the same layout. A service's bytes are kept as long as
+// its value lives, so publishing costs what changed.
+
+import { type Family, familyOf, formatIp, type IpAddress, ipBytes } from '../model/address.js';
+import type { Destination, ForwardingTable, Protocol, Service } from '../model/forwarding-table.js';
+import { forwardingMethods, schedulers } from '../model/forwarding-table.js';
+import type { ConnectionRecord } from './port.js';
+
+const headerSize = 32;
+const serviceSize = 32;
+const destinationSize = 32;
+const protocolNumbers = { tcp: 6, udp: 17 } as const satisfies Record<Protocol, number>;
+
+const flagShFallback = 1;
+const flagShPort = 2;
+const flagOnePacket = 4;
+const flagDraining = 8;
+
+/** The whole table as one buffer. */
+export function encodeTable(table: ForwardingTable): Uint8Array<ArrayBuffer> {
+  const parts = table.services.map(encodeService);
+  const size = parts.reduce((sum, part) => sum + part.length, headerSize);
+  const bytes = new Uint8Array(size);
+  const view = new DataView(bytes.buffer);
+  const { policy } = table;
+  view.setUint32(0, table.services.length, true);
+  view.setUint32(4, policy.tcpTimeout_s, true);
+  view.setUint32(8, policy.tcpFinTimeout_s, true);
+  view.setUint32(12, policy.udpTimeout_s, true);
+  view.setUint8(16, policy.connReuseMode);
+  view.setUint8(17, policy.expireNodestConn ? 1 : 0);
+  view.setUint8(18, policy.sloppyTcp ? 1 : 0);
+  let offset = headerSize;
+  for (const part of parts) {
+    bytes.set(part, offset);
+    offset += part.length;
+  }
+  return bytes;
+}
+
+const encoded = new WeakMap<Service, Uint8Array>();
+
+/** One service's rows; kept, so that a second call costs nothing. */
+export function encodeService(service: Service): Uint8Array {
+  const known = encoded.get(service);
+  if (known !== undefined) return known;
+  const bytes = new Uint8Array(serviceSize + service.destinations.length * destinationSize);
+  const view = new DataView(bytes.buffer);
+  bytes.set(ipBytes(service.address), 0);
+  view.setUint16(16, service.port, true);
+  view.setUint8(18, protocolNumbers[service.protocol]);
+  view.setUint8(19, familyOf(service.address));
+  view.setUint8(20, schedulers.indexOf(service.scheduler));
+  view.setUint8(21, serviceFlags(service));
+  view.setUint32(24, service.destinations.length, true);
+  for (const [i, destination] of service.destinations.entries()) {
+    encodeDestination(destination, bytes, view, serviceSize + i * destinationSize);
+  }
+  encoded.set(service, bytes);
+  return bytes;
+}
+
+function serviceFlags(service: Service): number {
+  return (
+    (service.flags.includes('sh-fallback') ? flagShFallback : 0) |
+    (service.flags.includes('sh-port') ? flagShPort : 0) |
+    (service.onePacket ? flagOnePacket : 0) |
+    (service.isDraining ? flagDraining : 0)
+  );
+}
+
+function encodeDestination(destination: Destination, bytes: Uint8Array, view: DataView, at: number): void {
+  bytes.set(ipBytes(destination.address), at);
+  view.setUint16(at + 16, destination.port, true);
+  view.setUint8(at + 18, forwardingMethods.indexOf(destination.method));
+  view.setUint8(at + 19, familyOf(destination.address));
+  view.setUint32(at + 20, destination.weight, true);
+  view.setUint32(at + 24, destination.upperThreshold, true);
+  view.setUint32(at + 28, destination.lowerThreshold, true);
+}
+
+/** Bytes of one connection row. */
+export const connectionRowSize = 64;
+
+/** The rows that the addon wrote for a page of connections. */
+export function decodeConnections(rows: Uint8Array): ConnectionRecord[] {
+  const view = new DataView(rows.buffer, rows.byteOffset, rows.byteLength);
+  const records: ConnectionRecord[] = [];
+  for (let at = 0; at + connectionRowSize <= rows.length; at += connectionRowSize) {
+    const family = view.getUint8(at) as Family;
+    const protocol: Protocol = view.getUint8(at + 1) === protocolNumbers.tcp ? 'tcp' : 'udp';
+    const endpoint = (addressAt: number, portAt: number) => ({
+      address: addressAtRow(rows, at + addressAt, family),
+      port: view.getUint16(at + portAt, true),
+    });
+    records.push({
+      protocol,
+      client: endpoint(16, 4),
+      virtual: endpoint(32, 6),
+      destination: endpoint(48, 8),
+      state: protocol === 'udp' ? 'UDP' : (tcpStates[view.getUint8(at + 2)] ?? 'NONE'),
+      expires_ms: view.getUint32(at + 12, true),
+    });
+  }
+  return records;
+}
+
+const tcpStates = [
+  'NONE',
+  'ESTABLISHED',
+  'SYN_SENT',
+  'SYN_RECV',
+  'FIN_WAIT',
+  'TIME_WAIT',
+  'CLOSE',
+  'CLOSE_WAIT',
+  'LAST_ACK',
+  'LISTEN',
+  'SYNACK',
+] as const;
+
+function addressAtRow(rows: Uint8Array, at: number, family: Family): IpAddress {
+  return formatIp(rows.subarray(at, at + (family === 4 ? 4 : 16)));
+}
+
+/** Numbers per service row: connections, in packets, out packets, in bytes, out bytes. */
+export const serviceCounters = 5;
+/** Numbers per destination row: active, inactive, persistent, flags (1 overloaded, 2 local), then as for a service. */
+export const destinationCounters = 9;
+
+/** How many 64-bit numbers the counters of `table` take: each service's row, followed by its destinations' rows. */
+export function counterCount(table: ForwardingTable): number {
+  return table.services.reduce(
+    (sum, service) => sum + serviceCounters + service.destinations.length * destinationCounters,
+    0,
+  );
+}

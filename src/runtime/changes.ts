@@ -1,0 +1,211 @@
+// Changes from outside (POST /v1/changes, `apply` of the library): validated, then made to a configuration, all or
+// nothing. They last until the next reload, which puts the file in force again.
+
+import { z } from 'zod';
+import { DirectorError } from '../errors.js';
+import { type IpAddress, parseIp } from '../model/address.js';
+import type { DirectorConfig, Origin, RealServer, VirtualServer } from '../model/director-config.js';
+import { endpointText, forwardingMethods, schedulers, serviceKey } from '../model/forwarding-table.js';
+
+const address = z.string().transform((text, context): IpAddress => {
+  const ip = parseIp(text);
+  if (ip !== undefined) return ip;
+  context.addIssue({ code: 'custom', message: `not an IP address: ${JSON.stringify(text.slice(0, 60))}` });
+  return z.NEVER;
+});
+const port = z.int().min(1).max(65_535);
+const threshold = z
+  .int()
+  .min(0)
+  .max(2 ** 32 - 1);
+
+const serviceId = z.strictObject({ protocol: z.enum(['tcp', 'udp']), address, port });
+const serverId = z.strictObject({ address, port });
+
+const serviceSettings = {
+  scheduler: z.enum(schedulers),
+  flags: z.array(z.enum(['sh-fallback', 'sh-port'])),
+  onePacket: z.boolean(),
+  quorum: z
+    .int()
+    .min(1)
+    .max(2 ** 31 - 1),
+  hysteresis: z
+    .int()
+    .min(0)
+    .max(2 ** 31 - 1),
+} as const;
+
+const serverSettings = {
+  method: z.enum(forwardingMethods),
+  weight: z.int().min(0).max(65_535),
+  upperThreshold: threshold,
+  lowerThreshold: threshold,
+  inhibitOnFailure: z.boolean(),
+} as const;
+
+const newServer = z.strictObject({ ...serverId.shape, ...z.strictObject(serverSettings).partial().shape });
+
+const changeSchema = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('add-service'),
+    service: serviceId,
+    set: z.strictObject(serviceSettings).partial().default({}),
+    servers: z.array(newServer).max(65_535).default([]),
+  }),
+  z.strictObject({
+    kind: z.literal('update-service'),
+    service: serviceId,
+    set: z.strictObject(serviceSettings).partial(),
+  }),
+  z.strictObject({ kind: z.literal('remove-service'), service: serviceId }),
+  z.strictObject({ kind: z.literal('add-server'), service: serviceId, server: newServer }),
+  z.strictObject({
+    kind: z.literal('update-server'),
+    service: serviceId,
+    server: serverId,
+    set: z.strictObject(serverSettings).partial(),
+  }),
+  z.strictObject({ kind: z.literal('remove-server'), service: serviceId, server: serverId }),
+]);
+
+const requestSchema = z.array(changeSchema).min(1).max(10_000);
+
+/** One change as a caller writes it; addresses are plain strings. */
+export type ChangeRequest = z.input<typeof changeSchema>;
+type Change = z.output<typeof changeSchema>;
+
+/** The configuration after all of `requests`; throws INVALID_CHANGE that names the place in the input. */
+export function applyChanges(config: DirectorConfig, requests: unknown): DirectorConfig {
+  const parsed = requestSchema.safeParse(requests);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    throw invalid(pathText(issue?.path ?? []), issue?.message ?? 'not a list of changes');
+  }
+  const services = new Map(config.virtualServers.map((service) => [serviceKey(service), service]));
+  for (const [index, change] of parsed.data.entries()) applyChange(services, change, `changes[${index}]`);
+  return { ...config, virtualServers: [...services.values()] };
+}
+
+function applyChange(services: Map<string, VirtualServer>, change: Change, path: string): void {
+  const key = serviceKey(change.service);
+  const service = services.get(key);
+  if (change.kind === 'add-service') {
+    if (service !== undefined) throw invalid(`${path}.service`, `the service ${key} exists already`);
+    services.set(key, addService(change, path));
+    return;
+  }
+  if (service === undefined) throw invalid(`${path}.service`, `there is no service ${key}`);
+  switch (change.kind) {
+    case 'update-service':
+      services.set(key, checkedService({ ...service, ...defined(change.set) }, `${path}.set`));
+      return;
+    case 'remove-service':
+      services.delete(key);
+      return;
+    case 'add-server':
+      services.set(key, addServer(service, change.server, `${path}.server`));
+      return;
+    case 'update-server':
+      services.set(key, updateServer(service, change, path));
+      return;
+    case 'remove-server': {
+      const name = endpointText(change.server);
+      const realServers = service.realServers.filter((server) => endpointText(server) !== name);
+      if (realServers.length === service.realServers.length) {
+        throw invalid(`${path}.server`, `there is no server ${name} in ${key}`);
+      }
+      services.set(key, { ...service, realServers });
+      return;
+    }
+    default:
+      change satisfies never;
+  }
+}
+
+/** Where the configuration says nothing: made by a change. */
+const origin: Origin = { file: '(change)', line: 1, column: 1 };
+
+function addService(change: Extract<Change, { kind: 'add-service' }>, path: string): VirtualServer {
+  const service: VirtualServer = {
+    ...change.service,
+    scheduler: 'wlc',
+    flags: [],
+    onePacket: false,
+    quorum: 1,
+    hysteresis: 0,
+    alpha: false,
+    sorryServer: undefined,
+    realServers: [],
+    origin,
+    ...defined(change.set),
+  };
+  return change.servers.reduce(
+    (sum, server, index) => addServer(sum, server, `${path}.servers[${index}]`),
+    checkedService(service, `${path}.set`),
+  );
+}
+
+function addServer(service: VirtualServer, server: z.output<typeof newServer>, path: string): VirtualServer {
+  const name = endpointText(server);
+  if (service.realServers.some((other) => endpointText(other) === name)) {
+    throw invalid(path, `the server ${name} exists already in ${serviceKey(service)}`);
+  }
+  const added: RealServer = {
+    method: 'dr',
+    weight: 1,
+    upperThreshold: 0,
+    lowerThreshold: 0,
+    alpha: false,
+    inhibitOnFailure: false,
+    checkers: [],
+    origin,
+    ...defined(server),
+  };
+  return { ...service, realServers: [...service.realServers, checkedServer(service, added, path)] };
+}
+
+function updateServer(
+  service: VirtualServer,
+  change: Extract<Change, { kind: 'update-server' }>,
+  path: string,
+): VirtualServer {
+  const name = endpointText(change.server);
+  const index = service.realServers.findIndex((server) => endpointText(server) === name);
+  const server = service.realServers[index];
+  if (server === undefined)
+    throw invalid(`${path}.server`, `there is no server ${name} in ${serviceKey(service)}`);
+  const updated = checkedServer(service, { ...server, ...defined(change.set) }, `${path}.set`);
+  return { ...service, realServers: service.realServers.with(index, updated) };
+}
+
+function checkedService(service: VirtualServer, path: string): VirtualServer {
+  if (service.onePacket && service.protocol !== 'udp')
+    throw invalid(`${path}.onePacket`, 'only for UDP services');
+  return service;
+}
+
+function checkedServer(service: VirtualServer, server: RealServer, path: string): RealServer {
+  if (service.address.includes(':') !== server.address.includes(':')) {
+    throw invalid(`${path}.address`, 'the server and the service must be of one address family');
+  }
+  if (server.method === 'dr' && server.port !== service.port) {
+    throw invalid(`${path}.port`, `DR can't map ports: it must be the service's, ${service.port}`);
+  }
+  return server;
+}
+
+/** Without the keys whose value is undefined, which a spread would let win. */
+function defined<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(value).filter(([, entry]) => entry !== undefined)) as {
+    [K in keyof T]: Exclude<T[K], undefined>;
+  };
+}
+
+function pathText(path: readonly PropertyKey[]): string {
+  return `changes${path.map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`)).join('')}`;
+}
+
+function invalid(path: string, message: string): DirectorError {
+  return new DirectorError('INVALID_CHANGE', `${path}: ${message}`);
+}

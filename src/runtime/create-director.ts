@@ -1,0 +1,62 @@
+// `createDirector`: the library's one entrance, which `director run` uses too. Fills in this process's clock, addon
+// and probes wherever the caller gave none.
+
+import { createRequire } from 'node:module';
+import { createNativeDataplane } from '../dataplane/native.js';
+import { loadNative } from '../dataplane/native-module.js';
+import type { Dataplane } from '../dataplane/port.js';
+import { type Clock, systemClock } from './clock.js';
+import { type ConfigSource, createConfigLoader, type Diagnostic, type ReadOptions } from './config-source.js';
+import { Director } from './director.js';
+import { type Log, silentLog } from './log.js';
+import { createProbes, type NativeProbes, type Probes } from './probes/probe.js';
+
+export type DirectorOptions = ReadOptions & {
+  /** What moves packets; default: the addon, on this machine's devices. */
+  readonly dataplane?: Dataplane | undefined;
+  readonly clock?: Clock | undefined;
+  readonly log?: Log | undefined;
+  /** Path of the control socket to open; default: none. */
+  readonly socket?: string | undefined;
+  /** Called with warnings and notices, and with errors, of each configuration that is read; default: the log. */
+  readonly onDiagnostics?: ((diagnostics: readonly Diagnostic[]) => void) | undefined;
+  /** Replaces the probes of the checkers. */
+  readonly probes?: Probes | undefined;
+  /** In [0, 1): spreads first probes over their warm-up. */
+  readonly random?: (() => number) | undefined;
+};
+
+/** A director that has not started. Throws NATIVE_MISSING when it needs the addon and there is none. */
+export function createDirector(source: ConfigSource, options: DirectorOptions = {}): Director {
+  const clock = options.clock ?? systemClock;
+  const log = options.log ?? silentLog;
+  return new Director(source, {
+    dataplane: options.dataplane ?? createNativeDataplane(),
+    clock,
+    log,
+    probes: options.probes ?? createProbes(nativeProbes),
+    random: options.random ?? Math.random,
+    load: createConfigLoader(options, clock),
+    socket: options.socket,
+    version: productVersion(),
+    onDiagnostics: options.onDiagnostics ?? ((diagnostics) => logDiagnostics(log, diagnostics)),
+  });
+}
+
+/** The version in package.json. */
+export function productVersion(): string {
+  const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
+  return version;
+}
+
+/** Loads the addon when a probe needs it, not before. */
+const nativeProbes: NativeProbes = {
+  probeTcp: (options) => loadNative().probeTcp(options),
+};
+
+function logDiagnostics(log: Log, diagnostics: readonly Diagnostic[]): void {
+  const levels = { error: 'error', warning: 'warn', notice: 'info' } as const;
+  for (const { severity, code, message, origin } of diagnostics) {
+    log[levels[severity]](message, { at: `${origin.file}:${origin.line}:${origin.column}`, code });
+  }
+}

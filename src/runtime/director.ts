@@ -1,0 +1,318 @@
+// A director's life: new → starting → running → stopped. Owns the data plane, the engine and the control
+// servers, runs changes one after another, and answers for all of it. `createDirector` of the library is this.
+
+import type { ConnectionPage, Dataplane, DataplaneEvent } from '../dataplane/port.js';
+import { DirectorError } from '../errors.js';
+import type { DirectorConfig } from '../model/director-config.js';
+import { addMicros, type Micros, micros, seconds } from '../model/units.js';
+import { type ControlServer, openAdminSocket, openMetrics } from './admin-server.js';
+import { applyChanges, type ChangeRequest } from './changes.js';
+import type { Cancel, Clock } from './clock.js';
+import {
+  ConfigError,
+  type ConfigSource,
+  type Diagnostic,
+  type LoadConfig,
+  sourceName,
+} from './config-source.js';
+import { describeChanges } from './describe-changes.js';
+import { Engine, fixedSettingsChanged } from './engine.js';
+import { type DirectorEvent, EventStream } from './events.js';
+import type { Log } from './log.js';
+import { type LoopLag, startLoopLag } from './loop-lag.js';
+import type { Probes } from './probes/probe.js';
+import { createSerial } from './serial.js';
+import { createSlices } from './slices.js';
+import { directorStatus, serviceViews } from './status.js';
+import type { DirectorStatus, ServiceView } from './views.js';
+
+/** What a change has done. */
+export type ChangeResult = {
+  /** The generation that holds the change, and is in force. */
+  readonly generation: number;
+  /** In words, one each; empty when nothing is new. */
+  readonly changes: readonly string[];
+  /** Warnings and notices about the configuration. */
+  readonly diagnostics: readonly Diagnostic[];
+};
+
+export type DirectorParts = {
+  readonly dataplane: Dataplane;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly probes: Probes;
+  readonly random: () => number;
+  readonly load: LoadConfig;
+  /** Path of the control socket; undefined: none. */
+  readonly socket: string | undefined;
+  readonly version: string;
+  readonly onDiagnostics: (diagnostics: readonly Diagnostic[]) => void;
+};
+
+type State =
+  | { readonly kind: 'new' | 'starting' | 'stopped' }
+  | { readonly kind: 'running'; readonly running: Running };
+
+type Running = {
+  readonly engine: Engine;
+  readonly servers: readonly ControlServer[];
+  readonly startedAt: Micros;
+  configuredAt: Micros;
+};
+
+/** Of one reload; the caller of the reload gets all of them. */
+const maxLoggedChanges = 100;
+
+/** Host changes come in bursts; they are looked at this much after the first. */
+const hostChangeDelay = seconds(0.2);
+
+export class Director {
+  private state: State = { kind: 'new' };
+  private readonly stream = new EventStream();
+  private readonly inTurn = createSerial();
+  private readonly lag: LoopLag = startLoopLag();
+  private cancelHostChange: Cancel | undefined;
+  private isStopWanted = false;
+
+  constructor(
+    private source: ConfigSource,
+    private readonly parts: DirectorParts,
+  ) {}
+
+  /**
+   * Starts and resolves when the first table is in force. Throws CONFIG_INVALID or CONFIG_UNREADABLE (ConfigError with
+   * all diagnostics), ALREADY_RUNNING, or the data plane's error; then nothing is left behind, and start may be tried
+   * again with another director.
+   */
+  async start(): Promise<ChangeResult> {
+    if (this.state.kind !== 'new')
+      throw new DirectorError('ALREADY_RUNNING', 'this director was started before');
+    this.state = { kind: 'starting' };
+    return this.inTurn(async () => {
+      try {
+        return await this.bringUp();
+      } catch (error) {
+        this.end();
+        throw error;
+      }
+    });
+  }
+
+  /** Stops: checks end, our addresses leave, the data plane detaches. Safe to call twice; resolves when all is done. */
+  async stop(): Promise<void> {
+    this.isStopWanted = true;
+    await this.inTurn(async () => {
+      if (this.state.kind === 'running') await this.takeDown(this.state.running);
+      else this.end();
+    });
+  }
+
+  /** Reads the configuration again, or takes `next` from now on. A bad one changes nothing; throws ConfigError. */
+  async reload(next?: ConfigSource): Promise<ChangeResult> {
+    this.requireRunning();
+    return this.inTurn(async () => {
+      const running = this.requireRunning();
+      try {
+        const loaded = await this.parts.load(next ?? this.source);
+        this.parts.onDiagnostics(loaded.diagnostics);
+        if (loaded.config === undefined) throw new ConfigError(loaded.diagnostics);
+        const result = await this.putInForce(running, loaded.config);
+        this.source = next ?? this.source;
+        return { ...result, diagnostics: loaded.diagnostics };
+      } catch (error) {
+        this.parts.log.error('reload failed; the configuration in force stays', { reason: messageOf(error) });
+        this.stream.emit({ kind: 'reload-failed', message: messageOf(error) });
+        throw error;
+      }
+    });
+  }
+
+  /** Makes changes, all or nothing, until the next reload. Throws INVALID_CHANGE that names the place. */
+  async apply(changes: readonly ChangeRequest[]): Promise<ChangeResult> {
+    this.requireRunning();
+    return this.inTurn(async () => {
+      const running = this.requireRunning();
+      const config = applyChanges(running.engine.configInForce, changes);
+      return { ...(await this.putInForce(running, config)), diagnostics: [] };
+    });
+  }
+
+  status(): DirectorStatus {
+    const { engine, startedAt, configuredAt } = this.requireRunning();
+    const { clock, dataplane, version } = this.parts;
+    return directorStatus(engine, dataplane, {
+      version,
+      source: sourceName(this.source),
+      uptime: micros(clock.now() - startedAt),
+      configuredAt,
+      loopLag: this.lag.read(),
+    });
+  }
+
+  /** The services with their destinations, counters, rates and checkers. */
+  async services(): Promise<readonly ServiceView[]> {
+    const { engine } = this.requireRunning();
+    return serviceViews(engine, this.parts.dataplane, createSlices(this.parts.clock));
+  }
+
+  /** At most `limit` connections; `next` of one page is `after` of the following one. */
+  async connections(limit: number, after?: number): Promise<ConnectionPage> {
+    this.requireRunning();
+    return this.parts.dataplane.connections(limit, after);
+  }
+
+  /** The configuration in force. */
+  config(): DirectorConfig {
+    return this.requireRunning().engine.configInForce;
+  }
+
+  /** Events from now on; ends when the director has stopped. */
+  events(): AsyncIterable<DirectorEvent> {
+    return this.stream.listen();
+  }
+
+  private async bringUp(): Promise<ChangeResult> {
+    const { parts } = this;
+    const loaded = await parts.load(this.source);
+    parts.onDiagnostics(loaded.diagnostics);
+    const { config, diagnostics } = loaded;
+    if (config === undefined) throw new ConfigError(diagnostics);
+
+    const undo: (() => Promise<void>)[] = [];
+    try {
+      // The socket first: where another director answers on it, nothing has been touched yet.
+      const servers: ControlServer[] = [];
+      undo.push(() => closeAll(servers));
+      if (parts.socket !== undefined) servers.push(await openAdminSocket(this, parts.socket, parts.clock));
+      const { metrics } = config.director;
+      if (metrics !== undefined) servers.push(await openMetrics(this, metrics, parts.clock));
+
+      await parts.dataplane.start(
+        {
+          interfaces: config.director.interfaces,
+          connections: config.director.connections,
+          cpu: config.director.cpus?.[0],
+        },
+        (event) => this.onDataplaneEvent(event),
+      );
+      undo.push(() => parts.dataplane.stop());
+
+      const engine = new Engine(
+        { ...parts, inTurn: this.inTurn, emit: (event) => this.stream.emit(event) },
+        config,
+      );
+      undo.push(() => engine.stop());
+      const generation = await engine.start();
+
+      const now = parts.clock.now();
+      const running = { engine, servers, startedAt: now, configuredAt: parts.clock.wall() };
+      this.state = { kind: 'running', running };
+      this.lag.reset();
+      this.stream.emit({ kind: 'started', generation });
+      return { generation, changes: [], diagnostics };
+    } catch (error) {
+      for (const step of undo.reverse()) await step().catch((again) => this.logUndo(again));
+      throw error;
+    }
+  }
+
+  private async takeDown({ engine, servers }: Running): Promise<void> {
+    try {
+      await closeAll(servers);
+      await engine.stop();
+    } finally {
+      await this.parts.dataplane.stop();
+      this.stream.emit({ kind: 'stopped' });
+      this.end();
+    }
+  }
+
+  private end(): void {
+    this.state = { kind: 'stopped' };
+    this.cancelHostChange?.();
+    this.lag.stop();
+    this.stream.close();
+  }
+
+  private async putInForce(
+    running: Running,
+    config: DirectorConfig,
+  ): Promise<Omit<ChangeResult, 'diagnostics'>> {
+    const { engine } = running;
+    const before = engine.configInForce;
+    const changes = await describeChanges(before, config, createSlices(this.parts.clock));
+    for (const setting of fixedSettingsChanged(before, config)) {
+      this.parts.log.warn(`the new value of ${setting} takes effect at the next start`);
+    }
+    const generation = await engine.reconfigure(config);
+    running.configuredAt = this.parts.clock.wall();
+    for (const change of changes.slice(0, maxLoggedChanges)) this.parts.log.info(change);
+    const unsaid = changes.length - maxLoggedChanges;
+    if (unsaid > 0) this.parts.log.info(`and ${unsaid} more changes`);
+    this.parts.log.info('configuration in force', { generation, changes: changes.length });
+    this.stream.emit({ kind: 'reloaded', generation, changes });
+    return { generation, changes };
+  }
+
+  private onDataplaneEvent(event: DataplaneEvent): void {
+    const { log } = this.parts;
+    switch (event.kind) {
+      case 'device-attached':
+        log.info('device attached', { device: event.device });
+        this.stream.emit(event);
+        this.onHostChanged();
+        return;
+      case 'device-detached':
+        log.warn('device detached', { device: event.device, reason: event.reason });
+        this.stream.emit(event);
+        return;
+      case 'addresses-changed':
+        this.onHostChanged();
+        return;
+      case 'warning':
+        log.warn(event.message);
+        this.stream.emit(event);
+        return;
+      case 'limit':
+        log.warn(event.message, { limit: event.limit });
+        this.stream.emit(event);
+        return;
+      case 'failed':
+        log.error(event.message);
+        this.stream.emit(event);
+        return;
+      default:
+        event satisfies never;
+    }
+  }
+
+  private onHostChanged(): void {
+    const { clock, log } = this.parts;
+    if (this.cancelHostChange !== undefined) return;
+    this.cancelHostChange = clock.at(addMicros(clock.now(), hostChangeDelay), () => {
+      this.cancelHostChange = undefined;
+      // In turn with a stop: what is under way ends before it, and nothing begins after it.
+      this.inTurn(async () => {
+        if (this.state.kind === 'running') await this.state.running.engine.onHostChanged();
+      }).catch((error) => log.error('looking at devices and addresses', { reason: messageOf(error) }));
+    });
+  }
+
+  private requireRunning(): Running {
+    if (this.state.kind === 'running' && !this.isStopWanted) return this.state.running;
+    const why = this.isStopWanted || this.state.kind === 'stopped' ? 'it was stopped' : 'it has not started';
+    throw new DirectorError('NOT_RUNNING', `the director is not running: ${why}`);
+  }
+
+  private logUndo(error: unknown): void {
+    this.parts.log.error('cleaning up after a failed start', { reason: messageOf(error) });
+  }
+}
+
+async function closeAll(servers: readonly ControlServer[]): Promise<void> {
+  for (const server of servers) await server.close();
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

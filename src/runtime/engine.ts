@@ -1,0 +1,347 @@
+// The one place where things happen: holds the services in force, turns verdicts and configurations into forwarding
+// tables, and has them published. Whoever asks it to change something does so one after another (see director.ts).
+
+import type { Dataplane, ServiceStatus } from '../dataplane/port.js';
+import { isSame } from '../model/diff.js';
+import type { DirectorConfig, GlobalConfig } from '../model/director-config.js';
+import {
+  type DataplanePolicy,
+  type DestinationId,
+  defaultPolicy,
+  endpointText,
+  type ForwardingTable,
+  type ServiceId,
+  serviceKey,
+} from '../model/forwarding-table.js';
+import type { Clock } from './clock.js';
+import type { DirectorEvent } from './events.js';
+import { HealthRunner } from './health-runner.js';
+import type { Log } from './log.js';
+import { Observer } from './observer.js';
+import type { Probes } from './probes/probe.js';
+import { Publisher, type PublishOutcome } from './publisher.js';
+import type { Serial } from './serial.js';
+import {
+  configureService,
+  createServiceState,
+  drainService,
+  refreshRow,
+  type ServiceContext,
+  type ServiceState,
+} from './service-state.js';
+import { createSlices } from './slices.js';
+import { StaticAddresses } from './static-addresses.js';
+import { VipWatch } from './vip-watch.js';
+
+export type EngineParts = {
+  readonly dataplane: Dataplane;
+  readonly clock: Clock;
+  readonly probes: Probes;
+  /** In [0, 1). */
+  readonly random: () => number;
+  readonly log: Log;
+  /** Where the caller's changes run one after another, and the stop among them. */
+  readonly inTurn: Serial;
+  readonly emit: (event: DirectorEvent) => void;
+};
+
+export class Engine {
+  readonly health: HealthRunner;
+  readonly observer: Observer;
+  readonly publisher: Publisher;
+  readonly vips: VipWatch;
+  private readonly staticAddresses: StaticAddresses;
+  /** In the order of the file; draining services stand behind. */
+  private services = new Map<string, ServiceState>();
+  private config: DirectorConfig;
+  private isRemoving = false;
+  private isStopped = false;
+  private readonly context: ServiceContext;
+
+  constructor(
+    private readonly parts: EngineParts,
+    config: DirectorConfig,
+  ) {
+    const { clock, log, dataplane } = parts;
+    this.config = config;
+    this.health = new HealthRunner(clock, parts.probes, parts.random, log);
+    this.publisher = new Publisher(
+      dataplane,
+      clock,
+      () => this.table(),
+      (outcome) => this.onPublish(outcome),
+    );
+    this.observer = new Observer(clock, dataplane, () => this.lookForEmpty());
+    this.vips = new VipWatch(
+      (message) => this.warn(message),
+      (message) => log.info(message),
+    );
+    this.staticAddresses = new StaticAddresses(dataplane, (message) => this.warn(message));
+    this.context = {
+      health: this.health,
+      order: () => this.config.director.serverOrder,
+      onVerdict: (service, server, isUp, reason) => this.onVerdict(service, server, isUp, reason),
+    };
+  }
+
+  /** Services in force and draining. */
+  get serviceStates(): Iterable<ServiceState> {
+    return this.services.values();
+  }
+
+  get configInForce(): DirectorConfig {
+    return this.config;
+  }
+
+  get policy(): DataplanePolicy {
+    return policyOf(this.config.global);
+  }
+
+  /** Puts the first table in force. The data plane runs already; addresses come last, when packets have a taker. */
+  async start(): Promise<number> {
+    const generation = await this.putInForce(this.config);
+    await this.settleAddresses();
+    this.observer.start();
+    return generation;
+  }
+
+  /** Puts `config` in force and resolves with the generation. When the data plane refuses, all is as it was. */
+  async reconfigure(config: DirectorConfig): Promise<number> {
+    const before = this.config;
+    try {
+      const generation = await this.putInForce(config);
+      await this.settleAddresses();
+      return generation;
+    } catch (error) {
+      await this.putInForce(before).catch((again: unknown) => {
+        this.parts.log.error('the data plane refuses the configuration that was in force', {
+          error: String(again),
+        });
+      });
+      throw error;
+    }
+  }
+
+  /** Ends checks and publishes, and takes our addresses away. The data plane is stopped by its owner. */
+  async stop(): Promise<void> {
+    this.isStopped = true;
+    this.observer.stop();
+    this.health.stop();
+    this.publisher.stop();
+    await this.staticAddresses.removeAll();
+  }
+
+  /** Devices or addresses of this machine have changed. */
+  async onHostChanged(): Promise<void> {
+    await this.staticAddresses.restore();
+    this.checkVips();
+  }
+
+  private async putInForce(config: DirectorConfig): Promise<number> {
+    const before = this.table();
+    this.publisher.hold();
+    try {
+      await this.reconcile(config);
+    } finally {
+      this.publisher.release();
+    }
+    const { generation, isCurrent } = this.publisher;
+    const isUnchanged = generation > 0 && isCurrent && isSameTable(before, this.table());
+    return isUnchanged ? generation : this.publisher.flush();
+  }
+
+  /** Each service changes in one piece; the event loop runs between two of them. */
+  private async reconcile(config: DirectorConfig): Promise<void> {
+    const breathe = createSlices(this.parts.clock);
+    const order = config.director.serverOrder;
+    const old = this.services;
+    const isReordered = order !== this.config.director.serverOrder;
+    this.config = config;
+
+    const next = new Map<string, ServiceState>();
+    for (const policy of config.virtualServers) {
+      await breathe();
+      const key = serviceKey(policy);
+      const state = old.get(key) ?? createServiceState(policy);
+      next.set(key, state);
+      if (old.has(key) && !state.isDraining && !isReordered && isSame(state.policy, policy)) continue;
+      configureService(this.context, state, policy);
+      if (isReordered) state.row = { ...state.row, destinations: [] };
+      refreshRow(state, order);
+      this.parts.dataplane.prepare(state.row);
+    }
+    for (const [key, state] of old) {
+      if (next.has(key)) continue;
+      await breathe();
+      if (!state.isDraining) drainService(this.context, state);
+      next.set(key, state);
+    }
+    this.services = next;
+  }
+
+  private table(): ForwardingTable {
+    return { services: Array.from(this.services.values(), (state) => state.row), policy: this.policy };
+  }
+
+  private onVerdict(service: ServiceState, server: DestinationId, isUp: boolean, reason: string): void {
+    const { log, emit } = this.parts;
+    const fields = { service: service.key, server: endpointText(server) };
+    if (isUp) {
+      log.info('server up', fields);
+      emit({ kind: 'server-up', service: idOf(service), server: endpointOf(server) });
+    } else {
+      log.warn('server down', { ...fields, reason });
+      emit({ kind: 'server-down', service: idOf(service), server: endpointOf(server), reason });
+    }
+    const wasQuorumUp = service.isQuorumUp;
+    if (refreshRow(service, this.config.director.serverOrder)) this.publisher.request();
+    if (service.isQuorumUp !== wasQuorumUp) this.reportQuorum(service);
+  }
+
+  private reportQuorum(service: ServiceState): void {
+    const { log, emit } = this.parts;
+    const hasSorryServer = service.policy.sorryServer !== undefined;
+    if (service.isQuorumUp) {
+      log.info('service up: the quorum is reached', { service: service.key });
+      emit({ kind: 'service-up', service: idOf(service) });
+    } else {
+      const rest = hasSorryServer ? ', the sorry server takes over' : '';
+      log.warn(`service down: the quorum is lost${rest}`, { service: service.key });
+      emit({ kind: 'service-down', service: idOf(service), hasSorryServer });
+    }
+  }
+
+  private onPublish(outcome: PublishOutcome): void {
+    const { log, emit } = this.parts;
+    switch (outcome.kind) {
+      case 'published':
+        log.debug('published', { generation: outcome.generation });
+        emit({ kind: 'published', generation: outcome.generation });
+        return;
+      case 'failed': {
+        const message = outcome.error instanceof Error ? outcome.error.message : String(outcome.error);
+        log.error('the data plane refused a table; the one before stays in force', { reason: message });
+        emit({ kind: 'publish-failed', message });
+        return;
+      }
+      default:
+        outcome satisfies never;
+    }
+  }
+
+  /**
+   * Quiesced rows without connections leave. Counts are believed only while the newest table is in force, and the one
+   * of which they are: a row that was quiesced since may have got a connection.
+   */
+  private lookForEmpty(): (row: ServiceStatus) => void {
+    const { publisher } = this;
+    const { generation, isIdle } = publisher;
+    return (row) => {
+      const state = this.services.get(serviceKey(row));
+      if (state === undefined || !isIdle || !publisher.isIdle || publisher.generation !== generation) return;
+      const hasChanged = state.isDraining
+        ? this.endDraining(state, row)
+        : state.quiesced.length > 0 && this.endQuiesced(state, row);
+      if (hasChanged) this.removeSoon();
+    };
+  }
+
+  /** One publish for all rows of a look; addresses that only they used leave with them. */
+  private removeSoon(): void {
+    if (this.isRemoving) return;
+    this.isRemoving = true;
+    this.parts.clock.soon(() => {
+      this.isRemoving = false;
+      this.publisher.request();
+      void this.parts.inTurn(async () => {
+        if (!this.isStopped) await this.settleAddresses();
+      });
+    });
+  }
+
+  private endDraining(state: ServiceState, row: ServiceStatus): boolean {
+    if (!row.destinations.every(isEmpty)) return false;
+    this.services.delete(state.key);
+    this.reportDrained(state, undefined);
+    return true;
+  }
+
+  private endQuiesced(state: ServiceState, row: ServiceStatus): boolean {
+    const empty = new Set(row.destinations.filter(isEmpty).map(endpointText));
+    const leaving = state.quiesced.filter((destination) => empty.has(endpointText(destination)));
+    if (leaving.length === 0) return false;
+    state.quiesced = state.quiesced.filter((destination) => !leaving.includes(destination));
+    for (const destination of leaving) this.reportDrained(state, destination);
+    return refreshRow(state, this.config.director.serverOrder);
+  }
+
+  private reportDrained(state: ServiceState, server: DestinationId | undefined): void {
+    const what = server === undefined ? 'service' : 'server';
+    const fields = { service: state.key, ...(server === undefined ? {} : { server: endpointText(server) }) };
+    this.parts.log.info(`removed ${what} has no connections left`, fields);
+    const gone = server === undefined ? undefined : endpointOf(server);
+    this.parts.emit({ kind: 'drained', service: idOf(state), server: gone });
+  }
+
+  private async settleAddresses(): Promise<void> {
+    const draining = new Set<string>();
+    for (const state of this.services.values()) if (state.isDraining) draining.add(state.policy.address);
+    await this.staticAddresses.reconcile(this.config.staticAddresses, (address) => draining.has(address));
+    this.checkVips();
+  }
+
+  private checkVips(): void {
+    const inForce = [...this.services.values()].filter((state) => !state.isDraining);
+    this.vips.check(
+      inForce.map((state) => ({ address: state.policy.address, key: state.key })),
+      new Set([...this.parts.dataplane.localAddresses(), ...this.staticAddresses.added]),
+    );
+  }
+
+  private warn(message: string): void {
+    this.parts.log.warn(message);
+    this.parts.emit({ kind: 'warning', message });
+  }
+}
+
+/** `global_defs` over the kernel's defaults. */
+function policyOf(global: GlobalConfig): DataplanePolicy {
+  return {
+    ...defaultPolicy,
+    tcpTimeout_s: global.tcpTimeout_s ?? defaultPolicy.tcpTimeout_s,
+    tcpFinTimeout_s: global.tcpFinTimeout_s ?? defaultPolicy.tcpFinTimeout_s,
+    udpTimeout_s: global.udpTimeout_s ?? defaultPolicy.udpTimeout_s,
+  };
+}
+
+/** A row is replaced whenever it changes, so the same object is the same row. */
+function isSameTable(a: ForwardingTable, b: ForwardingTable): boolean {
+  const isSamePolicy = JSON.stringify(a.policy) === JSON.stringify(b.policy);
+  return (
+    isSamePolicy &&
+    a.services.length === b.services.length &&
+    a.services.every((row, i) => row === b.services[i])
+  );
+}
+
+function isEmpty(row: {
+  readonly active: number;
+  readonly inactive: number;
+  readonly persistent: number;
+}): boolean {
+  return row.active + row.inactive + row.persistent === 0;
+}
+
+function idOf({ policy: { protocol, address, port } }: ServiceState): ServiceId {
+  return { protocol, address, port };
+}
+
+function endpointOf({ address, port }: DestinationId): DestinationId {
+  return { address, port };
+}
+
+/** What settings that are read only at start say when a reload changes them. */
+export function fixedSettingsChanged(before: DirectorConfig, after: DirectorConfig): readonly string[] {
+  const fixed = ['interfaces', 'workers', 'cpus', 'io', 'offload', 'connections', 'metrics'] as const;
+  return fixed.filter((name) => !isSame(before.director[name], after.director[name]));
+}

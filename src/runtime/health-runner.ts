@@ -1,0 +1,168 @@
+// Runs the checkers: feeds them deadlines and results, executes their actions, and keeps them in one schedule with
+// one timer. What a verdict means for the pool is the engine's business.
+
+import {
+  type CheckerAction,
+  type CheckerEvent,
+  type CheckerState,
+  checkerDeadline,
+  startChecker,
+  stepChecker,
+} from '../health/checker.js';
+import { Schedule } from '../health/schedule.js';
+import type { CheckerPolicy } from '../model/director-config.js';
+import type { Micros } from '../model/units.js';
+import type { Cancel, Clock } from './clock.js';
+import type { Log } from './log.js';
+import { ProbeGate, type Ticket } from './probe-gate.js';
+import { type Probes, type RunningProbe, startProbe } from './probes/probe.js';
+
+/** The engine's handle on a checker; `state` is replaced by each step. */
+export type Checker = {
+  readonly policy: CheckerPolicy;
+  readonly onVerdict: (isUp: boolean, reason: string) => void;
+  /** What it checks, for the log: `10.0.0.21:80 of tcp 10.0.0.100:80`. */
+  readonly subject: string;
+  state: CheckerState;
+  /** Why the newest failed probe failed; undefined after a passed one. */
+  lastFailure: string | undefined;
+  ticket: Ticket | undefined;
+  running: RunningProbe | undefined;
+};
+
+/** At most so many checkers are stepped in one turn of the event loop. */
+const maxStepsPerTurn = 500;
+
+export class HealthRunner {
+  private readonly schedule = new Schedule<Checker>();
+  private readonly gate: ProbeGate;
+  private cancelAlarm: Cancel | undefined;
+  private alarmAt: Micros | undefined;
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly probes: Probes,
+    private readonly random: () => number,
+    private readonly log: Log,
+  ) {
+    this.gate = new ProbeGate(clock);
+  }
+
+  get checkerCount(): number {
+    return this.checkers.size;
+  }
+
+  private readonly checkers = new Set<Checker>();
+
+  /** Starts a checker. `wasUp`: the verdict of the one it replaces. `onVerdict` is called on each change. */
+  add(
+    policy: CheckerPolicy,
+    subject: string,
+    wasUp: boolean | undefined,
+    onVerdict: Checker['onVerdict'],
+  ): Checker {
+    const state = startChecker(policy, this.clock.now(), this.random(), wasUp);
+    const checker: Checker = {
+      policy,
+      onVerdict,
+      subject,
+      state,
+      lastFailure: undefined,
+      ticket: undefined,
+      running: undefined,
+    };
+    this.checkers.add(checker);
+    this.schedule.set(checker, checkerDeadline(state));
+    this.setAlarm();
+    return checker;
+  }
+
+  remove(checker: Checker): void {
+    if (!this.checkers.delete(checker)) return;
+    const { actions } = stepChecker(checker.policy, checker.state, { kind: 'stop' }, this.clock.now());
+    for (const action of actions) this.execute(checker, action);
+    this.schedule.set(checker, undefined);
+  }
+
+  stop(): void {
+    for (const checker of this.checkers) this.remove(checker);
+    this.cancelAlarm?.();
+    this.cancelAlarm = undefined;
+    this.gate.close();
+  }
+
+  private step(checker: Checker, event: CheckerEvent): void {
+    if (!this.checkers.has(checker)) return;
+    if (event.kind === 'result') {
+      checker.lastFailure = event.result.kind === 'passed' ? undefined : event.result.reason;
+    }
+    const { state, actions } = stepChecker(checker.policy, checker.state, event, this.clock.now());
+    checker.state = state;
+    this.schedule.set(checker, checkerDeadline(state));
+    for (const action of actions) this.execute(checker, action);
+  }
+
+  private execute(checker: Checker, action: CheckerAction): void {
+    switch (action.kind) {
+      case 'start-probe':
+        checker.ticket = this.gate.enter(() => this.startProbe(checker, action.probe));
+        return;
+      case 'cancel-probe':
+        checker.running?.cancel();
+        this.endProbe(checker);
+        return;
+      case 'server-up':
+        checker.onVerdict(true, 'the check passed');
+        return;
+      case 'server-down':
+        checker.lastFailure = action.reason;
+        checker.onVerdict(false, action.reason);
+        return;
+      case 'log':
+        this.log.info('check failed', {
+          server: checker.subject,
+          check: checker.policy.kind,
+          reason: action.text,
+        });
+        return;
+      default:
+        action satisfies never;
+    }
+  }
+
+  private startProbe(checker: Checker, probe: number): void {
+    checker.running = startProbe(this.probes, checker.policy, (result) => {
+      this.endProbe(checker);
+      this.step(checker, { kind: 'result', probe, result });
+      this.setAlarm();
+    });
+    this.step(checker, { kind: 'probe-started', probe });
+    this.setAlarm();
+  }
+
+  private endProbe(checker: Checker): void {
+    if (checker.ticket !== undefined) this.gate.leave(checker.ticket);
+    checker.ticket = undefined;
+    checker.running = undefined;
+  }
+
+  private setAlarm(): void {
+    const next = this.schedule.next();
+    if (this.cancelAlarm !== undefined && this.alarmAt === next) return;
+    this.cancelAlarm?.();
+    this.cancelAlarm = undefined;
+    this.alarmAt = next;
+    if (next !== undefined) this.cancelAlarm = this.clock.at(next, () => this.onAlarm());
+  }
+
+  private onAlarm(): void {
+    this.cancelAlarm = undefined;
+    const now = this.clock.now();
+    for (let steps = 0; steps < maxStepsPerTurn; steps++) {
+      const checker = this.schedule.takeDue(now);
+      if (checker === undefined) break;
+      this.step(checker, { kind: 'deadline' });
+    }
+    this.setAlarm();
+  }
+}

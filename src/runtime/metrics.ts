@@ -1,0 +1,225 @@
+// The director's state as Prometheus text (exposition format 0.0.4). Pure formatting; yields piece by piece, for a
+// table of thousands of servers makes megabytes.
+
+import type { Traffic } from '../dataplane/port.js';
+import type { DestinationId, ServiceId } from '../model/forwarding-table.js';
+import type { DestinationView, DirectorStatus, ServerView, ServiceView } from './views.js';
+
+export const metricsContentType = 'text/plain; version=0.0.4; charset=utf-8';
+
+type Sample = readonly [labels: string, value: number | bigint];
+type Family = {
+  readonly name: string;
+  readonly type: 'gauge' | 'counter';
+  readonly help: string;
+  readonly samples: Iterable<Sample>;
+};
+
+/** The whole page; each piece ends at a line end. */
+export function* metricsText(
+  status: DirectorStatus,
+  services: readonly ServiceView[],
+): Generator<string, void> {
+  for (const family of families(status, services)) {
+    yield `# HELP ${family.name} ${family.help}\n# TYPE ${family.name} ${family.type}\n`;
+    let lines = '';
+    for (const [labels, value] of family.samples) {
+      lines += `${family.name}${labels === '' ? '' : `{${labels}}`} ${value}\n`;
+      if (lines.length < 8_192) continue;
+      yield lines;
+      lines = '';
+    }
+    if (lines !== '') yield lines;
+  }
+}
+
+function families(status: DirectorStatus, services: readonly ServiceView[]): Family[] {
+  const { dataplane, loopLag } = status;
+  return [
+    gauge('uvs_info', 'The director that answers.', [[label('version', status.version), 1]]),
+    gauge('uvs_uptime_seconds', 'Time since the director became ready.', [['', status.uptime / 1e6]]),
+    gauge('uvs_generation', 'Generation of the forwarding table in force.', [['', status.generation]]),
+    gauge('uvs_table_current', '0 while a change has not reached the data plane, or was refused.', [
+      ['', bit(status.isCurrent)],
+    ]),
+    gauge('uvs_configured_timestamp_seconds', 'When the configuration in force was taken up.', [
+      ['', status.configuredAt / 1e6],
+    ]),
+    gauge('uvs_event_loop_lag_seconds', 'How late the control plane ran since its start.', [
+      [label('stat', 'mean'), loopLag.mean / 1e6],
+      [label('stat', 'worst'), loopLag.worst / 1e6],
+    ]),
+    gauge('uvs_connections', 'Entries of the connection table.', [['', dataplane.connectionCount]]),
+    gauge('uvs_connections_limit', 'Most entries that the connection table takes.', [
+      ['', dataplane.connectionLimit],
+    ]),
+    counter('uvs_verdicts_total', 'Packets by what became of them.', [
+      [label('verdict', 'forward'), dataplane.verdicts.forward],
+      [label('verdict', 'answer'), dataplane.verdicts.answer],
+      [label('verdict', 'to_host'), dataplane.verdicts.toHost],
+      [label('verdict', 'drop'), dataplane.verdicts.drop],
+      [label('verdict', 'held'), dataplane.verdicts.held],
+    ]),
+    counter(
+      'uvs_drops_total',
+      'Dropped packets by reason.',
+      dataplane.drops.map(({ reason, count }): Sample => [label('reason', reason), count]),
+    ),
+    gauge(
+      'uvs_device_attached',
+      '1 when packets of the device are handled.',
+      dataplane.devices.map((device): Sample => [label('device', device.name), bit(device.isAttached)]),
+    ),
+    gauge('uvs_addresses_missing', 'Addresses of services that are on no device.', [
+      ['', status.missingAddresses.length],
+    ]),
+    ...serviceFamilies(services),
+    ...destinationFamilies(services),
+    ...serverFamilies(services),
+  ];
+}
+
+function serviceFamilies(services: readonly ServiceView[]): Family[] {
+  const each = (read: (service: ServiceView) => number | bigint) =>
+    services.map((service): Sample => [serviceLabels(service), read(service)]);
+  return [
+    gauge(
+      'uvs_service_up',
+      '1 when the quorum of the service is reached.',
+      each((service) => bit(service.isUp)),
+    ),
+    gauge(
+      'uvs_service_draining',
+      '1 when the service was removed and drains.',
+      each((s) => bit(s.isDraining)),
+    ),
+    ...trafficFamilies('uvs_service', 'the service', (name) => each((service) => service.traffic[name])),
+  ];
+}
+
+function destinationFamilies(services: readonly ServiceView[]): Family[] {
+  const each = (read: (destination: DestinationView) => number | bigint) =>
+    destinationSamples(services, read);
+  return [
+    gauge(
+      'uvs_destination_weight',
+      'Weight in force; 0 is quiesced.',
+      each((d) => d.weight),
+    ),
+    gauge(
+      'uvs_destination_active_connections',
+      'Connections in ESTABLISHED or SYN_RECV.',
+      each((d) => d.active),
+    ),
+    gauge(
+      'uvs_destination_inactive_connections',
+      'Connections in any other state.',
+      each((d) => d.inactive),
+    ),
+    gauge(
+      'uvs_destination_persistent_connections',
+      'Persistence templates.',
+      each((d) => d.persistent),
+    ),
+    gauge(
+      'uvs_destination_overloaded',
+      '1 above the upper threshold.',
+      each((d) => bit(d.isOverloaded)),
+    ),
+    ...trafficFamilies('uvs_destination', 'the destination', (name) => each((d) => d.traffic[name])),
+  ];
+}
+
+function serverFamilies(services: readonly ServiceView[]): Family[] {
+  return [
+    gauge(
+      'uvs_server_up',
+      '1 when all checkers of a configured server pass.',
+      serverSamples(services, (labels, server) => [[labels, bit(server.isLive)]]),
+    ),
+    gauge(
+      'uvs_checker_up',
+      "A checker's verdict.",
+      serverSamples(services, (labels, server) =>
+        server.checkers.map((checker, i) => [
+          `${labels},${label('checker', checker.kind)},index="${i}"`,
+          bit(checker.isUp),
+        ]),
+      ),
+    ),
+    gauge(
+      'uvs_checker_failures',
+      'Failures in a row that have not counted yet.',
+      serverSamples(services, (labels, server) =>
+        server.checkers.map((checker, i) => [
+          `${labels},${label('checker', checker.kind)},index="${i}"`,
+          checker.failures,
+        ]),
+      ),
+    ),
+  ];
+}
+
+function* destinationSamples(
+  services: readonly ServiceView[],
+  read: (destination: DestinationView) => number | bigint,
+): Generator<Sample, void> {
+  for (const service of services) {
+    const labels = serviceLabels(service);
+    for (const destination of service.destinations) {
+      yield [
+        `${labels},${serverLabels(destination)},${label('method', destination.method)}`,
+        read(destination),
+      ];
+    }
+  }
+}
+
+function* serverSamples(
+  services: readonly ServiceView[],
+  read: (labels: string, server: ServerView) => readonly Sample[],
+): Generator<Sample, void> {
+  for (const service of services) {
+    const labels = serviceLabels(service);
+    for (const server of service.servers) yield* read(`${labels},${serverLabels(server)}`, server);
+  }
+}
+
+function trafficFamilies(
+  prefix: string,
+  what: string,
+  samples: (name: keyof Traffic) => Iterable<Sample>,
+): Family[] {
+  return [
+    counter(`${prefix}_connections_total`, `Connections scheduled to ${what}.`, samples('connections')),
+    counter(`${prefix}_in_packets_total`, `Packets from clients to ${what}.`, samples('inPackets')),
+    counter(`${prefix}_out_packets_total`, `Packets from ${what} to clients.`, samples('outPackets')),
+    counter(`${prefix}_in_bytes_total`, `Bytes from clients to ${what}.`, samples('inBytes')),
+    counter(`${prefix}_out_bytes_total`, `Bytes from ${what} to clients.`, samples('outBytes')),
+  ];
+}
+
+function gauge(name: string, help: string, samples: Iterable<Sample>): Family {
+  return { name, type: 'gauge', help, samples };
+}
+
+function counter(name: string, help: string, samples: Iterable<Sample>): Family {
+  return { name, type: 'counter', help, samples };
+}
+
+function serviceLabels(service: ServiceId): string {
+  return `protocol="${service.protocol}",address="${service.address}",port="${service.port}"`;
+}
+
+function serverLabels(server: DestinationId): string {
+  return `server_address="${server.address}",server_port="${server.port}"`;
+}
+
+function label(name: string, value: string): string {
+  const escaped = value.replace(/[\\"\n]/g, (character) => (character === '\n' ? '\\n' : `\\${character}`));
+  return `${name}="${escaped}"`;
+}
+
+function bit(value: boolean): 0 | 1 {
+  return value ? 1 : 0;
+}

@@ -1,0 +1,20 @@
+// Long work in short slices: `await breathe()` between two pieces lets the event loop run when the slice is used up.
+// A reload of thousands of servers must not delay an advert or a probe.
+
+import type { Micros } from '../model/units.js';
+import { type Clock, nextTurn } from './clock.js';
+
+export const sliceBudget = 2_000 as Micros;
+
+/** Yields at once on the first call after `budget`; free otherwise. */
+export type Breathe = () => Promise<void> | undefined;
+
+export function createSlices(clock: Clock, budget: Micros = sliceBudget): Breathe {
+  let since = clock.now();
+  return () => {
+    if (clock.now() - since < budget) return undefined;
+    return nextTurn(clock).then(() => {
+      since = clock.now();
+    });
+  };
+}

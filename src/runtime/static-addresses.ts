@@ -1,0 +1,124 @@
+// The addresses of `static_ipaddress`: on the machine while the director runs. One that was there before stays when the
+// director goes. One that can't be added (its device is not there yet) is said once and tried again whenever devices
+// or addresses change.
+
+import type { Dataplane, HostAddress } from '../dataplane/port.js';
+import type { IpAddress } from '../model/address.js';
+import type { StaticAddress } from '../model/director-config.js';
+import { createSerial } from './serial.js';
+
+type Held = {
+  readonly address: HostAddress;
+  state: 'missing' | 'added' | 'found';
+  /** The reason why it is missing was said. */
+  isTold: boolean;
+};
+
+export class StaticAddresses {
+  private readonly held = new Map<string, Held>();
+  private readonly inTurn = createSerial();
+  private isClosed = false;
+
+  constructor(
+    private readonly dataplane: Pick<Dataplane, 'addAddress' | 'removeAddress' | 'localAddresses'>,
+    private readonly warn: (message: string) => void,
+  ) {}
+
+  /**
+   * Adds what is new and removes what is gone from `wanted`. An address for which `isInUse` holds stays until it no
+   * longer does: connections to a removed service drain through it.
+   */
+  reconcile(wanted: readonly StaticAddress[], isInUse: (address: IpAddress) => boolean): Promise<void> {
+    return this.inTurn(() => this.replace(wanted, isInUse));
+  }
+
+  /** Tries again what could not be added, and adds again what somebody else has removed. */
+  restore(): Promise<void> {
+    return this.inTurn(async () => {
+      const present = this.dataplane.localAddresses();
+      for (const held of this.held.values()) {
+        if (!present.has(held.address.address)) held.state = 'missing';
+      }
+      await this.addMissing(present);
+    });
+  }
+
+  /** What we have added; the data plane's own list shows it a moment later. */
+  get added(): readonly IpAddress[] {
+    return [...this.held.values()]
+      .filter((held) => held.state === 'added')
+      .map((held) => held.address.address);
+  }
+
+  /** The end: nothing is added after it. */
+  removeAll(): Promise<void> {
+    this.isClosed = true;
+    return this.inTurn(async () => {
+      const all = [...this.held.values()];
+      this.held.clear();
+      for (const held of all) await this.remove(held);
+    });
+  }
+
+  private async replace(
+    wanted: readonly StaticAddress[],
+    isInUse: (address: IpAddress) => boolean,
+  ): Promise<void> {
+    if (this.isClosed) return;
+    const next = new Map(wanted.map((address) => [addressKey(address), hostAddress(address)]));
+    for (const [key, held] of this.held) {
+      if (next.has(key) || isInUse(held.address.address)) continue;
+      this.held.delete(key);
+      await this.remove(held);
+    }
+    for (const [key, address] of next) {
+      if (!this.held.has(key)) this.held.set(key, { address, state: 'missing', isTold: false });
+    }
+    await this.addMissing(this.dataplane.localAddresses());
+  }
+
+  /** `present` is the caller's: an address of ours that appears between two looks would pass for somebody else's. */
+  private async addMissing(present: ReadonlySet<IpAddress>): Promise<void> {
+    for (const held of this.held.values()) {
+      if (held.state !== 'missing') continue;
+      if (present.has(held.address.address)) {
+        held.state = 'found';
+        continue;
+      }
+      try {
+        await this.dataplane.addAddress(held.address);
+        held.state = 'added';
+        held.isTold = false;
+      } catch (error) {
+        if (!held.isTold) this.warn(`can't add ${describeAddress(held.address)}: ${messageOf(error)}`);
+        held.isTold = true;
+      }
+    }
+  }
+
+  private async remove(held: Held): Promise<void> {
+    if (held.state !== 'added') return;
+    try {
+      await this.dataplane.removeAddress(held.address);
+    } catch (error) {
+      this.warn(`can't remove ${describeAddress(held.address)}: ${messageOf(error)}`);
+    }
+  }
+}
+
+function hostAddress(address: StaticAddress): HostAddress {
+  const { device, label, scope, broadcast } = address;
+  return { address: address.address, prefixLength: address.length, device, label, scope, broadcast };
+}
+
+function addressKey(address: StaticAddress): string {
+  return JSON.stringify(hostAddress(address));
+}
+
+function describeAddress(address: HostAddress): string {
+  return `${address.address}/${address.prefixLength} on ${address.device}`;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

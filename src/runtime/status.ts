@@ -1,0 +1,105 @@
+// Puts together what a director shows of itself from the engine's state and the data plane's counters. Reads only.
+
+import type { Dataplane, ServiceStatus, Traffic } from '../dataplane/port.js';
+import { endpointText, serviceKey } from '../model/forwarding-table.js';
+import type { Engine } from './engine.js';
+import type { Checker } from './health-runner.js';
+import { isServerUp, type ServerState, type ServiceState } from './service-state.js';
+import type { Breathe } from './slices.js';
+import type { CheckerView, DestinationView, DirectorStatus, ServerView, ServiceView } from './views.js';
+
+const noTraffic: Traffic = { connections: 0n, inPackets: 0n, outPackets: 0n, inBytes: 0n, outBytes: 0n };
+
+/** What the director itself adds. */
+export type DirectorFacts = Pick<
+  DirectorStatus,
+  'version' | 'source' | 'uptime' | 'configuredAt' | 'loopLag'
+>;
+
+export function directorStatus(engine: Engine, dataplane: Dataplane, facts: DirectorFacts): DirectorStatus {
+  const { policy, publisher, health, vips } = engine;
+  return {
+    ...facts,
+    pid: process.pid,
+    generation: publisher.generation,
+    isCurrent: publisher.isCurrent,
+    timeouts: { tcp_s: policy.tcpTimeout_s, tcpFin_s: policy.tcpFinTimeout_s, udp_s: policy.udpTimeout_s },
+    ...counts(engine),
+    checkerCount: health.checkerCount,
+    missingAddresses: [...vips.missingAddresses],
+    dataplane: dataplane.status(),
+  };
+}
+
+/** All services, in the order of the configuration; thousands of them take several turns of the event loop. */
+export async function serviceViews(
+  engine: Engine,
+  dataplane: Dataplane,
+  breathe: Breathe,
+): Promise<ServiceView[]> {
+  const rows = new Map<string, ServiceStatus>();
+  for (const row of dataplane.services()) {
+    rows.set(serviceKey(row), row);
+    await breathe();
+  }
+  const views: ServiceView[] = [];
+  for (const state of [...engine.serviceStates]) {
+    await breathe();
+    views.push(serviceView(engine, state, rows.get(state.key)));
+  }
+  return views;
+}
+
+function counts(engine: Engine): Pick<DirectorStatus, 'services' | 'servers'> {
+  const services = { total: 0, up: 0, down: 0, draining: 0 };
+  const servers = { total: 0, live: 0 };
+  for (const state of engine.serviceStates) {
+    services.total += 1;
+    services[state.isDraining ? 'draining' : state.isQuorumUp ? 'up' : 'down'] += 1;
+    servers.total += state.servers.length;
+    for (const server of state.servers) if (isServerUp(server)) servers.live += 1;
+  }
+  return { services, servers };
+}
+
+function serviceView(engine: Engine, state: ServiceState, row: ServiceStatus | undefined): ServiceView {
+  const { protocol, address, port, scheduler, flags, onePacket } = state.policy;
+  const { observer } = engine;
+  const destinations = (row?.destinations ?? []).map(
+    (destination): DestinationView => ({
+      ...destination,
+      rates: observer.destinationRates(state.policy, destination),
+    }),
+  );
+  const inTable = new Set(destinations.map(endpointText));
+  return {
+    protocol,
+    address,
+    port,
+    scheduler,
+    flags,
+    onePacket,
+    isUp: state.isQuorumUp,
+    isDraining: state.isDraining,
+    traffic: row?.traffic ?? noTraffic,
+    rates: observer.serviceRates(state.policy),
+    destinations,
+    servers: state.servers.map((server) => serverView(server, inTable.has(endpointText(server.policy)))),
+  };
+}
+
+function serverView(server: ServerState, isInTable: boolean): ServerView {
+  const { address, port, weight } = server.policy;
+  return {
+    address,
+    port,
+    weight,
+    isLive: isServerUp(server),
+    isInTable,
+    checkers: server.checkers.map(checkerView),
+  };
+}
+
+function checkerView({ policy, state, lastFailure }: Checker): CheckerView {
+  return { kind: policy.kind, isUp: state.isUp, state: state.kind, failures: state.failures, lastFailure };
+}

@@ -1,0 +1,80 @@
+// What a director shows of itself, as values: the answers of the library and the API, and the input of the CLI's
+// listings. Times are integer microseconds; counters are bigint here and strings in JSON.
+
+import type { DataplaneStatus, DestinationStatus, Traffic } from '../dataplane/port.js';
+import type { CheckerPolicy } from '../model/director-config.js';
+import type { DestinationId, Scheduler, SchedulerFlag, ServiceId } from '../model/forwarding-table.js';
+import type { Micros } from '../model/units.js';
+import type { Rates } from './rates.js';
+
+export type { ConnectionPage, ConnectionRecord, Traffic } from '../dataplane/port.js';
+
+export type CheckerView = {
+  readonly kind: CheckerPolicy['kind'];
+  readonly isUp: boolean;
+  readonly state: 'waiting' | 'queued' | 'probing';
+  /** Failures in a row that have not counted yet. */
+  readonly failures: number;
+  readonly lastFailure: string | undefined;
+};
+
+/** A server of the configuration, in the table or not. */
+export type ServerView = DestinationId & {
+  readonly weight: number;
+  readonly isLive: boolean;
+  readonly isInTable: boolean;
+  readonly checkers: readonly CheckerView[];
+};
+
+/** A row of the table: what takes packets now. */
+export type DestinationView = DestinationStatus & { readonly rates: Rates };
+
+export type ServiceView = ServiceId & {
+  readonly scheduler: Scheduler;
+  readonly flags: readonly SchedulerFlag[];
+  readonly onePacket: boolean;
+  /** The quorum is reached. */
+  readonly isUp: boolean;
+  /** Removed from the configuration; it waits for its connections to end. */
+  readonly isDraining: boolean;
+  readonly traffic: Traffic;
+  readonly rates: Rates;
+  /** In the scheduler's order of visit. */
+  readonly destinations: readonly DestinationView[];
+  /** In the order of the file. */
+  readonly servers: readonly ServerView[];
+};
+
+/** `up` and `down` are of those in force. */
+export type ServiceCounts = {
+  readonly total: number;
+  readonly up: number;
+  readonly down: number;
+  readonly draining: number;
+};
+
+export type DirectorStatus = {
+  readonly version: string;
+  readonly pid: number;
+  /** Where the configuration comes from: a file's path, `text` or `value`. */
+  readonly source: string;
+  /** The generation of the forwarding table in force. */
+  readonly generation: number;
+  /** False while a change has not reached the data plane, or was refused by it. */
+  readonly isCurrent: boolean;
+  readonly uptime: Micros;
+  /** Wall-clock time of the newest configuration in force. */
+  readonly configuredAt: Micros;
+  readonly timeouts: { readonly tcp_s: number; readonly tcpFin_s: number; readonly udp_s: number };
+  /** How many there are; `services()` has them one by one. */
+  readonly services: ServiceCounts;
+  readonly servers: { readonly total: number; readonly live: number };
+  readonly checkerCount: number;
+  /** Addresses of services that are on no device. */
+  readonly missingAddresses: readonly string[];
+  readonly dataplane: DataplaneStatus;
+  readonly loopLag: LagView;
+};
+
+/** How late the event loop ran since the director was ready. */
+export type LagView = { readonly mean: Micros; readonly worst: Micros };

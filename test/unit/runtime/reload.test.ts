@@ -1,0 +1,201 @@
+// What a reload, or changes through the API, do to the table that the data plane gets.
+
+import { afterEach, describe, expect, test } from 'vitest';
+import { DirectorError } from '../../../src/errors.js';
+import { micros, seconds } from '../../../src/model/units.js';
+import type { ChangeRequest } from '../../../src/runtime/changes.js';
+import { config, endpoint, start, stopAll, web } from '../../support/test-director.js';
+
+afterEach(stopAll);
+
+describe('reload', () => {
+  test('a bad file changes nothing and says all that is wrong', async () => {
+    const f = await start(config([1, 2]));
+    const bad = config([1], { service: 'lb_algoo rr \n quorum many' });
+    await expect(f.director.reload({ configText: bad })).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      diagnostics: [{ severity: 'error' }, { severity: 'error' }],
+    });
+    expect(f.table()).toBe('2 1');
+    expect(f.publishCount).toBe(1);
+    expect(f.director.status().generation).toBe(1);
+  });
+
+  test('nothing new: the generation in force, and no publish', async () => {
+    const f = await start(config([1, 2]));
+    expect(await f.director.reload()).toEqual({ generation: 1, changes: [], diagnostics: [] });
+    expect(f.publishCount).toBe(1);
+  });
+
+  test('new servers come to the head in the order of the file', async () => {
+    const f = await start(config([1, 2]));
+    const changes = await f.reload(config([1, 5, 2, 4]));
+    expect(f.table()).toBe('4 5 2 1');
+    expect(changes).toEqual([
+      'service tcp 10.0.0.1:80: server 10.1.0.5:80 added: nat, weight 1',
+      'service tcp 10.0.0.1:80: server 10.1.0.4:80 added: nat, weight 1',
+      'service tcp 10.0.0.1:80: servers reordered',
+    ]);
+  });
+
+  test('weights change in place', async () => {
+    const f = await start(config([1, 2]));
+    await f.reload(config([1, 2], { server: 'weight 5' }));
+    expect(f.table()).toBe('2:5 1:5');
+  });
+
+  test('a removed server is quiesced until its connections are gone', async () => {
+    const f = await start(config([1, 2]));
+    f.dataplane.setCounts(web, endpoint(1), { active: 2, inactive: 1 });
+    await f.reload(config([2]));
+    expect(f.table()).toBe('2 1:0');
+    await f.clock.advance(seconds(60));
+    expect(f.table()).toBe('2 1:0');
+    f.dataplane.setCounts(web, endpoint(1), { active: 0, inactive: 0 });
+    await f.clock.advance(seconds(2));
+    expect(f.table()).toBe('2');
+    expect(f.events).toContainEqual({ kind: 'drained', service: web, server: endpoint(1) });
+  });
+
+  test('a quiesced server that is back in the file is as before', async () => {
+    const f = await start(config([1, 2]));
+    f.dataplane.setCounts(web, endpoint(1), { active: 2 });
+    await f.reload(config([2]));
+    await f.reload(config([1, 2]));
+    expect(f.table()).toBe('2 1');
+    await f.clock.advance(seconds(10));
+    expect(f.table()).toBe('2 1');
+  });
+
+  test('a removed server that was down leaves at once', async () => {
+    const f = await start(config([1, 2]));
+    f.probes.dead.add('10.1.0.1:80');
+    await f.clock.advance(seconds(11));
+    await f.reload(config([2]));
+    expect(f.table()).toBe('2');
+  });
+
+  test('a removed service drains, then goes', async () => {
+    const f = await start(config([1, 2]));
+    f.dataplane.setCounts(web, endpoint(1), { inactive: 1 });
+    await f.reload('director { \n workers 1 \n }');
+    expect(f.table()).toBe('draining 2 1');
+    await f.clock.advance(seconds(4));
+    expect(f.table()).toBe('draining 2 1');
+    expect(f.probes.pending).toEqual([]);
+    f.dataplane.setCounts(web, endpoint(1), { inactive: 0 });
+    await f.clock.advance(seconds(2));
+    expect(f.table()).toBe('none');
+    expect(await f.director.services()).toEqual([]);
+  });
+
+  test('a draining service that is back in the file takes connections again', async () => {
+    const f = await start(config([1, 2]));
+    f.dataplane.setCounts(web, endpoint(1), { inactive: 1 });
+    await f.reload('director { \n workers 1 \n }');
+    await f.reload(config([1, 2]));
+    expect(f.table()).toBe('2 1');
+    f.probes.dead.add('10.1.0.2:80');
+    await f.clock.advance(seconds(11));
+    expect(f.table()).toBe('1');
+  });
+
+  test('a dead server stays dead over a reload that changes its check', async () => {
+    const f = await start(config([1, 2]));
+    f.probes.dead.add('10.1.0.1:80');
+    await f.clock.advance(seconds(11));
+    await f.reload(config([1, 2], { service: 'delay_loop 4' }));
+    expect(f.table()).toBe('2');
+    f.probes.dead.clear();
+    await f.clock.advance(seconds(4));
+    expect(f.table()).toBe('1 2');
+  });
+
+  test('a probe under way runs on over a reload that does not concern it', async () => {
+    const f = await start(config([1, 2]), ({ probes }) => {
+      probes.isManual = true;
+    });
+    expect(f.probes.pending.length).toBe(2);
+    await f.reload(config([1, 2, 3]));
+    await f.clock.advance(micros(0));
+    expect(f.probes.pending.map(({ policy }) => policy.connectAddress)).toEqual([
+      '10.1.0.1',
+      '10.1.0.2',
+      '10.1.0.3',
+    ]);
+    await f.reload(config([3]));
+    expect(f.probes.pending.map(({ policy }) => policy.connectAddress)).toEqual(['10.1.0.3']);
+  });
+
+  test('what the data plane refuses is taken back', async () => {
+    const f = await start(config([1, 2]));
+    f.dataplane.publishFailure = new DirectorError('LIMIT_REACHED', 'too many services');
+    await expect(f.reload(config([1, 2, 3]))).rejects.toMatchObject({ code: 'LIMIT_REACHED' });
+    f.dataplane.publishFailure = undefined;
+    expect(f.table()).toBe('2 1');
+    expect(f.director.status().isCurrent).toBe(false);
+    expect(f.director.config().virtualServers[0]?.realServers.length).toBe(2);
+    await f.director.reload();
+    expect(f.director.status().isCurrent).toBe(true);
+  });
+
+  test('two reloads at once happen one after the other', async () => {
+    const f = await start(config([1]));
+    await Promise.all([f.reload(config([1, 2])), f.reload(config([1, 2, 3]))]);
+    expect(f.table()).toBe('3 2 1');
+  });
+
+  test('a setting that is read only at start is said', async () => {
+    const f = await start(config([1]));
+    await f.reload(config([1], { outside: 'director { \n connections 5000 \n }' }));
+    expect(f.logged).toContain('the new value of connections takes effect at the next start');
+  });
+});
+
+describe('changes', () => {
+  const set = (host: number, fields: object): ChangeRequest =>
+    ({ kind: 'update-server', service: web, server: endpoint(host), set: fields }) as ChangeRequest;
+
+  test('are applied, and last until the next reload', async () => {
+    const f = await start(config([1, 2]));
+    const { changes } = await f.director.apply([
+      set(1, { weight: 0 }),
+      { kind: 'add-server', service: web, server: { ...endpoint(3), method: 'nat' } },
+    ]);
+    expect(f.table()).toBe('3 2 1:0');
+    expect(changes.length).toBe(2);
+    await f.director.reload();
+    expect(f.table()).toBe('3:0 2 1');
+  });
+
+  test('are all or nothing', async () => {
+    const f = await start(config([1, 2]));
+    await expect(f.director.apply([set(1, { weight: 9 }), set(7, { weight: 9 })])).rejects.toThrow(
+      'changes[1].server: there is no server 10.1.0.7:80 in tcp 10.0.0.1:80',
+    );
+    expect(f.table()).toBe('2 1');
+  });
+
+  test.each([
+    [[set(1, { weight: 70_000 })], 'changes[0].set.weight'],
+    [[set(1, { colour: 'red' })], 'changes[0].set'],
+    [
+      [{ kind: 'remove-service', service: { ...web, address: '10.0.0' } }],
+      'changes[0].service.address: not an IP address',
+    ],
+    [
+      [{ kind: 'add-service', service: web }],
+      'changes[0].service: the service tcp 10.0.0.1:80 exists already',
+    ],
+    [[{ kind: 'explode' }], 'changes[0].kind'],
+    [{}, 'changes: '],
+    [[], 'changes: '],
+  ])('%j is refused with its place', async (changes, message) => {
+    const f = await start(config([1]));
+    const refused = f.director.apply(changes as readonly ChangeRequest[]);
+    await expect(refused).rejects.toMatchObject({
+      code: 'INVALID_CHANGE',
+      message: expect.stringContaining(message),
+    });
+  });
+});
