@@ -1,0 +1,48 @@
+// What `doctor` asks of a machine: texts, folders, links and the output of programs. A test answers from a table.
+
+import { spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
+
+export type Machine = {
+  /** The file's text without the last line end; undefined when it can't be read. */
+  readonly read: (path: string) => string | undefined;
+  /** Names in a directory; empty when there is none. */
+  readonly list: (path: string) => readonly string[];
+  readonly link: (path: string) => string | undefined;
+  /** What a program prints; undefined when it is not there or fails. */
+  readonly run: (program: string, ...args: readonly string[]) => string | undefined;
+  /** Addresses on the devices of this machine. */
+  readonly addresses: () => ReadonlySet<string>;
+};
+
+const programTimeout_ms = 3_000;
+
+export const thisMachine: Machine = {
+  read: (path) => attempt(() => readFileSync(path, 'utf8').trimEnd()),
+  list: (path) => attempt(() => readdirSync(path)) ?? [],
+  link: (path) => attempt(() => readlinkSync(path)),
+  run: (program, ...args) => {
+    const path = `${process.env.PATH ?? ''}:/usr/sbin:/sbin`;
+    const result = spawnSync(program, args, {
+      encoding: 'utf8',
+      timeout: programTimeout_ms,
+      env: { PATH: path, LC_ALL: 'C' },
+    });
+    return result.status === 0 ? result.stdout : undefined;
+  },
+  addresses: () =>
+    new Set(
+      Object.values(networkInterfaces())
+        .flat()
+        .flatMap((entry) => (entry === undefined ? [] : [entry.address])),
+    ),
+};
+
+function attempt<T>(action: () => T): T | undefined {
+  try {
+    return action();
+  } catch {
+    return undefined;
+  }
+}

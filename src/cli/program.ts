@@ -1,0 +1,27 @@
+// The table of verbs, and one command line's way through it. Each verb is a file of its own.
+
+import { Command } from 'commander';
+import { productVersion } from '../runtime/create-director.js';
+import { addCheck } from './check.js';
+import { type ExitCode, exitCodes, print, printError, reportFailure } from './command.js';
+import { addConnections } from './connections.js';
+import { addDoctor } from './doctor.js';
+import { addList } from './list.js';
+import { addReload } from './reload.js';
+import { addRun } from './run.js';
+import { addStats } from './stats.js';
+import { addStatus } from './status.js';
+
+const verbs = [addRun, addCheck, addReload, addStatus, addList, addConnections, addStats, addDoctor];
+
+/** Runs `director ARGS` and gives its exit code; what there is to say has been said. */
+export function runCommandLine(args: readonly string[]): Promise<ExitCode> {
+  const program = new Command('director')
+    .description('Userspace Virtual Server: IPVS, ipvsadm and keepalived in one program')
+    .version(productVersion())
+    .configureOutput({ writeOut: print, writeErr: printError })
+    .exitOverride()
+    .showHelpAfterError('(director --help says more)');
+  for (const add of verbs) add(program);
+  return program.parseAsync(args, { from: 'user' }).then(() => exitCodes.done, reportFailure);
+}

@@ -1,0 +1,84 @@
+// `director status`: how the director is, for people: what is in force, what is up, and what is wrong.
+
+import type { CheckerView, DirectorStatus, ServerView, ServiceView } from '../runtime/views.js';
+import { type AddVerb, clientOf, jsonOption, print, printJson, socketOption } from './command.js';
+import { numericName } from './listing.js';
+
+type Options = { readonly socket: string; readonly json?: true };
+
+export const addStatus: AddVerb = (program) => {
+  program
+    .command('status')
+    .description('how the director is: generation, services, servers that fail, devices')
+    .addOption(socketOption())
+    .addOption(jsonOption())
+    .action(status);
+};
+
+async function status(options: Options): Promise<void> {
+  const client = clientOf(options);
+  const answer = (await client.get('/v1/status')) as DirectorStatus;
+  if (options.json) return printJson(answer);
+  const { services } = (await client.get('/v1/services')) as { readonly services: readonly ServiceView[] };
+  print(formatStatus(answer, services));
+}
+
+/** The text, one fact a line. */
+export function formatStatus(answer: DirectorStatus, services: readonly ServiceView[]): string {
+  const { dataplane, services: counts, servers } = answer;
+  const since = answer.isCurrent ? '' : ' (a change has not reached the data plane)';
+  const lines = [
+    `director ${answer.version}, pid ${answer.pid}, up ${durationText(answer.uptime)}`,
+    `configuration  ${answer.source}, generation ${answer.generation}${since}`,
+    `services       ${counts.up} up, ${counts.down} down, ${counts.draining} draining`,
+    `servers        ${servers.live} of ${servers.total} live, ${answer.checkerCount} checkers`,
+    `connections    ${dataplane.connectionCount} of at most ${dataplane.connectionLimit}`,
+    `input/output   ${dataplane.io}`,
+    `steering       ${dataplane.steering}`,
+    ...dataplane.devices.map(
+      ({ name, isAttached, reason }) =>
+        `device         ${name} ${isAttached ? 'attached' : `not attached: ${reason}`}`,
+    ),
+    ...answer.missingAddresses.map((address) => `warning        ${address} is on no device of this machine`),
+    ...services.flatMap(troubleOf),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function troubleOf(service: ServiceView): string[] {
+  const name = `${service.protocol} ${numericName(service, service.protocol)}`;
+  const lines: string[] = [];
+  if (service.isDraining) lines.push(`draining       ${name}`);
+  else if (!service.isUp) lines.push(`down           ${name}: its quorum is lost`);
+  for (const server of service.servers) {
+    if (server.isLive) continue;
+    lines.push(`down           ${numericName(server, service.protocol)} of ${name}: ${reasonOf(server)}`);
+  }
+  return lines;
+}
+
+function reasonOf(server: ServerView): string {
+  const failing = server.checkers.filter((checker) => !checker.isUp);
+  const text = ({ kind, lastFailure }: CheckerView) => `${kind} check, ${lastFailure ?? 'not yet passed'}`;
+  return failing.map(text).join('; ');
+}
+
+function durationText(micros: number): string {
+  const total_s = Math.floor(micros / 1_000_000);
+  const units = [
+    [86_400, 'd'],
+    [3_600, 'h'],
+    [60, 'min'],
+    [1, 's'],
+  ] as const;
+  const at = units.findIndex(([size]) => total_s >= size);
+  if (at < 0) return '0 s';
+  let rest = total_s;
+  const parts: string[] = [];
+  for (const [size, name] of units.slice(at, at + 2)) {
+    const count = Math.floor(rest / size);
+    rest %= size;
+    if (count > 0) parts.push(`${count} ${name}`);
+  }
+  return parts.join(' ');
+}

@@ -1,0 +1,187 @@
+// `doctor` on machines made of tables: each thing that can be wrong, one by one, on a machine that is otherwise well.
+
+import { expect, test } from 'vitest';
+import { examine, type Situation } from '../../../src/cli/doctor-checks.js';
+import type { Machine } from '../../../src/cli/machine.js';
+import { parseConfig } from '../../../src/config/index.js';
+
+type Facts = {
+  readonly files?: Readonly<Record<string, string>>;
+  readonly lists?: Readonly<Record<string, readonly string[]>>;
+  readonly links?: Readonly<Record<string, string>>;
+  readonly programs?: Readonly<Record<string, string>>;
+  readonly addresses?: readonly string[];
+};
+
+const healthy: Required<Pick<Facts, 'files' | 'lists' | 'links'>> = {
+  files: {
+    '/proc/self/status': 'Name:\tnode\nCapEff:\t000001ffffffffff\n',
+    '/proc/self/limits': 'Max locked memory         unlimited            unlimited            bytes',
+    '/proc/sys/kernel/osrelease': '6.8.0-1-amd64',
+    '/proc/sys/net/core/bpf_jit_enable': '1',
+    '/proc/sys/net/ipv4/ip_forward': '1',
+    '/proc/sys/net/ipv4/conf/all/rp_filter': '0',
+    '/proc/sys/net/ipv4/conf/eth0/rp_filter': '2',
+    '/proc/sys/net/ipv4/conf/all/send_redirects': '0',
+    '/proc/sys/net/ipv4/conf/eth0/send_redirects': '0',
+    '/proc/1/comm': 'systemd',
+  },
+  lists: { '/sys/class/net': ['lo', 'eth0'], '/proc': ['1', 'self', 'net'] },
+  links: { '/proc/self/ns/net': 'net:[1]', '/proc/1/ns/net': 'net:[1]' },
+};
+
+function machine(facts: Facts): Machine {
+  const files: Record<string, string | undefined> = { ...healthy.files, ...facts.files };
+  const lists: Record<string, readonly string[] | undefined> = { ...healthy.lists, ...facts.lists };
+  const links: Record<string, string | undefined> = { ...healthy.links, ...facts.links };
+  return {
+    read: (path) => files[path],
+    list: (path) => lists[path] ?? [],
+    link: (path) => links[path],
+    run: (program, ...args) => facts.programs?.[[program, ...args].join(' ')],
+    addresses: () => new Set(facts.addresses),
+  };
+}
+
+const service = (method: string) => `
+virtual_server 10.0.0.1 80 {
+  lvs_method ${method}
+  protocol TCP
+  real_server 10.1.0.1 80 {
+    weight 1
+  }
+}`;
+
+function configOf(text: string) {
+  const { config } = parseConfig({ file: 'test', text });
+  if (config === undefined) throw new Error('not a configuration');
+  return config;
+}
+
+const nat = configOf(service('NAT'));
+const dr = configOf(service('DR'));
+const quiet = { config: undefined, isDirectorRunning: false };
+
+test.each([quiet, { config: nat, isDirectorRunning: true }, { config: dr, isDirectorRunning: true }])(
+  'a machine that is well: nothing but ok',
+  (situation) => {
+    const findings = examine(machine({}), situation);
+    expect(findings.filter(({ level }) => level !== 'ok')).toEqual([]);
+    expect(new Set(findings.map(({ name }) => name)).size).toBe(findings.length);
+  },
+);
+
+type Case = {
+  readonly name: string;
+  readonly facts: Facts;
+  readonly situation?: Situation;
+  readonly finding: Readonly<Record<string, unknown>>;
+};
+
+const cases: readonly Case[] = [
+  {
+    name: 'no capabilities',
+    facts: { files: { '/proc/self/status': 'CapEff:\t0000000000003000\n' } },
+    finding: { name: 'capabilities', level: 'error', fact: 'CAP_BPF is missing' },
+  },
+  {
+    name: 'CAP_SYS_ADMIN includes CAP_BPF',
+    facts: { files: { '/proc/self/status': 'CapEff:\t0000000000203000\n' } },
+    finding: { name: 'capabilities', level: 'ok' },
+  },
+  {
+    name: 'a kernel that is too old',
+    facts: { files: { '/proc/sys/kernel/osrelease': '5.10.0-21' } },
+    finding: { name: 'kernel', level: 'error' },
+  },
+  {
+    name: 'a kernel without tcx',
+    facts: { files: { '/proc/sys/kernel/osrelease': '6.1.0-28-amd64' } },
+    finding: { name: 'kernel', level: 'warning' },
+  },
+  {
+    name: 'BPF interpreted',
+    facts: { files: { '/proc/sys/net/core/bpf_jit_enable': '0' } },
+    finding: { name: 'bpf-jit', level: 'warning', remedy: 'sysctl -w net.core.bpf_jit_enable=1' },
+  },
+  {
+    name: 'IPVS loaded and empty',
+    facts: {
+      files: { '/proc/net/ip_vs': 'IP Virtual Server version 1.2.1 (size=4096)\nProt LocalAddress:Port' },
+    },
+    finding: { name: 'ip_vs', level: 'ok', fact: "the kernel's IPVS is loaded and has no services" },
+  },
+  {
+    name: 'IPVS with services',
+    facts: {
+      files: { '/proc/net/ip_vs': 'IP Virtual Server\nTCP  0A000001:0050 rr\n  -> 0A010001:0050 Masq 1 0 0' },
+    },
+    finding: { name: 'ip_vs', level: 'error', fact: expect.stringContaining('has 1 service here') },
+  },
+  {
+    name: 'keepalived here',
+    facts: {
+      lists: { '/proc': ['1', '77'] },
+      files: { '/proc/77/comm': 'keepalived' },
+      links: { '/proc/77/ns/net': 'net:[1]' },
+    },
+    finding: { name: 'keepalived', level: 'warning', fact: expect.stringContaining('pid 77') },
+  },
+  {
+    name: 'keepalived in another namespace',
+    facts: {
+      lists: { '/proc': ['1', '77'] },
+      files: { '/proc/77/comm': 'keepalived' },
+      links: { '/proc/77/ns/net': 'net:[2]' },
+    },
+    finding: { name: 'keepalived', level: 'ok' },
+  },
+  {
+    name: 'leftovers of a dead director',
+    facts: { lists: { '/sys/class/net': ['lo', 'eth0', 'uvs0', 'uvs1'] } },
+    finding: { name: 'leftovers', level: 'warning', fact: expect.stringContaining('uvs0, uvs1') },
+  },
+  {
+    name: 'the devices of a living one',
+    facts: { lists: { '/sys/class/net': ['lo', 'eth0', 'uvs0', 'uvs1'] } },
+    situation: { config: undefined, isDirectorRunning: true },
+    finding: { name: 'leftovers', level: 'ok' },
+  },
+  {
+    name: 'a strict reverse path',
+    facts: { files: { '/proc/sys/net/ipv4/conf/eth0/rp_filter': '1' } },
+    finding: { name: 'rp_filter', level: 'warning', fact: expect.stringContaining('eth0') },
+  },
+  {
+    name: 'NAT without forwarding',
+    facts: { files: { '/proc/sys/net/ipv4/ip_forward': '0' } },
+    situation: { config: nat, isDirectorRunning: false },
+    finding: { name: 'ip_forward', level: 'warning' },
+  },
+  {
+    name: 'NAT with redirects',
+    facts: { files: { '/proc/sys/net/ipv4/conf/all/send_redirects': '1' } },
+    situation: { config: nat, isDirectorRunning: false },
+    finding: { name: 'send_redirects', level: 'warning' },
+  },
+  {
+    name: 'DR, and this machine is a real server that answers ARP',
+    facts: { addresses: ['10.1.0.1'] },
+    situation: { config: dr, isDirectorRunning: false },
+    finding: {
+      name: 'dr-local',
+      level: 'warning',
+      fact: expect.stringContaining('arp_ignore=0, arp_announce=0'),
+    },
+  },
+  {
+    name: 'LRO',
+    facts: { programs: { 'ethtool -k eth0': 'Features for eth0:\nlarge-receive-offload: on\n' } },
+    finding: { name: 'offloads', level: 'warning', remedy: 'ethtool -K eth0 lro off' },
+  },
+  { name: 'always: own traffic', facts: {}, finding: { name: 'own-traffic', level: 'ok' } },
+];
+
+test.each(cases)('$name', ({ facts, situation = quiet, finding }) => {
+  expect(examine(machine(facts), situation)).toContainEqual(expect.objectContaining(finding));
+});
