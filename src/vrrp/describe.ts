@@ -1,0 +1,56 @@
+// The state of a virtual router in words, for status: what it is, why, since when, and what it waits for.
+
+import { type Micros, micros } from '../model/units.js';
+import type { VirtualRouter } from '../model/virtual-router.js';
+import { causeText, secondsText } from './cause.js';
+import { type BackupState, effectivePriority, type VrrpState } from './state.js';
+
+/** One sentence or two; the state's name first. */
+export function describeState(state: VrrpState, now: Micros, router: VirtualRouter): string {
+  const age = secondsText(micros(now - state.since));
+  const head = `${state.kind} since ${age}: ${causeText(state.cause)}`;
+  const waits = waitText(state, now, router);
+  return waits === undefined ? head : `${head}; ${waits}`;
+}
+
+function waitText(state: VrrpState, now: Micros, router: VirtualRouter): string | undefined {
+  switch (state.kind) {
+    case 'initialize':
+      return state.startAt === undefined ? undefined : `starts in ${until(state.startAt, now)}`;
+    case 'backup':
+      return backupText(state, now, router);
+    case 'master':
+      if (state.rival !== undefined)
+        return `${state.rival.source} is master too: the addresses are held twice`;
+      return `adverts priority ${effectivePriority(state)}`;
+    case 'releasing':
+      return `forwards until a successor is heard, at most ${until(state.until, now)} more`;
+    case 'fault':
+      return undefined;
+    default:
+      return state satisfies never;
+  }
+}
+
+function backupText(state: BackupState, now: Micros, router: VirtualRouter): string {
+  const { master, challenged, releasedBy, preemption } = state;
+  const takesOver = `takes over in ${until(state.masterDownAt, now)}`;
+  if (releasedBy !== undefined) return `${releasedBy} gave up; ${takesOver}`;
+  if (challenged !== undefined) {
+    return `${challenged.source} (priority ${challenged.priority}) is below us (${effectivePriority(state)}); ${takesOver}`;
+  }
+  if (master === undefined) return `no master heard yet; ${takesOver}`;
+  const follows = `follows ${master.source} (priority ${master.priority})`;
+  if (master.priority >= effectivePriority(state)) return `${follows}; after a silence, ${takesOver}`;
+  if (preemption.kind === 'held')
+    return `${follows}, below us, since a switchover; it stays until it is silent`;
+  if (!router.preempt) return `${follows}, below us: nopreempt leaves it alone until it is silent`;
+  if (preemption.kind === 'delayed') {
+    return `${follows}, below us: preempt_delay leaves it alone for ${until(preemption.until, now)} more`;
+  }
+  return `${follows}; ${takesOver}`;
+}
+
+function until(at: Micros, now: Micros): string {
+  return secondsText(micros(Math.max(0, at - now)));
+}

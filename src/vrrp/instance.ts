@@ -1,0 +1,192 @@
+// One virtual router: state, event and time in; state and actions out. Pure, so the simulation runs what the director
+// runs. Read `state.ts` for the words, `backup.ts`, `master.ts` and `releasing.ts` for what each state does.
+
+import type { IpAddress } from '../model/address.js';
+import { addMicros, type Micros, micros } from '../model/units.js';
+import { onBackupAdvert, onBackupDeadline, onBackupRejected } from './backup.js';
+import {
+  onAddressAnswered,
+  onAnnouncementMissed,
+  onGroupAnnounce,
+  onMasterAdvert,
+  onMasterDeadline,
+  onMasterRejected,
+  onStall,
+} from './master.js';
+import type { ReceivedAdvert, Rejection } from './receive.js';
+import { onReleasingAdvert, onReleasingDeadline } from './releasing.js';
+import {
+  effectivePriority,
+  type InitializeState,
+  type InstancePolicy,
+  unchanged,
+  type VrrpAction,
+  type VrrpEvent,
+  type VrrpState,
+  type VrrpStep,
+} from './state.js';
+import { begin, isFaulty, toBackup, toFault, toInitialize, toMaster, toReleasing } from './transition.js';
+
+/** What `event` does. One that doesn't fit the state (a deadline that is not due, a late answer) changes nothing. */
+export function step(state: VrrpState, event: VrrpEvent, now: Micros, policy: InstancePolicy): VrrpStep {
+  switch (event.kind) {
+    case 'start':
+      return onStart(state, now, policy);
+    case 'deadline':
+      return onDeadline(state, now, policy);
+    case 'advert':
+      return onAdvert(state, event.advert, now, policy);
+    case 'rejected':
+      return onRejected(state, event.source, event.reason, now, policy);
+    case 'tracking':
+      return onTracking(state, event.priority, event.faults, now, policy);
+    case 'group':
+      return onGroup(state, event.to, event.router, now, policy);
+    case 'group-fault':
+      return onFaultChange(state, { ...state, groupFault: event.router }, now, policy);
+    case 'group-announce':
+      return state.kind === 'master' ? onGroupAnnounce(state, now, policy) : unchanged(state);
+    case 'release':
+      return onRelease(state, now, policy);
+    case 'stop':
+      return isStopped(state) ? unchanged(state) : toInitialize(state, now, { kind: 'stop' });
+    case 'switchover':
+      return onSwitchover(state, now, policy);
+    case 'allow-preemption':
+      if (state.kind !== 'backup' || state.preemption.kind !== 'held') return unchanged(state);
+      return unchanged({ ...state, preemption: { kind: 'free' } });
+    case 'address-answered':
+      if (state.kind !== 'master') return unchanged(state);
+      return onAddressAnswered(state, event.address, event.mac, now, policy);
+    case 'announcement-missed':
+      if (state.kind !== 'master') return unchanged(state);
+      return onAnnouncementMissed(state, event.reason, now, policy);
+    case 'lease-expired':
+      return onLeaseExpired(state, now, policy);
+    default:
+      return event satisfies never;
+  }
+}
+
+function onStart(state: VrrpState, now: Micros, policy: InstancePolicy): VrrpStep {
+  if (!isStopped(state)) return unchanged(state);
+  const clean: VrrpAction = { kind: 'clean-addresses' };
+  const { startupDelay } = policy.router;
+  const fresh = { ...state, hasYielded: false, since: now, cause: { kind: 'started' as const } };
+  if (startupDelay > 0) {
+    return { state: { ...fresh, startAt: addMicros(now, startupDelay) }, actions: [clean] };
+  }
+  const { state: next, actions } = begin(fresh, now, policy, { kind: 'started' });
+  return { state: next, actions: [clean, ...actions] };
+}
+
+function onDeadline(state: VrrpState, now: Micros, policy: InstancePolicy): VrrpStep {
+  switch (state.kind) {
+    case 'initialize':
+      if (state.startAt === undefined || now < state.startAt) return unchanged(state);
+      return begin(state, now, policy, { kind: 'started' });
+    case 'backup':
+      return onBackupDeadline(state, now, policy);
+    case 'master':
+      return onMasterDeadline(state, now, policy);
+    case 'releasing':
+      return onReleasingDeadline(state, now, policy);
+    case 'fault':
+      return unchanged(state);
+    default:
+      return state satisfies never;
+  }
+}
+
+function onAdvert(state: VrrpState, advert: ReceivedAdvert, now: Micros, policy: InstancePolicy): VrrpStep {
+  switch (state.kind) {
+    case 'backup':
+      return onBackupAdvert(state, advert, now, policy);
+    case 'master':
+      return onMasterAdvert(state, advert, now, policy);
+    case 'releasing':
+      return onReleasingAdvert(state, advert, now, policy);
+    case 'initialize':
+    case 'fault':
+      return unchanged(state);
+    default:
+      return state satisfies never;
+  }
+}
+
+function onRejected(
+  state: VrrpState,
+  source: IpAddress,
+  reason: Rejection,
+  now: Micros,
+  policy: InstancePolicy,
+): VrrpStep {
+  if (state.kind === 'backup') return onBackupRejected(state, source, reason, policy);
+  return state.kind === 'master' ? onMasterRejected(state, source, reason, now, policy) : unchanged(state);
+}
+
+function onTracking(
+  state: VrrpState,
+  priority: number,
+  faults: readonly string[],
+  now: Micros,
+  policy: InstancePolicy,
+): VrrpStep {
+  const before = effectivePriority(state);
+  const { state: next, actions } = onFaultChange(state, { ...state, priority, faults }, now, policy);
+  const after = effectivePriority(next);
+  if (before === after) return { state: next, actions };
+  return { state: next, actions: [...actions, { kind: 'notify', state: 'priority', priority: after }] };
+}
+
+/** `changed`: the state with the new faults, not yet moved. */
+function onFaultChange(state: VrrpState, changed: VrrpState, now: Micros, policy: InstancePolicy): VrrpStep {
+  if (state.kind === 'initialize') return unchanged(changed);
+  if (state.kind !== 'fault') return isFaulty(changed) ? toFault(changed, now) : unchanged(changed);
+  return isFaulty(changed) ? unchanged(changed) : begin(changed, now, policy, { kind: 'recovered' });
+}
+
+/** All members move together; whoever is in fault or not started stays. */
+function onGroup(
+  state: VrrpState,
+  to: 'master' | 'backup',
+  router: string,
+  now: Micros,
+  policy: InstancePolicy,
+): VrrpStep {
+  const cause = { kind: 'group' as const, router };
+  const isReturning = state.kind === 'releasing' && state.purpose === 'switchover';
+  if (to === 'master' && (state.kind === 'backup' || isReturning)) {
+    return toMaster(state, now, policy, cause);
+  }
+  if (to === 'backup' && state.kind === 'master') return toBackup(state, now, policy, cause);
+  return unchanged(state);
+}
+
+function onRelease(state: VrrpState, now: Micros, policy: InstancePolicy): VrrpStep {
+  if (state.kind === 'master') return toReleasing(state, now, policy, 'stop');
+  if (state.kind === 'releasing') return unchanged({ ...state, purpose: 'stop' });
+  return isStopped(state) ? unchanged(state) : toInitialize(state, now, { kind: 'stop' });
+}
+
+function onSwitchover(state: VrrpState, now: Micros, policy: InstancePolicy): VrrpStep {
+  if (state.kind === 'master') return toReleasing(state, now, policy, 'switchover');
+  if (state.kind === 'releasing') return unchanged(state);
+  const text = `a switchover starts at the master; this virtual router is in state ${state.kind}`;
+  return { state, actions: [{ kind: 'tell', level: 'warning', code: 'switchover-refused', text }] };
+}
+
+function onLeaseExpired(state: VrrpState, now: Micros, policy: InstancePolicy): VrrpStep {
+  if (state.kind === 'master') {
+    const late = micros(Math.max(0, now - state.advertAt));
+    return onStall(state, now, policy, late);
+  }
+  if (state.kind !== 'releasing') return unchanged(state);
+  if (state.purpose === 'stop') return toInitialize(state, now, { kind: 'stalled', late: micros(0) });
+  return onStall(state, now, policy, micros(Math.max(0, now - state.advertAt)));
+}
+
+/** Never started, or stopped; a start begins anew. */
+function isStopped(state: VrrpState): state is InitializeState {
+  return state.kind === 'initialize' && state.startAt === undefined;
+}

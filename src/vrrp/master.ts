@@ -1,0 +1,249 @@
+// A master sends adverts, answers losers, gives way to winners, and says loudly when it is not alone.
+
+import type { IpAddress } from '../model/address.js';
+import { addMicros, type Micros, micros } from '../model/units.js';
+import { heard, otherChecksum } from './backup.js';
+import { type Cause, secondsText } from './cause.js';
+import { compareAddresses } from './election.js';
+import { misunderstandings, type ReceivedAdvert, type Rejection } from './receive.js';
+import {
+  type Announcement,
+  type AnnounceReason,
+  effectivePriority,
+  type InstancePolicy,
+  type MasterState,
+  type Rival,
+  unchanged,
+  type VrrpAction,
+  type VrrpState,
+  type VrrpStep,
+} from './state.js';
+import { leaseOf, masterDownInterval, skewTime } from './timers.js';
+import { schedule, toBackup } from './transition.js';
+
+export function onMasterDeadline(state: MasterState, now: Micros, policy: InstancePolicy): VrrpStep {
+  const late = micros(now - state.advertAt);
+  if (late + policy.router.advertInterval > leaseOf(policy.router)) return onStall(state, now, policy, late);
+  const actions: VrrpAction[] = [];
+  let next = state;
+  if (late >= 0) {
+    const { advertInterval } = policy.router;
+    const onTime = addMicros(state.advertAt, advertInterval);
+    next = { ...next, advertAt: onTime > now ? onTime : addMicros(now, advertInterval) };
+    actions.push({ kind: 'send-advert', priority: effectivePriority(state) });
+  }
+  for (const due of state.announcements.filter(({ at }) => at <= now)) {
+    actions.push(...announce(due.why, policy));
+    next = { ...next, announcements: afterAnnouncing(next.announcements, due, now, policy) };
+  }
+  const { rival } = state;
+  if (rival !== undefined && rival.quietAt <= now) {
+    next = { ...next, rival: undefined };
+    if (rival.isTold) actions.push(...onRivalGone(rival, now, policy));
+  }
+  return { state: next, actions };
+}
+
+export function onMasterAdvert(
+  state: MasterState,
+  advert: ReceivedAdvert,
+  now: Micros,
+  policy: InstancePolicy,
+): VrrpStep {
+  const { router } = policy;
+  const own = effectivePriority(state);
+  if (advert.priority === 0) return onGoodbye(state, advert.source, now, policy);
+  if (own === 255 && router.ownerIgnoresAdverts) return unchanged(state);
+  const isHigherAddress = compareAddresses(advert.source, policy.source) > 0;
+  if (own === 255 && advert.priority === 255) {
+    const text = `${advert.source} is configured as owner (255) of the addresses too; only one may be`;
+    const tell: VrrpAction = { kind: 'tell', level: 'error', code: 'second-owner', text };
+    const cause: Cause = { kind: 'second-owner', by: advert.source };
+    const { state: next, actions } = isHigherAddress
+      ? giveWay({ ...state, hasYielded: true }, advert, now, policy, cause)
+      : defend(state, advert, now, policy);
+    return { state: next, actions: [tell, ...actions] };
+  }
+  if (advert.priority > own) {
+    const { source: by, priority } = advert;
+    return giveWay(state, advert, now, policy, { kind: 'higher-priority', by, priority });
+  }
+  if (advert.priority === own && isHigherAddress) {
+    return giveWay(state, advert, now, policy, { kind: 'higher-address', by: advert.source });
+  }
+  return defend(state, advert, now, policy);
+}
+
+/** An advert that the ladder refused: no reason to give way, but nobody who is no master sends any. */
+export function onMasterRejected(
+  state: MasterState,
+  source: IpAddress,
+  reason: Rejection,
+  now: Micros,
+  policy: InstancePolicy,
+): VrrpStep {
+  if (!misunderstandings.includes(reason)) return unchanged(state);
+  const text = `${source} is master of VRID ${policy.router.virtualRouterId} too; its adverts are refused (${reason}): compare the configurations`;
+  const actions: VrrpAction[] = [];
+  if (state.rival?.isTold !== true) {
+    actions.push({ kind: 'tell', level: 'error', code: 'second-master', text });
+  }
+  const since = state.rival?.since ?? now;
+  const rival = { source, since, quietAt: quietAt(now, policy.router.advertInterval, policy), isTold: true };
+  return { state: { ...state, rival }, actions };
+}
+
+/** Somebody else's MAC answers for one of our addresses. */
+export function onAddressAnswered(
+  state: MasterState,
+  address: IpAddress,
+  mac: string,
+  now: Micros,
+  policy: InstancePolicy,
+): VrrpStep {
+  const text = `${mac} answers for ${address}: a second holder of the address; announcing it again`;
+  const at = addMicros(now, policy.router.announce.delay);
+  const announcements = schedule(state.announcements, { at, why: 'conflict' });
+  return {
+    state: { ...state, announcements },
+    actions: [
+      { kind: 'tell', level: 'error', code: 'address-conflict', text },
+      { kind: 'announce', repeat: policy.router.announce.repeat, why: 'conflict' },
+    ],
+  };
+}
+
+/** Says it again after `delay`: at once would meet the trouble that swallowed it. */
+export function onAnnouncementMissed(
+  state: MasterState,
+  reason: string,
+  now: Micros,
+  policy: InstancePolicy,
+): VrrpStep {
+  const text = `an announcement was missed (${reason}); it will be repeated`;
+  const at = addMicros(now, policy.router.announce.delay);
+  const announcements = schedule(state.announcements, { at, why: 'missed' });
+  return {
+    state: { ...state, announcements },
+    actions: [{ kind: 'tell', level: 'warning', code: 'announcement-missed', text }],
+  };
+}
+
+/** Another member of the sync group met a losing master. */
+export function onGroupAnnounce(state: MasterState, now: Micros, policy: InstancePolicy): VrrpStep {
+  return {
+    state: { ...state, announcements: afterLoser(state.announcements, now, policy) },
+    actions: announce('lower-priority', policy),
+  };
+}
+
+/** Nobody spoke for us any more, so somebody else may be master: listen for one interval. */
+export function onStall(state: VrrpState, now: Micros, policy: InstancePolicy, late: Micros): VrrpStep {
+  const { router } = policy;
+  const skew = skewTime(router, effectivePriority(state), router.advertInterval);
+  const masterDownAt = micros(now + router.advertInterval + skew);
+  const text = `this process stood still for ${secondsText(late)}, longer than the advert lease; mastership is given up`;
+  const cause: Cause = { kind: 'stalled', late };
+  const { state: next, actions } = toBackup(state, now, policy, cause, { masterDownAt });
+  const goodbye: VrrpAction = { kind: 'send-advert', priority: 0 };
+  return {
+    state: next,
+    actions: [{ kind: 'tell', level: 'error', code: 'stalled', text }, goodbye, ...actions],
+  };
+}
+
+/** RFC 9568 6.4.3 (700): priority 0 is answered, so that its sender and everybody else hear who is master. */
+function onGoodbye(state: MasterState, source: IpAddress, now: Micros, policy: InstancePolicy): VrrpStep {
+  const isRival = state.rival?.source === source;
+  const rival = isRival && state.rival !== undefined ? { ...state.rival, quietAt: now } : state.rival;
+  const advertAt = addMicros(now, policy.router.advertInterval);
+  return {
+    state: { ...state, advertAt, rival },
+    actions: [{ kind: 'send-advert', priority: effectivePriority(state) }],
+  };
+}
+
+function giveWay(
+  state: MasterState,
+  advert: ReceivedAdvert,
+  now: Micros,
+  policy: InstancePolicy,
+  cause: Cause,
+): VrrpStep {
+  const { router } = policy;
+  const masterInterval = router.version === 3 ? advert.interval : router.advertInterval;
+  const wait = masterDownInterval(router, effectivePriority(state), masterInterval);
+  const start = { masterInterval, masterDownAt: addMicros(now, wait), master: heard(advert, now) };
+  const { state: next, actions } = toBackup(state, now, policy, cause, start);
+  if (!router.answersHigherPriority) return { state: next, actions };
+  return { state: next, actions: [{ kind: 'send-advert', priority: effectivePriority(state) }, ...actions] };
+}
+
+/** RFC 9568 6.4.3 (755): a losing advert is answered, so that its sender gives way and bridges learn anew. */
+function defend(state: MasterState, advert: ReceivedAdvert, now: Micros, policy: InstancePolicy): VrrpStep {
+  const { router } = policy;
+  const own = effectivePriority(state);
+  const actions: VrrpAction[] = [];
+  if (router.answersLowerPriority) actions.push({ kind: 'send-advert', priority: own });
+  actions.push(...announce('lower-priority', policy));
+  actions.push({ kind: 'notify', state: 'master-rx-lower-priority', priority: own });
+  // Its last advert may have crossed our first; later it is one that does not hear us.
+  const isSecond = now - state.since > router.advertInterval;
+  if (isSecond && state.rival?.isTold !== true) {
+    const text = `${advert.source} (priority ${advert.priority}) is master too, beside us (${own}): the addresses are held twice`;
+    actions.push({ kind: 'tell', level: 'error', code: 'second-master', text });
+    if (advert.hasOtherChecksum) actions.push(otherChecksum(advert));
+  }
+  const rival: Rival = {
+    source: advert.source,
+    since: state.rival?.since ?? now,
+    quietAt: quietAt(now, advert.interval, policy),
+    isTold: isSecond,
+  };
+  const advertAt = router.answersLowerPriority ? addMicros(now, router.advertInterval) : state.advertAt;
+  const announcements = afterLoser(state.announcements, now, policy);
+  return { state: { ...state, advertAt, announcements, rival }, actions };
+}
+
+/** The split is healed: what the loser announced meanwhile is corrected once more. */
+function onRivalGone(rival: Rival, now: Micros, policy: InstancePolicy): VrrpAction[] {
+  const lasted = secondsText(micros(now - rival.since));
+  const text = `${rival.source} is quiet again after ${lasted} with two masters; announcing the addresses again`;
+  return [
+    { kind: 'tell', level: 'warning', code: 'second-master-gone', text },
+    ...announce('healed', policy),
+  ];
+}
+
+function quietAt(now: Micros, interval: Micros, { router }: InstancePolicy): Micros {
+  return micros(now + router.downTimerAdverts * Math.max(interval, router.advertInterval));
+}
+
+function announce(why: AnnounceReason, { router }: InstancePolicy): VrrpAction[] {
+  const { repeat, refreshRepeat, lowerPriorityRepeat } = router.announce;
+  const count = why === 'refresh' ? refreshRepeat : why === 'lower-priority' ? lowerPriorityRepeat : repeat;
+  const actions: VrrpAction[] = count > 0 ? [{ kind: 'announce', repeat: count, why }] : [];
+  if (why === 'conflict') actions.push({ kind: 'probe-addresses' });
+  return actions;
+}
+
+function afterAnnouncing(
+  list: readonly Announcement[],
+  done: Announcement,
+  now: Micros,
+  { router }: InstancePolicy,
+): readonly Announcement[] {
+  const rest = list.filter((entry) => entry !== done);
+  if (done.why !== 'refresh') return rest;
+  return schedule(rest, { at: addMicros(now, router.announce.refresh), why: 'refresh' });
+}
+
+function afterLoser(
+  list: readonly Announcement[],
+  now: Micros,
+  { router }: InstancePolicy,
+): readonly Announcement[] {
+  const { lowerPriorityDelay } = router.announce;
+  if (lowerPriorityDelay === 0) return list;
+  return schedule(list, { at: addMicros(now, lowerPriorityDelay), why: 'lower-priority' });
+}

@@ -1,0 +1,157 @@
+// What a virtual router depends on (devices, scripts, files), and what that makes of its priority. Weight 0: a failure
+// is a fault. Otherwise a positive weight is added while the thing is good, a negative one while it is bad. 255 is fixed.
+
+import { addMicros, type Micros } from '../model/units.js';
+import type { SyncGroup, Track, TrackScript, VirtualRouter } from '../model/virtual-router.js';
+
+/** What is known of the tracked things, by name. */
+export type Observations = {
+  readonly devices: ReadonlyMap<string, boolean>;
+  /** undefined: no result yet. */
+  readonly scripts: ReadonlyMap<string, boolean | undefined>;
+  /** The number in the file; a file without one counts as 0. */
+  readonly files: ReadonlyMap<string, number>;
+};
+
+export type Verdict = { readonly priority: number; readonly faults: readonly string[] };
+
+/** keepalived's bound: a file that weighs this much down is a fault. */
+const faultWeight = -254;
+
+/** Priority and faults of a virtual router with `base` priority that depends on `tracks`. */
+export function judge(base: number, tracks: readonly Track[], seen: Observations): Verdict {
+  const faults: string[] = [];
+  let sum = base;
+  for (const track of tracks) {
+    const { points, fault } = track.kind === 'file' ? weighFile(track, seen) : weighThing(track, seen);
+    sum += points;
+    if (fault !== undefined) faults.push(fault);
+  }
+  return { priority: base === 255 ? 255 : Math.min(254, Math.max(1, sum)), faults };
+}
+
+/**
+ * What a member of `group` tracks: its own things, the group's, and whatever moves a priority in any member. Were only
+ * one of them to move, the elections of the members would end differently, and the group would never come to rest.
+ */
+export function memberTracks(
+  router: VirtualRouter,
+  group: SyncGroup,
+  members: readonly VirtualRouter[],
+): readonly Track[] {
+  const shared = members.flatMap(({ tracks }) => tracks.filter(({ weight }) => weight !== 0));
+  const all = new Map(
+    [...router.tracks, ...group.tracks, ...shared].map((track) => [`${track.kind} ${track.name}`, track]),
+  );
+  return [...all.values()];
+}
+
+type Weighed = { readonly points: number; readonly fault: string | undefined };
+
+function weighThing(track: Track, seen: Observations): Weighed {
+  const { weight, isReversed, name } = track;
+  const isFirstResultMissing = track.kind === 'script' && seen.scripts.get(name) === undefined;
+  if (isFirstResultMissing) {
+    const fault = weight === 0 ? `script ${name} has not run yet` : undefined;
+    return { points: 0, fault };
+  }
+  const isUp = track.kind === 'script' ? seen.scripts.get(name) === true : seen.devices.get(name) === true;
+  const isGood = isUp !== isReversed;
+  if (weight === 0) return { points: 0, fault: isGood ? undefined : failureText(track) };
+  const counts = weight > 0 ? isGood : !isGood;
+  return { points: counts ? weight : 0, fault: undefined };
+}
+
+function weighFile({ weight, isReversed, name }: Track, seen: Observations): Weighed {
+  const value = seen.files.get(name) ?? 0;
+  if (weight === 0) {
+    const isGood = (value === 0) !== isReversed;
+    return { points: 0, fault: isGood ? undefined : `file ${name} says ${value}` };
+  }
+  const points = value * weight * (isReversed ? -1 : 1);
+  const fault = points <= faultWeight ? `file ${name} weighs ${points}` : undefined;
+  return { points: fault === undefined ? points : 0, fault };
+}
+
+function failureText({ kind, name, isReversed }: Track): string {
+  const state = kind === 'script' ? ['failed', 'succeeded'] : ['is down', 'is up'];
+  return `${kind === 'script' ? 'script' : 'interface'} ${name} ${state[isReversed ? 1 : 0]}`;
+}
+
+/** One `vrrp_script`: waiting for its time or running. `isUp` undefined: no result counted yet. */
+export type ScriptState = {
+  readonly isUp: boolean | undefined;
+  /** Results in a row against `isUp`. */
+  readonly against: number;
+  /** Number of the newest run; results of older ones are ignored. */
+  readonly run: number;
+  readonly phase:
+    | { readonly kind: 'waiting'; readonly runAt: Micros }
+    | { readonly kind: 'running'; readonly startedAt: Micros; readonly timeoutAt: Micros };
+};
+
+export type ScriptEvent =
+  | { readonly kind: 'deadline' }
+  | { readonly kind: 'exited'; readonly run: number; readonly status: number };
+
+export type ScriptAction =
+  | { readonly kind: 'run-script'; readonly run: number }
+  | { readonly kind: 'kill-script'; readonly run: number }
+  /** The verdict in force changed. */
+  | { readonly kind: 'script-result'; readonly isUp: boolean; readonly why: string };
+
+export type ScriptStep = { readonly state: ScriptState; readonly actions: readonly ScriptAction[] };
+
+/** Runs at once; `init_fail` decides what it counts as until then. */
+export function startScript({ failsAtStart }: TrackScript, now: Micros): ScriptState {
+  const isUp = failsAtStart ? false : undefined;
+  return { isUp, against: 0, run: 0, phase: { kind: 'waiting', runAt: now } };
+}
+
+export function scriptDeadline({ phase }: ScriptState): Micros {
+  return phase.kind === 'waiting' ? phase.runAt : phase.timeoutAt;
+}
+
+export function stepScript(
+  script: TrackScript,
+  state: ScriptState,
+  event: ScriptEvent,
+  now: Micros,
+): ScriptStep {
+  const { phase, run } = state;
+  if (event.kind === 'exited') {
+    if (phase.kind !== 'running' || event.run !== run) return { state, actions: [] };
+    return onResult(script, state, phase.startedAt, event.status === 0, `exit status ${event.status}`, now);
+  }
+  if (now < scriptDeadline(state)) return { state, actions: [] };
+  if (phase.kind === 'waiting') {
+    const running = { kind: 'running' as const, startedAt: now, timeoutAt: addMicros(now, script.timeout) };
+    const next = { ...state, run: run + 1, phase: running };
+    return { state: next, actions: [{ kind: 'run-script', run: run + 1 }] };
+  }
+  const { state: next, actions } = onResult(script, state, phase.startedAt, false, 'timeout', now);
+  return { state: next, actions: [{ kind: 'kill-script', run }, ...actions] };
+}
+
+/** The first result decides by itself, as in keepalived 2.2; later ones need `rise` or `fall` in a row. */
+function onResult(
+  script: TrackScript,
+  state: ScriptState,
+  startedAt: Micros,
+  isGood: boolean,
+  why: string,
+  now: Micros,
+): ScriptStep {
+  const due = addMicros(startedAt, script.interval);
+  const phase = { kind: 'waiting' as const, runAt: due > now ? due : now };
+  if (isGood === state.isUp) return { state: { ...state, against: 0, phase }, actions: [] };
+  const isFirst = state.run === 1;
+  const against = state.against + 1;
+  if (!isFirst && against < (isGood ? script.rise : script.fall)) {
+    return { state: { ...state, against, phase }, actions: [] };
+  }
+  return {
+    state: { ...state, isUp: isGood, against: 0, phase },
+    actions: [{ kind: 'script-result', isUp: isGood, why }],
+  };
+}
