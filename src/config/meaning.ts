@@ -1,6 +1,7 @@
 // The block tree to the DirectorConfig: each block's meaning, then what only shows when all are known.
 
 import type { DirectorConfig, VirtualServer } from '../model/director-config.js';
+import { noFailover } from '../model/failover-config.js';
 import { serviceKey } from '../model/forwarding-table.js';
 import { readDirector } from './blocks/director.js';
 import { readGlobalDefs } from './blocks/global-defs.js';
@@ -29,7 +30,7 @@ export function* readMeaning(root: Block, report: Report): Generator<void, Direc
     yield;
   }
   const director = readDirector(settingOf(root, 'director')?.block);
-  return { global, staticAddresses, virtualServers, director };
+  return { global, staticAddresses, virtualServers, failover: noFailover, director };
 }
 
 function isFirst(

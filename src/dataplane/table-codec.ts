@@ -16,6 +16,7 @@ const flagShFallback = 1;
 const flagShPort = 2;
 const flagOnePacket = 4;
 const flagDraining = 8;
+const flagStandby = 16;
 
 /** The whole table as one buffer. */
 export function encodeTable(table: ForwardingTable): Uint8Array<ArrayBuffer> {
@@ -66,7 +67,8 @@ function serviceFlags(service: Service): number {
     (service.flags.includes('sh-fallback') ? flagShFallback : 0) |
     (service.flags.includes('sh-port') ? flagShPort : 0) |
     (service.onePacket ? flagOnePacket : 0) |
-    (service.isDraining ? flagDraining : 0)
+    (service.isDraining ? flagDraining : 0) |
+    (service.isStandby ? flagStandby : 0)
   );
 }
 

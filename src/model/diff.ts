@@ -10,6 +10,7 @@ import {
   type StaticAddress,
   type VirtualServer,
 } from './director-config.js';
+import { noFailover } from './failover-config.js';
 import { type DestinationId, endpointText, type ServiceId, serviceKey } from './forwarding-table.js';
 
 /** A virtual server without its identity and its real servers. */
@@ -329,5 +330,6 @@ export const emptyConfig: DirectorConfig = {
   },
   staticAddresses: [],
   virtualServers: [],
+  failover: noFailover,
   director: defaultDirectorSettings,
 };

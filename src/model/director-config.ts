@@ -2,6 +2,7 @@
 // Positions live only where a later warning needs them. Never handed to the data plane as it is.
 
 import type { IpAddress, Prefix } from './address.js';
+import type { FailoverConfig } from './failover-config.js';
 import type { ForwardingMethod, Protocol, Scheduler, SchedulerFlag } from './forwarding-table.js';
 import type { Micros } from './units.js';
 
@@ -14,6 +15,7 @@ export type DirectorConfig = {
   readonly staticAddresses: readonly StaticAddress[];
   /** In the order of the file. */
   readonly virtualServers: readonly VirtualServer[];
+  readonly failover: FailoverConfig;
   readonly director: DirectorSettings;
 };
 

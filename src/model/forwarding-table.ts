@@ -45,6 +45,8 @@ export type Service = ServiceId & {
   readonly onePacket: boolean;
   /** No new connections (they pass to the host as if there were no service); the old ones run on. */
   readonly isDraining: boolean;
+  /** Its address is another director's now: no packet is ours, new or old; counters and connections stay. */
+  readonly isStandby: boolean;
   /** In the scheduler's order of visit: the first is visited first (the kernel's list is newest first). */
   readonly destinations: readonly Destination[];
 };

@@ -84,6 +84,9 @@ export type Track = {
   readonly isReversed: boolean;
 };
 
+/** Whom a script runs as; without a group: the user's own. */
+export type Account = { readonly user: string; readonly group: string | undefined };
+
 /** `vrrp_script`: how often it runs, and how many results in a row decide. */
 export type TrackScript = {
   readonly name: string;
@@ -94,7 +97,8 @@ export type TrackScript = {
   readonly fall: number;
   /** Counts as failed until its first result. */
   readonly failsAtStart: boolean;
-  readonly user: string | undefined;
+  /** undefined: that of the ScriptPolicy. */
+  readonly account: Account | undefined;
 };
 
 export type VirtualRouter = {

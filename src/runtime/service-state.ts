@@ -27,6 +27,8 @@ export type ServiceState = {
   quiesced: readonly Destination[];
   /** The configuration no longer has the service: it takes no new connections. */
   isDraining: boolean;
+  /** Another director holds its address. */
+  isStandby: boolean;
   /** The row of the table; its destinations are in the scheduler's order of visit. */
   row: Service;
 };
@@ -47,7 +49,8 @@ export function createServiceState(policy: VirtualServer): ServiceState {
     isQuorumUp: false,
     quiesced: [],
     isDraining: false,
-    row: { ...rowHead(policy), isDraining: false, destinations: [] },
+    isStandby: false,
+    row: { ...rowHead(policy), isDraining: false, isStandby: false, destinations: [] },
   };
 }
 
@@ -90,7 +93,8 @@ export function refreshRow(state: ServiceState, order: ServerOrder): boolean {
   state.isQuorumUp = pool.isQuorumUp;
   state.quiesced = state.quiesced.filter((destination) => !inPool.has(endpointText(destination)));
   const destinations = arrange(order, state.row.destinations, [...pool.members, ...state.quiesced]);
-  const row: Service = { ...rowHead(state.policy), isDraining: false, destinations };
+  const { isStandby } = state;
+  const row: Service = { ...rowHead(state.policy), isDraining: false, isStandby, destinations };
   if (isSame(row, state.row)) return false;
   state.row = row;
   return true;
@@ -141,7 +145,7 @@ function isConfigured(policy: VirtualServer, destination: DestinationId): boolea
   );
 }
 
-function rowHead(policy: VirtualServer): Omit<Service, 'isDraining' | 'destinations'> {
+function rowHead(policy: VirtualServer): Omit<Service, 'isDraining' | 'isStandby' | 'destinations'> {
   const { protocol, address, port, scheduler, flags, onePacket } = policy;
   return { protocol, address, port, scheduler, flags, onePacket };
 }

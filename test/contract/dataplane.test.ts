@@ -51,6 +51,7 @@ const service = (port: number, hosts: readonly number[], fields: Partial<Service
   flags: [],
   onePacket: false,
   isDraining: false,
+  isStandby: false,
   destinations: hosts.map((host) => destination(host)),
   ...fields,
 });

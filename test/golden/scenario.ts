@@ -83,7 +83,15 @@ export class CommandTable {
         .filter((flag): flag is SchedulerFlag => flag !== '');
       const scheduler = (option(words, '-s') ?? 'wlc') as Scheduler;
       const onePacket = words.includes('-o');
-      this.services.set(key, { ...id, scheduler, flags, onePacket, isDraining: false, destinations: [] });
+      this.services.set(key, {
+        ...id,
+        scheduler,
+        flags,
+        onePacket,
+        isDraining: false,
+        isStandby: false,
+        destinations: [],
+      });
       return;
     }
     const service = this.services.get(key);

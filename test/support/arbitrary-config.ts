@@ -12,6 +12,7 @@ import type {
   TcpCheckPolicy,
   VirtualServer,
 } from '../../src/model/director-config.js';
+import { noFailover } from '../../src/model/failover-config.js';
 import {
   type ForwardingMethod,
   forwardingMethods,
@@ -191,6 +192,7 @@ export function arbitraryConfig(options: ConfigOptions = {}): fc.Arbitrary<Direc
       selector: ({ address, length, device }) => `${address}/${length} ${device}`,
     }),
     virtualServers: fc.uniqueArray(virtualServer(options), { maxLength: 4, selector: serviceKey }),
+    failover: fc.constant(noFailover),
     director: directorSettings(options),
   });
 }

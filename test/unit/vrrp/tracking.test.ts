@@ -90,7 +90,7 @@ describe('scripts', () => {
     rise: 2,
     fall: 3,
     failsAtStart: false,
-    user: undefined,
+    account: undefined,
   };
 
   /** Runs the script once a second with these statuses; what was decided after each. */

@@ -1,0 +1,126 @@
+// The port to what failover does on this machine's network: adverts, announcements, devices, addresses and routes, and
+// the guardian that undoes it when we can't. Native (native-network.ts) or in memory (memory-network.ts); both pass
+// test/contract/network.test.ts. It decides nothing.
+
+import type { Family, IpAddress, Prefix } from '../model/address.js';
+import type { Micros } from '../model/units.js';
+import type { VirtualRoute } from '../model/virtual-router.js';
+import type { HostAddress } from './port.js';
+
+/** A device as it is now. */
+export type Link = {
+  readonly name: string;
+  readonly ifindex: number;
+  /** `02:00:00:00:00:01`; empty for a device without one. */
+  readonly mac: string;
+  /** Administratively up, and with a carrier. */
+  readonly isUp: boolean;
+  readonly mtu: number;
+  /** In the kernel's order: the primary address of a family first. Tentative and failed ones are left out. */
+  readonly addresses: readonly Prefix[];
+};
+
+/** How a virtual router speaks. Open as long as the router is configured; it hears through `hear`. */
+export type Voice = {
+  /** The virtual router's name: the key of every later call. */
+  readonly router: string;
+  /** Where adverts leave: the virtual MAC's device with `use_vmac`, else the router's. */
+  readonly device: string;
+  readonly source: IpAddress;
+  /** TTL or hop limit of adverts. */
+  readonly ttl: number;
+};
+
+/** Where adverts are heard. One for a device and family, however many virtual routers listen there. */
+export type Ear = {
+  readonly device: string;
+  readonly family: Family;
+  /** Multicast groups to join; unicast needs none. */
+  readonly groups: readonly IpAddress[];
+};
+
+/** One VRRP message (without IP header) to one destination; its checksum fits both ends. */
+export type AdvertMessage = { readonly destination: IpAddress; readonly bytes: Uint8Array };
+
+/** The repeater says the messages again every `interval` while nobody calls, until `lease` after the last call. */
+export type Repetition = { readonly interval: Micros; readonly lease: Micros };
+
+/** What the guardian does in our place when this process dies or its lease runs out: in this order. */
+export type LastWill = {
+  /** Priority 0, said once. */
+  readonly goodbye: readonly AdvertMessage[];
+  readonly addresses: readonly HostAddress[];
+  readonly routes: readonly VirtualRoute[];
+};
+
+export type NetworkEvent =
+  /** A VRRP message was heard; nothing has been judged but the IP header's checksum. */
+  | {
+      readonly kind: 'advert';
+      readonly device: string;
+      readonly message: Uint8Array;
+      readonly source: IpAddress;
+      readonly destination: IpAddress;
+      readonly ttl: number;
+    }
+  /** Links or addresses have changed; `links()` tells how. */
+  | { readonly kind: 'links-changed' }
+  /** The repeater has stopped to speak for a virtual router. */
+  | { readonly kind: 'lease-expired'; readonly router: string }
+  /** A frame that `listen` asked for. */
+  | { readonly kind: 'frame'; readonly device: string; readonly frame: Uint8Array }
+  /** The guardian is gone and a new one could not be started, or was: in words. */
+  | { readonly kind: 'warning'; readonly message: string };
+
+/** Answers to address probes: ARP replies and neighbour advertisements for one of the addresses. */
+export type ProbeFilter = { readonly device: string; readonly addresses: readonly IpAddress[] };
+
+export interface Network {
+  /** Starts the threads and the guardian. Removes routes and virtual MAC devices that a dead director left. */
+  start(onEvent: (event: NetworkEvent) => void): Promise<void>;
+  /** Devices of this namespace now, without our own pair. */
+  links(): readonly Link[];
+
+  /** Hears adverts from now on; a second call for the same device and family replaces the groups. Throws DEVICE_MISSING or IO. */
+  hear(ear: Ear): void;
+  /** Ok when it is gone. */
+  stopHearing(device: string, family: Family): void;
+  /** Opens or replaces a virtual router's socket. Throws DEVICE_MISSING or IO (the source is no address of ours). */
+  open(voice: Voice): void;
+  /** Ends repetition and will, too. */
+  close(router: string): void;
+
+  /**
+   * Sends now. With `repetition` the repeater goes on by itself; without it the router is silent afterwards.
+   * Returns why a message could not be sent (`Network is down`), or undefined.
+   */
+  advertise(
+    router: string,
+    messages: readonly AdvertMessage[],
+    repetition: Repetition | undefined,
+  ): string | undefined;
+  /** Entrusts the guardian with a router's last will; resolves when it has it. Replaces the one before. */
+  entrust(router: string, will: LastWill): Promise<void>;
+  /** The will is void: we have done it ourselves, or there is nothing to do. */
+  revoke(router: string): void;
+
+  /** One Ethernet frame. Returns why it could not be sent, or undefined. */
+  sendFrame(device: string, frame: Uint8Array): string | undefined;
+  /** Reports frames that match until `unlisten`; replaces the filter before on that device. */
+  listen(filter: ProbeFilter): void;
+  unlisten(device: string): void;
+
+  /** Ok when it is there already. Throws DEVICE_MISSING or IO. */
+  addAddress(address: HostAddress): Promise<void>;
+  /** Ok when it is gone. */
+  removeAddress(address: HostAddress): Promise<void>;
+  addRoute(route: VirtualRoute): Promise<void>;
+  removeRoute(route: VirtualRoute): Promise<void>;
+  /** Makes the macvlan device `name` on `parent` with `mac`, up, with the sysctls that it needs; ok when it is ours already. */
+  addVirtualMac(name: string, parent: string, mac: string): Promise<void>;
+  /** Ok when it is gone; never removes a device that is not ours. */
+  removeVirtualMac(name: string): Promise<void>;
+
+  /** Ends threads and sockets and dismisses the guardian: nothing of a will is done. Safe to call twice. */
+  stop(): Promise<void>;
+}
