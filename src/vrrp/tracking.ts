@@ -9,6 +9,8 @@ export type Observations = {
   readonly devices: ReadonlyMap<string, boolean>;
   /** undefined: no result yet. */
   readonly scripts: ReadonlyMap<string, boolean | undefined>;
+  /** Scripts that can not be run, and why, as it follows their name: `has nobody to run as`. Bad, reversed or not. */
+  readonly scriptDefects?: ReadonlyMap<string, string>;
   /** The number in the file; a file without one counts as 0. */
   readonly files: ReadonlyMap<string, number>;
 };
@@ -50,6 +52,12 @@ type Weighed = { readonly points: number; readonly fault: string | undefined };
 
 function weighThing(track: Track, seen: Observations): Weighed {
   const { weight, isReversed, name } = track;
+  const defect = track.kind === 'script' ? seen.scriptDefects?.get(name) : undefined;
+  if (defect !== undefined) {
+    return weight === 0
+      ? { points: 0, fault: `script ${name} ${defect}` }
+      : { points: Math.min(weight, 0), fault: undefined };
+  }
   const isFirstResultMissing = track.kind === 'script' && seen.scripts.get(name) === undefined;
   if (isFirstResultMissing) {
     const fault = weight === 0 ? `script ${name} has not run yet` : undefined;

@@ -62,6 +62,19 @@ describe('judge', () => {
     expect(judge(100, [track(kind, weight, isReversed)], seen(value))).toEqual({ priority, faults });
   });
 
+  test.each([
+    [0, false, 100, ['script x has nobody to run as']],
+    [0, true, 100, ['script x has nobody to run as']],
+    [20, true, 100, []],
+    [-20, true, 80, []],
+  ] as const)(
+    'a script that can not be run is bad: weight %i, reversed %s',
+    (weight, isReversed, priority, faults) => {
+      const observed = { ...seen(true), scriptDefects: new Map([['x', 'has nobody to run as']]) };
+      expect(judge(100, [track('script', weight, isReversed)], observed)).toEqual({ priority, faults });
+    },
+  );
+
   test('members of a sync group share what moves priorities, and keep their own faults', () => {
     const own = { ...track('interface', 0), name: 'eth0' };
     const weighed = { ...track('script', -20), name: 's' };
