@@ -3,7 +3,7 @@
 // test/contract/network.test.ts. It decides nothing.
 
 import type { Family, IpAddress, Prefix } from '../model/address.js';
-import type { Micros } from '../model/units.js';
+import { type Micros, micros } from '../model/units.js';
 import type { VirtualRoute } from '../model/virtual-router.js';
 import type { HostAddress } from './port.js';
 
@@ -45,6 +45,12 @@ export type AdvertMessage = { readonly destination: IpAddress; readonly bytes: U
 /** The repeater says the messages again every `interval` while nobody calls, until `lease` after the last call. */
 export type Repetition = { readonly interval: Micros; readonly lease: Micros };
 
+/** When the repeater speaks for the first time after a call: late enough that a caller who is on time is never doubled. */
+export function repeatDelay(interval: Micros): Micros {
+  const grace = Math.max(Math.min(interval / 4, 50_000), 2_000);
+  return micros(interval + grace);
+}
+
 /** What the guardian does in our place when this process dies or its lease runs out: in this order. */
 export type LastWill = {
   /** Priority 0, said once. */
@@ -65,7 +71,7 @@ export type NetworkEvent =
     }
   /** Links or addresses have changed; `links()` tells how. */
   | { readonly kind: 'links-changed' }
-  /** The repeater has stopped to speak for a virtual router. */
+  /** The lease has run out: the repeater has fallen silent, and the guardian carries out the will that it has. */
   | { readonly kind: 'lease-expired'; readonly router: string }
   /** A frame that `listen` asked for. */
   | { readonly kind: 'frame'; readonly device: string; readonly frame: Uint8Array }
@@ -91,8 +97,10 @@ export interface Network {
   close(router: string): void;
 
   /**
-   * Sends now. With `repetition` the repeater goes on by itself; without it the router is silent afterwards.
-   * Returns why a message could not be sent (`Network is down`), or undefined.
+   * Sends now. With `repetition` the repeater goes on by itself; without it the router is silent afterwards, and only
+   * its lease goes on, as long as the one before: a master that hangs while it gives up still loses its addresses.
+   * When the lease has run out (this process was stopped), nothing is sent with a repetition before 'lease-expired' has
+   * been reported. Returns why a message could not be sent (`Network is down`), or undefined.
    */
   advertise(
     router: string,

@@ -1,0 +1,458 @@
+// The in-memory twin of the native network: behaves as the port says and touches no machine. Several twins on one
+// MemoryWire hear each other. Lease, repeater and guardian go by the clock that is handed in. For tests of the control
+// plane, and for a director without privileges.
+
+import { DirectorError } from '../errors.js';
+import { type Family, familyOf, type IpAddress } from '../model/address.js';
+import { addMicros, type Micros } from '../model/units.js';
+import type { VirtualRoute } from '../model/virtual-router.js';
+import type { WireAdvert, WireStation } from './memory-wire.js';
+import { answeredAddress, answerTo, MemoryWire, type NetworkClock, questionIn } from './memory-wire.js';
+import type {
+  AdvertMessage,
+  Ear,
+  LastWill,
+  Link,
+  Network,
+  NetworkEvent,
+  ProbeFilter,
+  Repetition,
+  Voice,
+} from './network.js';
+import { repeatDelay } from './network.js';
+import type { HostAddress } from './port.js';
+
+/** A device as a test states it; what is left out is that of an ordinary Ethernet device. */
+export type MemoryLink = Partial<Link> & {
+  readonly name: string;
+  /** Devices with the same segment hear each other; default: the device's name. */
+  readonly segment?: string;
+};
+
+export type MemoryNetworkOptions = {
+  readonly clock: NetworkClock;
+  /** Default: one that nobody else is on. */
+  readonly wire?: MemoryWire;
+  /** Default: `eth0` without addresses. */
+  readonly links?: readonly MemoryLink[];
+};
+
+/** `parent`: that of a virtual MAC's device. */
+type Device = Link & { readonly segment: string; readonly parent: string | undefined };
+type Speaker = {
+  voice: Voice;
+  messages: readonly AdvertMessage[];
+  /** undefined: the repeater is silent. */
+  interval: Micros | undefined;
+  lease: { readonly length: Micros; readonly end: Micros } | undefined;
+  will: LastWill | undefined;
+  /** The lease has run out and nobody has been told yet. */
+  isExpired: boolean;
+  cancels: (() => void)[];
+};
+
+const downText = 'Network is down';
+let macCount = 0;
+
+export class MemoryNetwork implements Network, WireStation {
+  readonly wire: MemoryWire;
+  /** Our addresses, routes and last wills as they are now. */
+  readonly addresses: HostAddress[] = [];
+  readonly routes: VirtualRoute[] = [];
+  /** Every frame that was sent from here. */
+  readonly sentFrames: { readonly device: string; readonly frame: Uint8Array }[] = [];
+  /** Set to make the calls with that name fail: `network.failures.set('addAddress', new DirectorError(…))`. */
+  readonly failures = new Map<'addAddress' | 'addRoute' | 'addVirtualMac' | 'open' | 'hear', Error>();
+
+  private readonly clock: NetworkClock;
+  private state: 'new' | 'running' | 'stopped' | 'dead' = 'new';
+  private report: (event: NetworkEvent) => void = () => {};
+  private devices: readonly Device[] = [];
+  private nextIfindex = 2;
+  private isChangeReported = true;
+  private readonly ears = new Map<string, Ear>();
+  private readonly speakers = new Map<string, Speaker>();
+  private readonly filters = new Map<string, ProbeFilter>();
+
+  constructor({ clock, wire, links = [{ name: 'eth0' }] }: MemoryNetworkOptions) {
+    this.clock = clock;
+    this.wire = wire ?? new MemoryWire(clock);
+    for (const link of links) this.setLink(link);
+  }
+
+  async start(onEvent: (event: NetworkEvent) => void): Promise<void> {
+    if (this.state !== 'new') throw new DirectorError('ALREADY_RUNNING', 'this network was started before');
+    this.state = 'running';
+    this.report = onEvent;
+    this.routes.length = 0;
+    this.devices = this.devices.filter(({ parent }) => parent === undefined);
+    this.isChangeReported = true;
+    this.wire.join(this);
+  }
+
+  links(): readonly Link[] {
+    return this.devices.map(({ segment, parent, ...link }) => link);
+  }
+
+  hear(ear: Ear): void {
+    this.requireRunning();
+    this.failAsTold('hear');
+    this.requireDevice(ear.device);
+    this.ears.set(earKey(ear.device, ear.family), ear);
+  }
+
+  stopHearing(device: string, family: Family): void {
+    this.ears.delete(earKey(device, family));
+  }
+
+  open(voice: Voice): void {
+    this.requireRunning();
+    this.failAsTold('open');
+    const device = this.requireDevice(voice.device);
+    const isLinkLocal = /^fe[89ab]/.test(voice.source);
+    const places = isLinkLocal ? [device] : this.devices;
+    if (!places.some((place) => place.addresses.some(({ address }) => address === voice.source))) {
+      throw new DirectorError('IO', `cannot send from ${voice.source}: Cannot assign requested address`);
+    }
+    const known = this.speakers.get(voice.router);
+    if (known !== undefined) known.voice = voice;
+    else this.speakers.set(voice.router, newSpeaker(voice));
+  }
+
+  close(router: string): void {
+    const speaker = this.speakers.get(router);
+    if (speaker === undefined) return;
+    cancelAll(speaker);
+    this.speakers.delete(router);
+  }
+
+  advertise(
+    router: string,
+    messages: readonly AdvertMessage[],
+    repetition: Repetition | undefined,
+  ): string | undefined {
+    const speaker = this.speakers.get(router);
+    if (speaker === undefined) return `the virtual router ${router} is not open`;
+    if (this.state === 'dead') return undefined;
+    this.endLeaseIfDue(router, speaker);
+    if (speaker.isExpired && repetition !== undefined) return `the lease of ${router} has run out`;
+    const length = repetition?.lease ?? speaker.lease?.length;
+    cancelAll(speaker);
+    speaker.messages = messages;
+    speaker.interval = repetition?.interval;
+    speaker.lease = length === undefined ? undefined : { length, end: addMicros(this.clock.now(), length) };
+    if (speaker.interval !== undefined) this.repeatAt(speaker, repeatDelay(speaker.interval));
+    if (speaker.lease !== undefined) this.watchLease(router, speaker, speaker.lease.end);
+    return this.say(speaker.voice, messages, 'director');
+  }
+
+  async entrust(router: string, will: LastWill): Promise<void> {
+    this.requireRunning();
+    const speaker = this.speakers.get(router);
+    if (speaker === undefined) throw new DirectorError('IO', `the virtual router ${router} is not open`);
+    speaker.will = will;
+  }
+
+  revoke(router: string): void {
+    const speaker = this.speakers.get(router);
+    if (speaker !== undefined) speaker.will = undefined;
+  }
+
+  sendFrame(device: string, frame: Uint8Array): string | undefined {
+    const found = this.devices.find(({ name }) => name === device);
+    if (found === undefined) return 'No such device';
+    if (!found.isUp) return downText;
+    this.sentFrames.push({ device, frame });
+    this.carryFrame(found, frame);
+    return undefined;
+  }
+
+  listen(filter: ProbeFilter): void {
+    this.requireRunning();
+    this.requireDevice(filter.device);
+    this.filters.set(filter.device, filter);
+  }
+
+  unlisten(device: string): void {
+    this.filters.delete(device);
+  }
+
+  async addAddress(address: HostAddress): Promise<void> {
+    this.requireRunning();
+    this.failAsTold('addAddress');
+    const device = this.requireDevice(address.device);
+    if (this.addresses.some((known) => isSameAddress(known, address))) return;
+    this.addresses.push(address);
+    const added = { address: address.address, length: address.prefixLength };
+    this.change(device.name, { addresses: [...device.addresses, added] });
+  }
+
+  async removeAddress(address: HostAddress): Promise<void> {
+    this.requireRunning();
+    this.removeAddressNow(address);
+  }
+
+  async addRoute(route: VirtualRoute): Promise<void> {
+    this.requireRunning();
+    this.failAsTold('addRoute');
+    if (route.device !== undefined) this.requireDevice(route.device);
+    if (!this.routes.some((known) => isSameRoute(known, route))) this.routes.push(route);
+  }
+
+  async removeRoute(route: VirtualRoute): Promise<void> {
+    this.requireRunning();
+    this.removeRouteNow(route);
+  }
+
+  async addVirtualMac(name: string, parent: string, mac: string): Promise<void> {
+    this.requireRunning();
+    this.failAsTold('addVirtualMac');
+    const { segment, isUp, mtu } = this.requireDevice(parent);
+    const known = this.devices.find((device) => device.name === name);
+    if (known !== undefined && known.parent === undefined) {
+      throw new DirectorError('IO', `there is a device ${name} that is not ours`);
+    }
+    if (known?.mac === mac) return;
+    this.addDevice({ name, segment, isUp, mtu, mac, addresses: known?.addresses ?? [], parent });
+  }
+
+  async removeVirtualMac(name: string): Promise<void> {
+    this.requireRunning();
+    const known = this.devices.find((device) => device.name === name);
+    if (known?.parent !== undefined) this.removeLink(name);
+  }
+
+  async stop(): Promise<void> {
+    if (this.state === 'dead') return;
+    this.end('stopped');
+  }
+
+  // WireStation.
+
+  hearAdvert(segment: string, advert: WireAdvert): void {
+    const { bytes: message, source, destination, ttl } = advert;
+    for (const device of this.devices) {
+      const ear = this.ears.get(earKey(device.name, familyOf(destination)));
+      if (ear === undefined || device.segment !== segment || !device.isUp) continue;
+      const isOurs = this.devices.some(({ addresses }) =>
+        addresses.some((own) => own.address === destination),
+      );
+      if (!isOurs && !ear.groups.includes(destination)) continue;
+      this.report({ kind: 'advert', device: device.name, message, source, destination, ttl });
+    }
+  }
+
+  hearFrame(segment: string, frame: Uint8Array): void {
+    const question = questionIn(frame);
+    const answered = answeredAddress(frame);
+    for (const device of this.devices) {
+      if (device.segment !== segment || !device.isUp) continue;
+      const holds = (ip: IpAddress) => device.addresses.some(({ address }) => address === ip);
+      // As the kernel does; it takes nothing from somebody who claims to be itself.
+      if (question !== undefined && holds(question.target) && !holds(question.asker)) {
+        this.carryFrame(device, answerTo(question, device.mac));
+      }
+      if (answered !== undefined && this.filters.get(device.name)?.addresses.includes(answered)) {
+        this.report({ kind: 'frame', device: device.name, frame });
+      }
+    }
+  }
+
+  // Test hooks from here on.
+
+  /** Adds a device, or changes those of its fields that are named. */
+  setLink({ name, ...fields }: MemoryLink): void {
+    const known = this.devices.find((device) => device.name === name);
+    if (known !== undefined) {
+      this.change(name, fields);
+      const { isUp = known.isUp } = fields;
+      for (const { name: child, parent } of this.devices) if (parent === name) this.change(child, { isUp });
+      return;
+    }
+    const { segment = name, isUp = true, mtu = 1500, mac = nextMac(), addresses = [] } = fields;
+    this.addDevice({ name, segment, isUp, mtu, mac, addresses, parent: undefined });
+  }
+
+  removeLink(name: string): void {
+    this.devices = this.devices.filter((device) => device.name !== name && device.parent !== name);
+    const isElsewhere = ({ device }: HostAddress) => device !== name;
+    this.addresses.splice(0, this.addresses.length, ...this.addresses.filter(isElsewhere));
+    this.filters.delete(name);
+    this.reportChange();
+  }
+
+  /** The process is killed: the guardian carries out every last will, and nothing else is heard of it. */
+  die(): void {
+    if (this.state !== 'running') return;
+    const wills = [...this.speakers.values()];
+    for (const speaker of wills) this.carryOut(speaker);
+    this.end('dead');
+  }
+
+  /** What the guardian would do now for the virtual router. */
+  willOf(router: string): LastWill | undefined {
+    return this.speakers.get(router)?.will;
+  }
+
+  emit(event: NetworkEvent): void {
+    this.report(event);
+  }
+
+  private end(state: 'stopped' | 'dead'): void {
+    this.state = state;
+    for (const speaker of this.speakers.values()) cancelAll(speaker);
+    this.speakers.clear();
+    this.ears.clear();
+    this.filters.clear();
+    this.wire.leave(this);
+    this.report = () => {};
+  }
+
+  private say(voice: Voice, messages: readonly AdvertMessage[], by: WireAdvert['by']): string | undefined {
+    const device = this.devices.find(({ name }) => name === voice.device);
+    if (device === undefined) return 'No such device';
+    if (!device.isUp) return downText;
+    const { source, ttl } = voice;
+    for (const { destination, bytes } of messages) {
+      const advert = { at: this.clock.now(), device: device.name, source, destination, ttl, bytes, by };
+      this.wire.carryAdvert(this, device.segment, advert);
+    }
+    return undefined;
+  }
+
+  private repeatAt(speaker: Speaker, delay: Micros): void {
+    const repeat = () => {
+      if (speaker.interval === undefined) return;
+      this.say(speaker.voice, speaker.messages, 'repeater');
+      this.repeatAt(speaker, speaker.interval);
+    };
+    speaker.cancels.push(this.clock.at(addMicros(this.clock.now(), delay), repeat));
+  }
+
+  private watchLease(router: string, speaker: Speaker, end: Micros): void {
+    speaker.cancels.push(this.clock.at(end, () => this.endLeaseIfDue(router, speaker)));
+  }
+
+  /** A process that was stopped may call before its alarms ring. */
+  private endLeaseIfDue(router: string, speaker: Speaker): void {
+    if (speaker.lease === undefined || this.clock.now() < speaker.lease.end) return;
+    const isMissed = speaker.interval !== undefined || speaker.will !== undefined;
+    cancelAll(speaker);
+    speaker.lease = undefined;
+    speaker.interval = undefined;
+    this.carryOut(speaker);
+    if (!isMissed) return;
+    speaker.isExpired = true;
+    this.clock.soon(() => {
+      speaker.isExpired = false;
+      this.report({ kind: 'lease-expired', router });
+    });
+  }
+
+  /** Once: a will that was carried out is gone. */
+  private carryOut(speaker: Speaker): void {
+    const { will } = speaker;
+    if (will === undefined) return;
+    speaker.will = undefined;
+    this.say(speaker.voice, will.goodbye, 'guardian');
+    for (const address of will.addresses) this.removeAddressNow(address);
+    for (const route of will.routes) this.removeRouteNow(route);
+  }
+
+  private removeAddressNow(address: HostAddress): void {
+    const at = this.addresses.findIndex((known) => isSameAddress(known, address));
+    const device = this.devices.find(({ name }) => name === address.device);
+    if (at >= 0) this.addresses.splice(at, 1);
+    if (at < 0 || device === undefined) return;
+    const isOther = (own: { address: IpAddress }) => own.address !== address.address;
+    this.change(device.name, { addresses: device.addresses.filter(isOther) });
+  }
+
+  private removeRouteNow(route: VirtualRoute): void {
+    const at = this.routes.findIndex((known) => isSameRoute(known, route));
+    if (at >= 0) this.routes.splice(at, 1);
+  }
+
+  private carryFrame(device: Device, frame: Uint8Array): void {
+    this.wire.carryFrame(this, device.segment, { at: this.clock.now(), device: device.name, frame });
+  }
+
+  private addDevice(device: Omit<Device, 'ifindex'>): void {
+    const others = this.devices.filter(({ name }) => name !== device.name);
+    this.devices = [...others, { ...device, ifindex: this.nextIfindex++ }];
+    this.reportChange();
+  }
+
+  private change(name: string, fields: Partial<Device>): void {
+    this.devices = this.devices.map((device) => (device.name === name ? { ...device, ...fields } : device));
+    this.reportChange();
+  }
+
+  /** Several changes in one turn are one event. */
+  private reportChange(): void {
+    if (this.state !== 'running' || !this.isChangeReported) return;
+    this.isChangeReported = false;
+    this.clock.soon(() => {
+      this.isChangeReported = true;
+      this.report({ kind: 'links-changed' });
+    });
+  }
+
+  private failAsTold(call: 'addAddress' | 'addRoute' | 'addVirtualMac' | 'open' | 'hear'): void {
+    const failure = this.failures.get(call);
+    if (failure !== undefined) throw failure;
+  }
+
+  private requireRunning(): void {
+    if (this.state === 'new' || this.state === 'stopped')
+      throw new DirectorError('NOT_RUNNING', 'the network is not running');
+  }
+
+  private requireDevice(name: string): Device {
+    const device = this.devices.find((one) => one.name === name);
+    if (device === undefined) throw new DirectorError('DEVICE_MISSING', `no such device: ${name}`);
+    return device;
+  }
+}
+
+function newSpeaker(voice: Voice): Speaker {
+  return {
+    voice,
+    messages: [],
+    interval: undefined,
+    lease: undefined,
+    will: undefined,
+    isExpired: false,
+    cancels: [],
+  };
+}
+
+function cancelAll(speaker: Speaker): void {
+  for (const cancel of speaker.cancels.splice(0)) cancel();
+}
+
+function earKey(device: string, family: Family): string {
+  return `${device} ${family}`;
+}
+
+function isSameAddress(a: HostAddress, b: HostAddress): boolean {
+  return a.address === b.address && a.device === b.device && a.prefixLength === b.prefixLength;
+}
+
+function isSameRoute(a: VirtualRoute, b: VirtualRoute): boolean {
+  return (
+    a.destination.address === b.destination.address &&
+    a.destination.length === b.destination.length &&
+    a.device === b.device &&
+    a.gateway === b.gateway &&
+    a.metric === b.metric &&
+    a.table === b.table
+  );
+}
+
+/** Different on every twin of a test. */
+function nextMac(): string {
+  macCount = (macCount + 1) & 0xffff;
+  const hex = (value: number) => value.toString(16).padStart(2, '0');
+  return `02:00:00:00:${hex(macCount >> 8)}:${hex(macCount & 255)}`;
+}

@@ -1,0 +1,339 @@
+// The port's promises about adverts, leases, last wills, probes and addresses, kept by every network. Two networks at
+// the ends of one wire: `near` is the director, `far` the rest of the world.
+
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { MemoryNetwork } from '../../src/dataplane/memory-network.js';
+import { answeredAddress, MemoryWire } from '../../src/dataplane/memory-wire.js';
+import type { AdvertMessage, Network, NetworkEvent, Voice } from '../../src/dataplane/network.js';
+import type { HostAddress } from '../../src/dataplane/port.js';
+import type { IpAddress, Prefix } from '../../src/model/address.js';
+import { micros, seconds } from '../../src/model/units.js';
+import { systemClock } from '../../src/runtime/clock.js';
+import { addressQuestion } from '../support/address-question.js';
+
+type End = {
+  readonly network: Network;
+  readonly device: string;
+  readonly addresses: readonly [Prefix, Prefix];
+  readonly events: NetworkEvent[];
+};
+type Bench = {
+  readonly near: End;
+  readonly far: End;
+  setUp(device: string, isUp: boolean): Promise<void>;
+  close(): Promise<void>;
+};
+
+const ip = (text: string) => text as IpAddress;
+const nearAddresses: readonly [Prefix, Prefix] = [
+  { address: ip('198.18.0.1'), length: 24 },
+  { address: ip('fd00:18::1'), length: 64 },
+];
+const farAddresses: readonly [Prefix, Prefix] = [
+  { address: ip('198.18.0.2'), length: 24 },
+  { address: ip('fd00:18::2'), length: 64 },
+];
+
+async function memoryBench(): Promise<Bench> {
+  const wire = new MemoryWire(systemClock);
+  const end = async (device: string, addresses: readonly [Prefix, Prefix]) => {
+    const links = [{ name: device, segment: 'lan', addresses }];
+    const network = new MemoryNetwork({ clock: systemClock, wire, links });
+    const events: NetworkEvent[] = [];
+    await network.start((event) => events.push(event));
+    return { network, device, addresses, events };
+  };
+  const near = await end('near', nearAddresses);
+  const far = await end('far', farAddresses);
+  return {
+    near,
+    far,
+    setUp: async (device, isUp) => {
+      for (const { network } of [near, far]) {
+        if (network.links().some(({ name }) => name === device)) network.setLink({ name: device, isUp });
+      }
+    },
+    close: async () => {
+      await near.network.stop();
+      await far.network.stop();
+    },
+  };
+}
+
+const implementations: readonly { readonly name: string; readonly open: () => Promise<Bench> }[] = [
+  { name: 'memory', open: memoryBench },
+];
+
+const families = [
+  { family: 4, at: 0, group: ip('224.0.0.18'), other: ip('224.0.0.19') },
+  { family: 6, at: 1, group: ip('ff02::12'), other: ip('ff02::13') },
+] as const;
+const vip: HostAddress = {
+  address: ip('198.18.0.100'),
+  prefixLength: 32,
+  device: '',
+  label: undefined,
+  scope: 'global',
+  broadcast: undefined,
+};
+const lease = micros(250_000);
+const interval = micros(20_000);
+const message = (destination: IpAddress, ...bytes: number[]): AdvertMessage => ({
+  destination,
+  bytes: Uint8Array.from([0x31, 51, ...bytes]),
+});
+
+describe.each(implementations)('$name', ({ open }) => {
+  const benches: Bench[] = [];
+  const opened = async (): Promise<Bench> => {
+    const bench = await open();
+    benches.push(bench);
+    return bench;
+  };
+  afterEach(async () => {
+    for (const bench of benches.splice(0)) await bench.close();
+  });
+
+  const voiceOf = (end: End, at: 0 | 1, router = 'VI_1'): Voice => ({
+    router,
+    device: end.device,
+    source: end.addresses[at].address,
+    ttl: 255,
+  });
+  const advertsAt = (end: End) => end.events.filter((event) => event.kind === 'advert');
+  /** Last bytes of the adverts that were heard. */
+  const heardAt = (end: End) => advertsAt(end).map((event) => event.message.at(-1));
+  const isTold = (end: End, kind: NetworkEvent['kind']) => end.events.some((event) => event.kind === kind);
+  const addressesAt = (end: End) =>
+    end.network
+      .links()
+      .find(({ name }) => name === end.device)
+      ?.addresses.map(({ address }) => address) ?? [];
+  /** A second virtual router speaks until the far end has heard it often enough that the first would have spoken, too. */
+  const waitForIntervals = async ({ near, far }: Bench, count: number) => {
+    near.network.open(voiceOf(near, 0, 'clock'));
+    const ticks = () => heardAt(far).filter((byte) => byte === 99).length;
+    const before = ticks();
+    near.network.advertise('clock', [message(ip('224.0.0.18'), 99)], { interval, lease: seconds(10) });
+    await vi.waitFor(() => expect(ticks()).toBeGreaterThan(before + count));
+    near.network.close('clock');
+  };
+
+  test('a link is told with its MAC, its state and its addresses', async () => {
+    const { near } = await opened();
+    const link = near.network.links().find(({ name }) => name === near.device);
+    expect(link).toMatchObject({ isUp: true, mtu: 1500 });
+    expect(link?.mac).toMatch(/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/);
+    expect(link?.ifindex).toBeGreaterThan(0);
+    expect(link?.addresses).toEqual(expect.arrayContaining([...near.addresses]));
+  });
+
+  test.each(families)('IPv$family: a multicast advert is heard with TTL and both addresses', async (row) => {
+    const { near, far } = await opened();
+    far.network.hear({ device: far.device, family: row.family, groups: [row.group] });
+    near.network.open({ ...voiceOf(near, row.at), ttl: 254 });
+    expect(near.network.advertise('VI_1', [message(row.group, 1)], undefined)).toBeUndefined();
+    await vi.waitFor(() => expect(advertsAt(far)).toHaveLength(1));
+    expect(advertsAt(far)[0]).toEqual({
+      kind: 'advert',
+      device: far.device,
+      message: Uint8Array.from([0x31, 51, 1]),
+      source: near.addresses[row.at].address,
+      destination: row.group,
+      ttl: 254,
+    });
+  });
+
+  test.each(families)('IPv$family: a unicast advert is heard without a group', async (row) => {
+    const { near, far } = await opened();
+    far.network.hear({ device: far.device, family: row.family, groups: [] });
+    near.network.open(voiceOf(near, row.at));
+    const destination = far.addresses[row.at].address;
+    near.network.advertise('VI_1', [message(destination, 1)], undefined);
+    await vi.waitFor(() => expect(advertsAt(far)).toMatchObject([{ destination, ttl: 255 }]));
+  });
+
+  test.each(families)('IPv$family: only groups that were joined last are heard', async (row) => {
+    const { near, far } = await opened();
+    near.network.open(voiceOf(near, row.at));
+    far.network.hear({ device: far.device, family: row.family, groups: [row.group] });
+    near.network.advertise('VI_1', [message(row.other, 1), message(row.group, 2)], undefined);
+    await vi.waitFor(() => expect(heardAt(far)).toEqual([2]));
+    far.network.hear({ device: far.device, family: row.family, groups: [row.other] });
+    near.network.advertise('VI_1', [message(row.group, 3), message(row.other, 4)], undefined);
+    await vi.waitFor(() => expect(heardAt(far)).toEqual([2, 4]));
+    far.network.stopHearing(far.device, row.family);
+    far.network.stopHearing(far.device, row.family);
+    near.network.advertise('VI_1', [message(row.other, 5)], undefined);
+    far.network.hear({ device: far.device, family: row.family, groups: [row.other] });
+    near.network.advertise('VI_1', [message(row.other, 6)], undefined);
+    await vi.waitFor(() => expect(heardAt(far).at(-1)).toBe(6));
+  });
+
+  test('nobody hears its own adverts', async () => {
+    const bench = await opened();
+    const { near, far } = bench;
+    for (const end of [near, far])
+      end.network.hear({ device: end.device, family: 4, groups: [ip('224.0.0.18')] });
+    await waitForIntervals(bench, 3);
+    expect(advertsAt(near)).toEqual([]);
+  });
+
+  test('a device or a source that is not there is refused', async () => {
+    const { near } = await opened();
+    const { network } = near;
+    const missing = { device: 'nodev0' };
+    const deviceMissing = expect.objectContaining({ code: 'DEVICE_MISSING' });
+    expect(() => network.hear({ ...missing, family: 4, groups: [] })).toThrow(deviceMissing);
+    expect(() => network.open({ ...voiceOf(near, 0), ...missing })).toThrow(deviceMissing);
+    const stranger = { ...voiceOf(near, 0), source: ip('203.0.113.1') };
+    expect(() => network.open(stranger)).toThrow(expect.objectContaining({ code: 'IO' }));
+    expect(network.advertise('VI_1', [message(ip('224.0.0.18'), 1)], undefined)).toMatch(/VI_1/);
+    await expect(network.addAddress({ ...vip, ...missing })).rejects.toMatchObject({
+      code: 'DEVICE_MISSING',
+    });
+  });
+
+  test('the repeater goes on until the lease has run out, and says so', async () => {
+    const bench = await opened();
+    const { near, far } = bench;
+    far.network.hear({ device: far.device, family: 4, groups: [ip('224.0.0.18')] });
+    near.network.open(voiceOf(near, 0));
+    near.network.advertise('VI_1', [message(ip('224.0.0.18'), 7)], { interval, lease });
+    await vi.waitFor(() => expect(near.events).toContainEqual({ kind: 'lease-expired', router: 'VI_1' }));
+    const count = heardAt(far).filter((byte) => byte === 7).length;
+    expect(count).toBeGreaterThan(3);
+    expect(count).toBeLessThanOrEqual(lease / interval + 1);
+    await waitForIntervals(bench, 3);
+    expect(heardAt(far).filter((byte) => byte === 7)).toHaveLength(count);
+    expect(near.events.filter(({ kind }) => kind === 'lease-expired')).toHaveLength(1);
+    expect(
+      near.network.advertise('VI_1', [message(ip('224.0.0.18'), 8)], { interval, lease }),
+    ).toBeUndefined();
+    await vi.waitFor(() => expect(heardAt(far)).toContain(8));
+  });
+
+  test('without repetition, and after close, a router is silent', async () => {
+    const bench = await opened();
+    const { near, far } = bench;
+    far.network.hear({ device: far.device, family: 4, groups: [ip('224.0.0.18')] });
+    for (const end of ['advertise', 'close'] as const) {
+      near.network.open(voiceOf(near, 0));
+      near.network.advertise('VI_1', [message(ip('224.0.0.18'), 7)], { interval, lease: seconds(10) });
+      if (end === 'advertise') near.network.advertise('VI_1', [message(ip('224.0.0.18'), 0)], undefined);
+      else near.network.close('VI_1');
+      await waitForIntervals(bench, 3);
+    }
+    expect(heardAt(far).filter((byte) => byte !== 99)).toEqual([7, 0, 7]);
+    expect(isTold(near, 'lease-expired')).toBe(false);
+  });
+
+  test('a will is carried out when the lease runs out: priority 0, then the addresses', async () => {
+    const { near, far } = await opened();
+    const { network } = near;
+    far.network.hear({ device: far.device, family: 4, groups: [ip('224.0.0.18')] });
+    const address = { ...vip, device: near.device };
+    await network.addAddress(address);
+    network.open(voiceOf(near, 0));
+    network.advertise('VI_1', [message(ip('224.0.0.18'), 7)], { interval, lease });
+    const replaced = { goodbye: [message(ip('224.0.0.18'), 1)], addresses: [], routes: [] };
+    await network.entrust('VI_1', replaced);
+    await network.entrust('VI_1', {
+      ...replaced,
+      goodbye: [message(ip('224.0.0.18'), 0)],
+      addresses: [address],
+    });
+    await vi.waitFor(() => expect(addressesAt(near)).not.toContain(vip.address));
+    await vi.waitFor(() => expect(heardAt(far)).toContain(0));
+    await vi.waitFor(() => expect(isTold(near, 'lease-expired')).toBe(true));
+    expect(heardAt(far)).not.toContain(1);
+  });
+
+  test('a call that comes in time renews the lease, with or without repetition', async () => {
+    const bench = await opened();
+    const { near, far } = bench;
+    const { network } = near;
+    far.network.hear({ device: far.device, family: 4, groups: [ip('224.0.0.18')] });
+    const address = { ...vip, device: near.device };
+    await network.addAddress(address);
+    network.open(voiceOf(near, 0));
+    network.advertise('VI_1', [message(ip('224.0.0.18'), 7)], { interval, lease: seconds(1) });
+    await network.entrust('VI_1', { goodbye: [], addresses: [address], routes: [] });
+    const end = systemClock.now() + seconds(1.3);
+    while (systemClock.now() < end) {
+      await waitForIntervals(bench, 2);
+      network.advertise('VI_1', [message(ip('224.0.0.18'), 0)], undefined);
+    }
+    expect(addressesAt(near)).toContain(vip.address);
+    await vi.waitFor(() => expect(addressesAt(near)).not.toContain(vip.address), { timeout: 5_000 });
+  });
+
+  test.each(['revoke', 'close', 'stop'] as const)('nothing of a will is done after %s', async (how) => {
+    const { near, far } = await opened();
+    const { network } = near;
+    far.network.hear({ device: far.device, family: 4, groups: [ip('224.0.0.18')] });
+    const address = { ...vip, device: near.device };
+    await network.addAddress(address);
+    network.open(voiceOf(near, 0));
+    network.advertise('VI_1', [message(ip('224.0.0.18'), 7)], { interval, lease });
+    const goodbye = [message(ip('224.0.0.18'), 0)];
+    await network.entrust('VI_1', { goodbye, addresses: [address], routes: [] });
+    await network[how]('VI_1');
+    // Another lease of the same length that begins after it ends after it.
+    far.network.open(voiceOf(far, 0, 'later'));
+    far.network.advertise('later', [], { interval, lease });
+    await vi.waitFor(() => expect(isTold(far, 'lease-expired')).toBe(true));
+    expect(heardAt(far)).not.toContain(0);
+    expect(addressesAt(near)).toContain(vip.address);
+  });
+
+  test('an address is there after it was added, also twice, and gone after it was removed, also twice', async () => {
+    const { near } = await opened();
+    for (const address of [{ ...vip }, { ...vip, address: ip('fd00:18::100'), prefixLength: 128 }]) {
+      const placed = { ...address, device: near.device };
+      near.events.length = 0;
+      await near.network.addAddress(placed);
+      await near.network.addAddress(placed);
+      expect(addressesAt(near)).toContain(placed.address);
+      await vi.waitFor(() => expect(isTold(near, 'links-changed')).toBe(true));
+      await near.network.removeAddress(placed);
+      await near.network.removeAddress(placed);
+      expect(addressesAt(near)).not.toContain(placed.address);
+    }
+  });
+
+  test.each(families)(
+    'IPv$family: the holder of an address answers a probe, and only that is reported',
+    async (row) => {
+      const { near, far } = await opened();
+      const mac = near.network.links().find(({ name }) => name === near.device)?.mac ?? '';
+      const asked = far.addresses[row.at].address;
+      near.network.listen({ device: near.device, addresses: [asked] });
+      const probe = addressQuestion(mac, near.addresses[row.at].address, asked);
+      await vi.waitFor(() => {
+        expect(near.network.sendFrame(near.device, probe)).toBeUndefined();
+        expect(isTold(near, 'frame')).toBe(true);
+      });
+      const [frame] = near.events.filter((event) => event.kind === 'frame');
+      expect(frame?.device).toBe(near.device);
+      expect(answeredAddress(frame?.frame ?? new Uint8Array())).toBe(asked);
+      near.network.listen({ device: near.device, addresses: [ip('198.18.0.77')] });
+      near.events.length = 0;
+      near.network.sendFrame(near.device, probe);
+      near.network.unlisten(near.device);
+      near.network.unlisten(near.device);
+    },
+  );
+
+  test('on a device that is down nothing can be said, and links say that it is', async () => {
+    const { near, setUp } = await opened();
+    near.network.open(voiceOf(near, 0));
+    await setUp(near.device, false);
+    await vi.waitFor(() => expect(isTold(near, 'links-changed')).toBe(true));
+    expect(near.network.links().find(({ name }) => name === near.device)?.isUp).toBe(false);
+    expect(near.network.advertise('VI_1', [message(ip('224.0.0.18'), 1)], undefined)).toMatch(
+      /down|unreachable/,
+    );
+    expect(near.network.sendFrame(near.device, new Uint8Array(60))).toBe('Network is down');
+  });
+});
