@@ -41,10 +41,14 @@ inline L4Place skip_extensions(const uint8_t* l3, size_t size) {
   return place;
 }
 
-// `size` bytes of an IP packet that may be cut off (a quote). `partial_start` counts from `l3`; 0:
-// none.
+// Where a device is to put the rest of a checksum, counted from the IP header; start 0: nowhere.
+struct PartialPlace {
+  size_t start = 0, field = 0;
+};
+
+// `size` bytes of an IP packet that may be cut off (a quote).
 inline std::string packet_faults(const uint8_t* l3, size_t size, bool is_quoted,
-                                 size_t partial_start) {
+                                 PartialPlace partial) {
   const std::string where = is_quoted ? "quoted " : "";
   if (size < 20) return where + "IP header cut off";
   const bool is_ipv4 = l3[0] >> 4 == 4;
@@ -94,8 +98,9 @@ inline std::string packet_faults(const uint8_t* l3, size_t size, bool is_quoted,
   }
   const size_t stored = get16(at + field);
   const bool has_none = l4.protocol == 17 && stored == 0 && is_ipv4;
-  if (partial_start != 0 && !is_quoted) {
-    if (partial_start != l4.offset) return "partial checksum starts elsewhere";
+  if (partial.start != 0 && !is_quoted) {
+    if (partial.start != l4.offset) return "partial checksum starts elsewhere";
+    if (partial.field != l4.offset + field) return "partial checksum goes elsewhere";
     // 0 and 0xffff are the same sum.
     if (stored % 0xffff != pseudo_sum % 0xffff) return "partial checksum";
   } else if (!has_none && plain_sum(at, covered, pseudo_sum) != 0xffff) {
@@ -103,7 +108,7 @@ inline std::string packet_faults(const uint8_t* l3, size_t size, bool is_quoted,
   }
   const bool is_error = (l4.protocol == 1 && (at[0] == 3 || at[0] == 11 || at[0] == 12)) ||
                         (l4.protocol == 58 && at[0] >= 1 && at[0] <= 4);
-  if (is_error && !is_quoted && l4_size > 8) return packet_faults(at + 8, l4_size - 8, true, 0);
+  if (is_error && !is_quoted && l4_size > 8) return packet_faults(at + 8, l4_size - 8, true, {});
   return "";
 }
 
@@ -116,9 +121,12 @@ inline std::string faults(const Frame& frame) {
   if (type != 0x0800 && type != 0x86dd) return "";
   if ((type == 0x0800 ? 4 : 6) != (frame.length > 14 ? frame.data[14] >> 4 : 0))
     return "ethertype and IP version";
-  const size_t partial_start =
-      frame.offload.needs_checksum() ? size_t{frame.offload.checksum_start} - 14 : 0;
-  return detail::packet_faults(frame.data + 14, frame.length - 14, false, partial_start);
+  detail::PartialPlace partial;
+  if (frame.offload.needs_checksum()) {
+    partial.start = size_t{frame.offload.checksum_start} - 14;
+    partial.field = partial.start + frame.offload.checksum_offset;
+  }
+  return detail::packet_faults(frame.data + 14, frame.length - 14, false, partial);
 }
 
 }  // namespace uvs::test

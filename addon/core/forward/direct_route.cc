@@ -71,6 +71,9 @@ void complete_checksum(Frame& frame, const ParsedPacket& packet) {
   const size_t end = size_t{packet.l3_offset} + packet.l3_length;
   if (start < packet.l4_offset || end > frame.length || field + 2 > end)
     return;  // nonsense from the sender's driver
+  // So is a field within our L4 header that isn't its checksum: the sum would overwrite the ports by
+  // which the packet was judged.
+  if (field < packet.payload_offset && !has_partial_checksum(frame, packet)) return;
   // The field counts with the pseudo-header sum that it holds.
   auto checksum = static_cast<uint16_t>(~ones_sum({frame.data + start, end - start}));
   if (checksum == 0 && frame.offload.checksum_offset == offsetof(UdpHeader, checksum))

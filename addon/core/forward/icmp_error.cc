@@ -80,7 +80,7 @@ ChecksumDelta map_outer_end(Frame& frame, const ParsedPacket& packet, Side side,
 void correct_icmp_checksum(Frame& frame, const ParsedPacket& packet, const ChecksumDelta& message,
                            const ChecksumDelta& pseudo_header) {
   uint8_t* field = frame.data + packet.l4_offset + offsetof(IcmpHeader, checksum);
-  const bool is_partial = has_partial_checksum(frame, packet.l4_offset);
+  const bool is_partial = has_partial_checksum(frame, packet);
   auto checksum = load<uint16_t>(field);
   if (!is_partial) checksum = message.apply(checksum);
   if (packet.family == Family::kIpv6) {  // ICMP for IPv4 has no pseudo-header

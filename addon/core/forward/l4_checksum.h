@@ -21,10 +21,11 @@ constexpr size_t l4_checksum_offset(uint8_t protocol) {
   }
 }
 
-// Does the field hold the pseudo-header sum only? A partial checksum that starts elsewhere belongs
-// to a header further inside (a tunnel's); the outer one is complete then.
-inline bool has_partial_checksum(const Frame& frame, size_t l4_offset) {
-  return frame.offload.needs_checksum() && frame.offload.checksum_start == l4_offset;
+// Does the L4 field hold the pseudo-header sum only? A partial checksum that stands elsewhere
+// belongs to a header further inside (a tunnel's), or is nonsense; the outer one is complete then.
+inline bool has_partial_checksum(const Frame& frame, const ParsedPacket& packet) {
+  return frame.offload.needs_checksum() && frame.offload.checksum_start == packet.l4_offset &&
+         frame.offload.checksum_offset == l4_checksum_offset(packet.protocol);
 }
 
 // Corrects a complete checksum field at `field`. UDP: 0 means that there is none, and a computed 0

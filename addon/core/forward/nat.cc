@@ -37,7 +37,7 @@ void map_end(Frame& frame, const ParsedPacket& packet, const IpAddress& address,
   const Be16 new_port{port};
   store(port_field, new_port);
   uint8_t* field = l4 + l4_checksum_offset(packet.protocol);
-  if (has_partial_checksum(frame, packet.l4_offset)) {
+  if (has_partial_checksum(frame, packet)) {
     // Who completes the checksum will sum the ports as they stand then.
     store(field, delta.apply_to_sum(load<uint16_t>(field)));
     return;

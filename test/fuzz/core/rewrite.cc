@@ -66,6 +66,9 @@ void check(const uint8_t* data, size_t size) {
   FUZZ_REQUIRE(count == fragmenter.count());
   complete_checksum(frame, packet);
   if (is_comparable) FUZZ_REQUIRE(faults(frame) == "");
+  const ParsedPacket completed = parse(frame);
+  FUZZ_REQUIRE(completed.source_port == packet.source_port);
+  FUZZ_REQUIRE(completed.destination_port == packet.destination_port);
 }
 
 }  // namespace
