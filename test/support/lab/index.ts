@@ -1,17 +1,30 @@
 // The lab: networks of namespaces with real clients and servers around a director, for the demo, tests and benches.
 // See lab.ts for the life cycle and topologies.ts for the networks.
 
+export { AddressWatch, type Holding, hasAddress, overlapMicros, parseHoldings } from './address-watch.js';
+export {
+  Adverts,
+  type CapturedAdvert,
+  type CapturedAnnouncement,
+  parseAdverts,
+  parseAnnouncements,
+} from './adverts.js';
+export { Cable, type Cut } from './cable.js';
 export { Capture } from './capture.js';
 export { configText, type ServerSpec, type ServiceSpec, serverAt } from './config.js';
 export { cliFile, Director, type ListedService, parseList, repository } from './director.js';
+export { type FrrOptions, FrrVrrp } from './frr.js';
 export { type Answers, HttpServer, request, startHttp, urlOf } from './http.js';
 export { inject } from './inject.js';
+export { Keepalived, type Notice, parseNotices } from './keepalived.js';
 export { Host, Lab, type LabOptions } from './lab.js';
+export { type Asked, isAnswer, Meter, nowMicros, type Outage, outageOf, parseRecord } from './meter.js';
 export { namespacesOf, reapDeadRuns, runDir, sweep } from './namespaces.js';
-export { labNeeds } from './needs.js';
+export { failoverNeeds, labNeeds } from './needs.js';
 export { type RunResult, run, runOk, TrackedProcess } from './process.js';
 export * as topologies from './topologies.js';
 export { vip, vip6 } from './topologies.js';
 export type { Topology } from './topology.js';
 export { connectError, datagram, iperf, makeFile, md5Of, ping, startIperf, startUdp } from './traffic.js';
+export { block, groupText, type RouterSpec, routerText } from './vrrp-config.js';
 export { waitFor } from './wait.js';

@@ -43,6 +43,7 @@ export class Lab implements AsyncDisposable {
 
   private constructor(
     readonly prefix: string,
+    readonly topology: Topology,
     readonly outlivesUs: boolean,
   ) {
     this.dir = runDir(prefix);
@@ -54,11 +55,11 @@ export class Lab implements AsyncDisposable {
     await reapDeadRuns();
     const prefix = options.name === undefined ? newRunPrefix() : `uvs-${options.name}-`;
     if (namespacesOf(prefix).length > 0) throw new Error(`a lab named ${prefix} is there already`);
-    const lab = new Lab(prefix, options.outlivesUs ?? false);
+    const lab = new Lab(prefix, topology, options.outlivesUs ?? false);
     try {
       rmSync(lab.dir, { recursive: true, force: true });
       mkdirSync(lab.dir, { recursive: true });
-      await lab.#build(topology);
+      await lab.#build();
       return lab;
     } catch (error) {
       await lab.dispose();
@@ -66,7 +67,8 @@ export class Lab implements AsyncDisposable {
     }
   }
 
-  async #build(topology: Topology): Promise<void> {
+  async #build(): Promise<void> {
+    const { topology } = this;
     const names = [...Object.keys(topology.hosts), ...Object.keys(topology.segments ?? {})];
     for (const name of names) this.#hosts.set(name, new Host(this, name, `${this.prefix}${name}`));
     const ns = (name: string) => this.host(name).ns;

@@ -11,3 +11,9 @@ export const labNeeds: readonly Need[] = [
     (name): Need => `pkg:${name}`,
   ),
 ];
+
+/** The same for tests of failover, with the peers from Debian's packages and a compiler for the lab's own programs. */
+export const failoverNeeds: readonly Need[] = [
+  ...labNeeds,
+  ...(['keepalived', 'frr', 'vtysh', 'ss', 'cc'] as const).map((name): Need => `pkg:${name}`),
+];

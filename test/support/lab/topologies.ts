@@ -116,6 +116,55 @@ export function nat(options: TopologyOptions = {}): Topology {
   };
 }
 
+/**
+ * Two directors; the virtual IP is on none of them, VRRP gives it to one. DR: everyone on one segment. NAT: servers in
+ * a network of their own, whose default route 10.2.0.1 (fd00:2::1) is a virtual IP too.
+ *
+ *     DR   client ─────┬── switch ──┬── server-a (VIP on lo)
+ *          director-a ─┤            └── server-b (VIP on lo)
+ *          director-b ─┘
+ *
+ *     NAT  client ── switch ──┬── director-a ──┬── back ──┬── server-a
+ *          10.1.0.0/24        └── director-b ──┘          └── server-b   10.2.0.0/24
+ */
+export function twoDirectors(method: 'DR' | 'NAT', options: TopologyOptions = {}): Topology {
+  const count = options.servers ?? 2;
+  const directors = { 'director-a': 2, 'director-b': 3 };
+  if (method === 'DR') {
+    return {
+      name: 'two-directors-dr',
+      hosts: {
+        client: { devices: { eth0: { addresses: both(1, 10) } } },
+        ...mapValues(directors, (last) => ({ devices: { eth0: { addresses: both(1, last) } } })),
+        ...drServers(count, []),
+      },
+      segments: { switch: eth0Of(['client', ...Object.keys(directors), ...serverNames(count)]) },
+    };
+  }
+  return {
+    name: 'two-directors-nat',
+    hosts: {
+      client: { devices: { eth0: { addresses: both(1, 10) } } },
+      ...mapValues(directors, (last) => ({
+        devices: { eth0: { addresses: both(1, last) }, eth1: { addresses: both(2, last) } },
+        sysctls: router,
+      })),
+      ...natServers(count, 2),
+    },
+    segments: {
+      switch: eth0Of(['client', ...Object.keys(directors)]),
+      back: ['director-a:eth1', 'director-b:eth1', ...eth0Of(serverNames(count))],
+    },
+  };
+}
+
+function mapValues<From, To>(
+  from: Readonly<Record<string, From>>,
+  to: (value: From) => To,
+): Record<string, To> {
+  return Object.fromEntries(Object.entries(from).map(([key, value]) => [key, to(value)]));
+}
+
 export type PathOptions = TopologyOptions & {
   /** MTU of the cable west1–west2, between client and director. */
   readonly westMtu?: number;

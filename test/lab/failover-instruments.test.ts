@@ -1,0 +1,201 @@
+// The instruments of the failover tests against keepalived and FRR alone: what meter, captures and address watches say
+// of one takeover fits together, and a cut cable does what its name says. A failure of the other failover tests then
+// speaks about the director.
+
+import { expect, test as plainTest } from 'vitest';
+import {
+  AddressWatch,
+  Adverts,
+  Cable,
+  FrrVrrp,
+  failoverNeeds,
+  type Host,
+  hasAddress,
+  Keepalived,
+  Lab,
+  Meter,
+  nowMicros,
+  outageOf,
+  overlapMicros,
+  parseHoldings,
+  parseRecord,
+  routerText,
+  startHttp,
+  topologies,
+  vip,
+  vip6,
+  waitFor,
+} from '../support/lab/index.js';
+import { requires } from '../support/require.js';
+
+const { test } = requires(...failoverNeeds);
+/** Fast enough for a test, slow enough for a busy machine. */
+const fast = { version: 3, interval_s: 0.2 } as const;
+
+plainTest('an interruption is the longest time between two answers, whatever failed in it', () => {
+  const record = parseRecord(
+    [
+      'clock 1000 5000',
+      'reply 1000 1100 a',
+      'reply 2000 2100 a',
+      'failure 3000 3500 timeout',
+      'failure 4000 4500 refused',
+      'reply 9000 9100 b',
+      'reply 9500 9600 b',
+      'reply 9900 99',
+    ].join('\n'),
+  );
+  expect(outageOf(record, 0, 7)).toEqual({
+    gapMicros: 7000,
+    lastBefore: 6100,
+    firstAfter: 13_100,
+    answered: 4,
+    failures: { timeout: 1, refused: 1 },
+    lateMicros: 7,
+  });
+  expect(outageOf(record, 13_200, 7).gapMicros).toBe(500);
+});
+
+plainTest('holdings of an address, and how long two hosts had it', () => {
+  const line = (second: string, what: string) =>
+    `[2026-01-02T03:04:${second}] ${what} 2: eth0 inet 10.1.0.100/32 x`;
+  const start = new Date('2026-01-02T03:04:00').getTime() * 1000;
+  const text = [
+    line('01.000000', 'Deleted'),
+    line('03.500000', ''),
+    line('03.600000', ''),
+    '[2026-01-02T03:04:04.0] 2: eth0 inet 10.1.0.10/32 x',
+  ].join('\n');
+  const left = parseHoldings(text, '10.1.0.100', true);
+  expect(left).toEqual([
+    { fromMicros: 0, toMicros: start + 1_000_000 },
+    { fromMicros: start + 3_500_000, toMicros: Number.POSITIVE_INFINITY },
+  ]);
+  expect(overlapMicros(left, [{ fromMicros: start, toMicros: start + 4_000_000 }])).toBe(1_500_000);
+});
+
+test('a graceful stop: meter, capture and address watches tell the same story', async () => {
+  await using lab = await Lab.create(topologies.twoDirectors('DR', { servers: 0 }));
+  const [client, a, b] = hostsOf(lab);
+  await Promise.all([startHttp(a), startHttp(b)]);
+  const adverts = await Adverts.start(lab.host('switch'));
+  const watches = [await AddressWatch.start(a, vip), await AddressWatch.start(b, vip)] as const;
+  const text = (priority: number, state: 'MASTER' | 'BACKUP') =>
+    routerText({ priority, state, password: 'lab', addresses: [`${vip}/32 dev eth0`] });
+  const first = await Keepalived.start(a, text(150, 'MASTER'));
+  const second = await Keepalived.start(b, text(100, 'BACKUP'));
+  await first.waitForState('VI_1', 'MASTER');
+
+  const meter = await Meter.start(client, vip);
+  const stoppedAt = nowMicros();
+  await first.stop();
+  await second.waitForState('VI_1', 'MASTER');
+  await meter.waitForAnswers(10, stoppedAt);
+  await meter.stop();
+
+  const said = await adverts.adverts();
+  const goodbye = said.find((advert) => advert.priority === 0);
+  const takeover = said.find((advert) => advert.source === '10.1.0.3');
+  expect(goodbye).toMatchObject({ source: '10.1.0.2', version: 2, ttl: 255, auth: 'lab', addresses: [vip] });
+  if (goodbye === undefined || takeover === undefined) throw new Error(await adverts.text());
+  const outage = meter.outage(stoppedAt);
+  // keepalived takes the address away with its goodbye: nobody answers until the peer's skew has passed.
+  expect(outage.firstAfter).toBeGreaterThan(takeover.atMicros);
+  expect(outage.lastBefore).toBeLessThan(takeover.atMicros);
+  expect(outage.gapMicros).toBeGreaterThan((takeover.atMicros - goodbye.atMicros) / 2);
+  expect(Object.keys(outage.failures)).toContain('timeout');
+  const names = meter.record().flatMap((asked) => asked.name ?? []);
+  expect([names[0], names.at(-1)]).toEqual(['director-a', 'director-b']);
+  const [left, right] = [watches[0].holdings(), watches[1].holdings()];
+  expect([left.length, right.length, overlapMicros(left, right)]).toEqual([1, 1, 0]);
+  const announced = (await adverts.announcements()).find((one) => one.sourceMac === takeover.sourceMac);
+  expect(announced).toMatchObject({ kind: 'arp-request', address: vip });
+  expect((await second.stats('VI_1')).pri_zero_rcvd).toBe(1);
+});
+
+test('each cut of a cable does what its name says', async () => {
+  await using lab = await Lab.create(topologies.twoDirectors('DR', { servers: 0 }));
+  const [, a, b] = hostsOf(lab);
+  const text = (priority: number) => routerText({ ...fast, priority, addresses: [`${vip}/32 dev eth0`] });
+  const first = await Keepalived.start(a, text(150));
+  const second = await Keepalived.start(b, text(100));
+  await first.waitForState('VI_1', 'MASTER');
+  await second.waitForState('VI_1', 'BACKUP');
+  const cable = new Cable(lab, 'director-a');
+  const carrier = async () => (await a.ip('link show dev eth0')).includes('LOWER_UP');
+
+  for (const [how, state] of [
+    ['silent', 'MASTER'],
+    ['carrier', 'FAULT'],
+    ['host', 'FAULT'],
+  ] as const) {
+    await cable.cut(how);
+    await second.waitForState('VI_1', 'MASTER');
+    await first.waitForState('VI_1', state);
+    expect([how, await carrier()]).toEqual([how, how === 'silent']);
+    await cable.restore();
+    await second.waitForState('VI_1', 'BACKUP');
+    await first.waitForState('VI_1', 'MASTER');
+  }
+
+  // One way: the backup hears nothing and becomes the second master, the first one hears it and says so.
+  const watches = [await AddressWatch.start(a, vip), await AddressWatch.start(b, vip)] as const;
+  await cable.drop('from', 'ip protocol vrrp');
+  await second.waitForState('VI_1', 'MASTER');
+  await waitFor(
+    'both to have the address',
+    async () => (await hasAddress(a, vip)) && (await hasAddress(b, vip)),
+  );
+  await waitFor('the first to hear the second', () =>
+    first.told().some((notice) => notice.state === 'MASTER_RX_LOWER_PRI'),
+  );
+  await cable.restore();
+  await second.waitForState('VI_1', 'BACKUP');
+  await waitFor('the second to give the address back', async () => !(await hasAddress(b, vip)));
+  expect(overlapMicros(watches[0].holdings(), watches[1].holdings())).toBeGreaterThan(0);
+});
+
+test('FRR and keepalived, v3 in both families: election, priority, takeover, return', async () => {
+  await using lab = await Lab.create(topologies.twoDirectors('DR', { servers: 0 }));
+  const [client, a, b] = hostsOf(lab);
+  await startHttp(a);
+  await startHttp(b);
+  const spec = { ...fast, priority: 150 };
+  const text = [
+    routerText({ ...spec, name: 'V4', addresses: [`${vip}/32 dev eth0`] }),
+    routerText({ ...spec, name: 'V6', addresses: [`${vip6}/128 dev eth0`] }),
+  ].join('\n');
+  const frr = await FrrVrrp.start(b, {
+    virtualRouterId: 51,
+    priority: 100,
+    interval_ms: 200,
+    addresses: [vip, vip6],
+  });
+  for (const family of ['v4', 'v6'] as const) await frr.waitForState(family, 'Master');
+  const keepalived = await Keepalived.start(a, text);
+  const expectMaster = async (host: Host) => {
+    const isKeepalived = host === a;
+    for (const family of ['v4', 'v6'] as const) {
+      await keepalived.waitForState(family.toUpperCase(), isKeepalived ? 'MASTER' : 'BACKUP');
+      await frr.waitForState(family, isKeepalived ? 'Backup' : 'Master');
+    }
+    for (const address of [vip, vip6]) {
+      const since = nowMicros();
+      const meter = await Meter.launch(client, address);
+      await meter.waitForAnswers(5, since);
+      await meter.stop();
+      expect(meter.record().at(-1)?.name).toBe(host.name);
+    }
+  };
+  await expectMaster(a);
+  await frr.configure('priority 200');
+  await expectMaster(b);
+  await frr.configure('priority 100');
+  await expectMaster(a);
+  await keepalived.stop();
+  for (const family of ['v4', 'v6'] as const) await frr.waitForState(family, 'Master');
+});
+
+function hostsOf(lab: Lab): readonly [Host, Host, Host] {
+  return [lab.host('client'), lab.host('director-a'), lab.host('director-b')];
+}
