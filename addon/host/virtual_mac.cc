@@ -1,0 +1,429 @@
+#include "host/virtual_mac.h"
+
+#include <fcntl.h>
+#include <linux/if_link.h>
+#include <linux/ip.h>
+#include <net/if.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <mutex>
+#include <vector>
+
+#include "io/file_descriptor.h"
+#include "io/rtnetlink.h"
+
+namespace uvs {
+
+namespace {
+
+constexpr std::string_view kMark = "uvs";
+constexpr std::string_view kKind = "macvlan";
+constexpr uint8_t kAddrGenModeNone = 1;  // IN6_ADDR_GEN_MODE_NONE
+// arp_ignore: answer only for addresses of the very device that was asked on.
+constexpr uint32_t kIgnoreForeign = 1;
+// arp_announce: ask in the name of an address of the very device, whatever the packet's source is.
+constexpr uint32_t kAnnounceOwn = 2;
+
+// Two calls must not both take the parent's settings for those that were before us.
+std::mutex calls;
+
+struct Device {
+  uint32_t ifindex = 0;
+  std::string name, kind, alias;
+  MacAddress mac;
+  uint32_t lower_ifindex = 0;  // IFLA_LINK
+  std::optional<ArpSettings> arp;
+};
+
+std::optional<ArpSettings> read_arp(const NetlinkAttributes& link) {
+  const auto families = link.find(IFLA_AF_SPEC);
+  if (!families) return std::nullopt;
+  const auto inet = NetlinkAttributes(*families).find(AF_INET);
+  if (!inet) return std::nullopt;
+  const auto values = NetlinkAttributes(*inet).find(IFLA_INET_CONF);  // u32 by IPV4_DEVCONF_* - 1
+  if (!values || values->size() < IPV4_DEVCONF_MAX * sizeof(uint32_t)) return std::nullopt;
+  const auto value = [&](size_t which) {
+    uint32_t result;
+    std::memcpy(&result, values->data() + (which - 1) * sizeof(result), sizeof(result));
+    return result;
+  };
+  return ArpSettings{value(IPV4_DEVCONF_ARP_IGNORE), value(IPV4_DEVCONF_ARP_ANNOUNCE)};
+}
+
+std::optional<Device> read_device(const NetlinkMessage& message) {
+  const auto* body = message.body<ifinfomsg>();
+  if (!body || message.type != RTM_NEWLINK) return std::nullopt;
+  const auto attributes = message.attributes<ifinfomsg>();
+  Device device;
+  device.ifindex = static_cast<uint32_t>(body->ifi_index);
+  device.name = attributes.text(IFLA_IFNAME);
+  device.alias = attributes.text(IFLA_IFALIAS);
+  device.mac = attributes.value<MacAddress>(IFLA_ADDRESS).value_or(MacAddress{});
+  device.lower_ifindex = attributes.value<uint32_t>(IFLA_LINK).value_or(0);
+  if (const auto info = attributes.find(IFLA_LINKINFO))
+    device.kind = NetlinkAttributes(*info).text(IFLA_INFO_KIND);
+  device.arp = read_arp(attributes);
+  return device;
+}
+
+Result<std::vector<Device>> list_devices(NetlinkSocket& netlink) {
+  std::vector<Device> devices;
+  int error = EINTR;
+  // An interrupted dump may lack a device; each attempt begins anew.
+  for (int attempt = 0; error == EINTR && attempt < 10; attempt++) {
+    devices.clear();
+    NetlinkRequest request(RTM_GETLINK, NLM_F_DUMP, ifinfomsg{});
+    error = netlink.request(request, [&](const NetlinkMessage& message) {
+      if (auto device = read_device(message)) devices.push_back(std::move(*device));
+    });
+  }
+  if (error != 0) return errno_status(error, "cannot list the network devices");
+  return devices;
+}
+
+const Device* find_by_name(const std::vector<Device>& devices, const std::string& name) {
+  const auto found = std::find_if(devices.begin(), devices.end(),
+                                  [&](const Device& device) { return device.name == name; });
+  return found == devices.end() ? nullptr : &*found;
+}
+
+const Device* find_by_index(const std::vector<Device>& devices, uint32_t ifindex) {
+  const auto found = std::find_if(devices.begin(), devices.end(),
+                                  [&](const Device& device) { return device.ifindex == ifindex; });
+  return found == devices.end() ? nullptr : &*found;
+}
+
+// The mark of a device that we may remove. The kind counts too: an alias is quickly given by hand.
+std::optional<VirtualMacMark> mark_of(const Device& device) {
+  return device.kind == kKind ? read_mark(device.alias) : std::nullopt;
+}
+
+NetlinkRequest change(uint32_t ifindex, unsigned flags = 0) {
+  ifinfomsg body{};
+  body.ifi_index = static_cast<int>(ifindex);
+  body.ifi_flags = flags;
+  body.ifi_change = flags;
+  return NetlinkRequest(RTM_SETLINK, NLM_F_ACK, body);
+}
+
+struct Setting {
+  uint16_t which;  // IPV4_DEVCONF_*
+  uint32_t value;
+};
+
+// By rtnetlink: /proc/sys is read-only in many containers.
+int set_ipv4(NetlinkSocket& netlink, uint32_t ifindex, const std::vector<Setting>& settings) {
+  if (settings.empty()) return 0;
+  NetlinkRequest request = change(ifindex);
+  const size_t families = request.begin(IFLA_AF_SPEC | NLA_F_NESTED);
+  const size_t inet = request.begin(AF_INET | NLA_F_NESTED);
+  const size_t values = request.begin(IFLA_INET_CONF | NLA_F_NESTED);
+  for (const Setting& setting : settings) request.value(setting.which, setting.value);
+  request.end(values);
+  request.end(inet);
+  request.end(families);
+  return netlink.request(request);
+}
+
+std::string ipv6_setting(const std::string& device, const char* which) {
+  return "/proc/sys/net/ipv6/conf/" + device + "/" + which;
+}
+
+std::optional<char> read_first(const std::string& path) {
+  FileDescriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  char value;
+  if (!file.is_open() || read(file.get(), &value, 1) != 1) return std::nullopt;
+  return value;
+}
+
+// A virtual MAC's device speaks only for virtual addresses (RFC 9568 section 7.4). rtnetlink knows
+// one of these settings; the others go where /proc/sys may be written, and matter only where a
+// router on the link advertises prefixes.
+void quieten_ipv6(NetlinkSocket& netlink, uint32_t ifindex, const std::string& name,
+                  const std::string& parent) {
+  NetlinkRequest request = change(ifindex);
+  const size_t families = request.begin(IFLA_AF_SPEC | NLA_F_NESTED);
+  const size_t ipv6 = request.begin(AF_INET6 | NLA_F_NESTED);
+  request.value(IFLA_INET6_ADDR_GEN_MODE, kAddrGenModeNone);
+  request.end(ipv6);
+  request.end(families);
+  (void)netlink.request(request);  // a kernel without IPv6 refuses, and needs it not
+
+  const auto write_first = [&](const char* which, char value) {
+    FileDescriptor file(open(ipv6_setting(name, which).c_str(), O_WRONLY | O_CLOEXEC));
+    if (file.is_open()) (void)!write(file.get(), &value, 1);
+  };
+  write_first("accept_ra", '0');
+  write_first("autoconf", '0');
+  write_first("router_solicitations", '0');
+  // Where new devices begin without IPv6, the parent was given it for a reason.
+  if (const auto is_disabled = read_first(ipv6_setting(parent, "disable_ipv6")))
+    write_first("disable_ipv6", *is_disabled);
+}
+
+// Strict reverse-path filtering would drop what clients send to an address here, since the way
+// back leads over the parent. The kernel takes the greater of this and of `all`: where `all` is
+// strict (1), loose (2) is what can be had.
+uint32_t reverse_path_filter() {
+  const auto all = read_first("/proc/sys/net/ipv4/conf/all/rp_filter");
+  return all && *all != '0' ? 2 : 0;
+}
+
+// Values under which a device answers and asks only in the name of addresses of its own.
+ArpSettings restricted(const ArpSettings& settings) {
+  ArpSettings result = settings;
+  // 0 answers for every address of the machine, 3 for all but those of host scope.
+  if (settings.ignore == 0 || settings.ignore == 3) result.ignore = kIgnoreForeign;
+  result.announce = kAnnounceOwn;
+  return result;
+}
+
+int restrict_parent(NetlinkSocket& netlink, uint32_t ifindex, const ArpSettings& original) {
+  const ArpSettings wanted = restricted(original);
+  std::vector<Setting> settings;
+  if (wanted.ignore != original.ignore)
+    settings.push_back({IPV4_DEVCONF_ARP_IGNORE, wanted.ignore});
+  if (wanted.announce != original.announce)
+    settings.push_back({IPV4_DEVCONF_ARP_ANNOUNCE, wanted.announce});
+  return set_ipv4(netlink, ifindex, settings);
+}
+
+// Undoes restrict_parent when no device of ours is left there. What somebody changed meanwhile
+// stays.
+Status release_parent(NetlinkSocket& netlink, const VirtualMacMark& mark) {
+  if (!mark.parent_settings || mark.parent_ifindex == 0) return {};
+  const auto devices = list_devices(netlink);
+  if (!devices.ok()) return devices.status();
+  for (const Device& device : devices.value()) {
+    const auto other = mark_of(device);
+    if (other && other->parent_ifindex == mark.parent_ifindex) return {};
+  }
+  const Device* parent = find_by_index(devices.value(), mark.parent_ifindex);
+  if (!parent || !parent->arp) return {};
+  const ArpSettings &original = *mark.parent_settings, ours = restricted(original);
+  std::vector<Setting> settings;
+  if (ours.ignore != original.ignore && parent->arp->ignore == ours.ignore)
+    settings.push_back({IPV4_DEVCONF_ARP_IGNORE, original.ignore});
+  if (ours.announce != original.announce && parent->arp->announce == ours.announce)
+    settings.push_back({IPV4_DEVCONF_ARP_ANNOUNCE, original.announce});
+  const int error = set_ipv4(netlink, parent->ifindex, settings);
+  return error == 0 ? Status{}
+                    : errno_status(error, "cannot restore arp_ignore and arp_announce of " +
+                                              parent->name);
+}
+
+int delete_device(NetlinkSocket& netlink, uint32_t ifindex) {
+  ifinfomsg body{};
+  body.ifi_index = static_cast<int>(ifindex);
+  NetlinkRequest request(RTM_DELLINK, NLM_F_ACK, body);
+  const int error = netlink.request(request);
+  return error == ENODEV ? 0 : error;
+}
+
+Status remove_device(NetlinkSocket& netlink, const Device& device, const VirtualMacMark& mark) {
+  if (const int error = delete_device(netlink, device.ifindex))
+    return errno_status(error, "cannot remove the virtual MAC's device " + device.name);
+  return release_parent(netlink, mark);
+}
+
+Status creation_failed(int error, const std::string& name, const std::string& parent) {
+  const std::string what = "cannot make the virtual MAC's device " + name + " on " + parent;
+  switch (error) {
+    case EOPNOTSUPP:
+      return {ErrorCode::kKernelUnsupported,
+              what + ": this kernel has no macvlan devices (CONFIG_MACVLAN); load the module "
+                     "macvlan, or leave use_vmac out"};
+    case EBUSY:
+      return errno_status(error, what + ": it is a port of a bridge, bond or the like; name that "
+                                        "device as the virtual router's interface");
+    case EINVAL:
+      return errno_status(error, what + ": it is no Ethernet device; leave use_vmac out");
+    default:
+      return errno_status(error, what);
+  }
+}
+
+Result<uint32_t> create(NetlinkSocket& netlink, const std::string& name, const Device& parent,
+                        const MacAddress& mac) {
+  NetlinkRequest request(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK, ifinfomsg{});
+  request.text(IFLA_IFNAME, name);
+  request.value(IFLA_LINK, parent.ifindex);
+  request.value(IFLA_ADDRESS, mac);
+  const size_t info = request.begin(IFLA_LINKINFO);
+  request.text(IFLA_INFO_KIND, kKind);
+  const size_t data = request.begin(IFLA_INFO_DATA);
+  request.value(IFLA_MACVLAN_MODE, uint32_t{MACVLAN_MODE_PRIVATE});
+  request.end(data);
+  request.end(info);
+  if (const int error = netlink.request(request))
+    return creation_failed(error, name, parent.name);
+  const uint32_t ifindex = if_nametoindex(name.c_str());
+  if (ifindex == 0)
+    return Status{ErrorCode::kIo, "the virtual MAC's device " + name + " vanished as it was made"};
+  return ifindex;
+}
+
+// Mark, settings, up; in this order, so that nothing is answered wrongly and a death in between
+// leaves what a later start recognises.
+Status set_up(NetlinkSocket& netlink, uint32_t ifindex, const std::string& name,
+              const Device& parent, const VirtualMacMark& mark) {
+  const std::string what = "cannot set up the virtual MAC's device " + name;
+  NetlinkRequest marking = change(ifindex);
+  const std::string alias = write_mark(mark);
+  marking.bytes(IFLA_IFALIAS, alias.data(), alias.size());
+  if (const int error = netlink.request(marking)) return errno_status(error, what);
+  // No accept_local, which keepalived sets to hear its own adverts: with it the kernel answers the
+  // gratuitous ARP of a second master, and takes packets that claim to come from our addresses.
+  const int error = set_ipv4(netlink, ifindex,
+                             {{IPV4_DEVCONF_RP_FILTER, reverse_path_filter()},
+                              {IPV4_DEVCONF_ARP_IGNORE, kIgnoreForeign},
+                              {IPV4_DEVCONF_ARP_ANNOUNCE, kAnnounceOwn},
+                              {IPV4_DEVCONF_PROMOTE_SECONDARIES, 1}});
+  if (error != 0) return errno_status(error, what);
+  quieten_ipv6(netlink, ifindex, name, parent.name);
+  if (mark.parent_settings) {
+    if (const int refused = restrict_parent(netlink, parent.ifindex, *mark.parent_settings))
+      return errno_status(refused, "cannot set arp_ignore and arp_announce of " + parent.name);
+  }
+  NetlinkRequest raising = change(ifindex, IFF_UP);
+  const int refused = netlink.request(raising);
+  if (refused == EADDRINUSE || refused == EEXIST || refused == EBUSY) {
+    return {ErrorCode::kIo, "cannot bring up " + name + ": another device on " + parent.name +
+                                " has its MAC address; is a second virtual router there with the "
+                                "same number, or a device that keepalived left?"};
+  }
+  return refused == 0 ? Status{} : errno_status(refused, "cannot bring up " + name);
+}
+
+// What the parent's settings were before us: as a sibling remembers it, else as they are.
+std::optional<ArpSettings> original_settings(const std::vector<Device>& devices,
+                                             const Device& parent) {
+  for (const Device& device : devices) {
+    const auto mark = mark_of(device);
+    if (mark && mark->parent_ifindex == parent.ifindex && mark->parent_settings)
+      return mark->parent_settings;
+  }
+  return parent.arp;
+}
+
+Status check_name(const std::string& name) {
+  const bool is_valid = !name.empty() && name.size() < IFNAMSIZ && name != "." && name != ".." &&
+                        name.find_first_of("/: \t\n%") == std::string::npos;
+  if (is_valid) return {};
+  return {ErrorCode::kIo, "a virtual MAC's device can't be called \"" + name +
+                              "\": a name has 1 to 15 characters, without blank, / : %"};
+}
+
+// A number behind `key`; nothing when it isn't there.
+std::optional<uint32_t> field(std::string_view text, std::string_view key) {
+  const size_t at = text.find(key);
+  if (at == std::string_view::npos) return std::nullopt;
+  uint32_t value;
+  const char* begin = text.data() + at + key.size();
+  return std::from_chars(begin, text.data() + text.size(), value).ec == std::errc{}
+             ? std::optional(value)
+             : std::nullopt;
+}
+
+}  // namespace
+
+std::string write_mark(const VirtualMacMark& mark) {
+  std::string text(kMark);
+  if (mark.parent_ifindex != 0) text += " parent=" + std::to_string(mark.parent_ifindex);
+  if (mark.parent_settings) {
+    text += " arp_ignore=" + std::to_string(mark.parent_settings->ignore) +
+            " arp_announce=" + std::to_string(mark.parent_settings->announce);
+  }
+  return text;
+}
+
+std::optional<VirtualMacMark> read_mark(std::string_view alias) {
+  if (!alias.starts_with(kMark)) return std::nullopt;
+  alias.remove_prefix(kMark.size());
+  if (!alias.empty() && alias.front() != ' ') return std::nullopt;
+  VirtualMacMark mark;
+  mark.parent_ifindex = field(alias, " parent=").value_or(0);
+  const auto ignore = field(alias, " arp_ignore="), announce = field(alias, " arp_announce=");
+  if (ignore && announce) mark.parent_settings = ArpSettings{*ignore, *announce};
+  return mark;
+}
+
+Status add_virtual_mac(const std::string& name, const std::string& parent_name,
+                       const MacAddress& mac) {
+  if (Status status = check_name(name); !status.ok()) return status;
+  const std::lock_guard lock(calls);
+  auto opened = NetlinkSocket::open();
+  if (!opened.ok()) return opened.status();
+  NetlinkSocket& netlink = opened.value();
+  const auto devices = list_devices(netlink);
+  if (!devices.ok()) return devices.status();
+  const Device* parent = find_by_name(devices.value(), parent_name);
+  if (!parent) {
+    return {ErrorCode::kDeviceMissing, "no such device: " + parent_name +
+                                           "; the virtual MAC's device " + name +
+                                           " can't be made on it"};
+  }
+  VirtualMacMark mark;
+  mark.parent_ifindex = parent->ifindex;
+  mark.parent_settings = original_settings(devices.value(), *parent);
+
+  uint32_t ifindex = 0;
+  if (const Device* there = find_by_name(devices.value(), name)) {
+    const auto existing = mark_of(*there);
+    if (!existing) {
+      return {ErrorCode::kIo, "the device " + name +
+                                  " is there already and is not ours; remove it (ip link del " +
+                                  name + ") or give use_vmac another name"};
+    }
+    if (existing->parent_ifindex == parent->ifindex && there->mac == mac) {
+      ifindex = there->ifindex;
+    } else if (Status status = remove_device(netlink, *there, *existing); !status.ok()) {
+      return status;
+    }
+  }
+  if (ifindex == 0) {
+    const auto created = create(netlink, name, *parent, mac);
+    if (!created.ok()) return created.status();
+    ifindex = created.value();
+  }
+  Status status = set_up(netlink, ifindex, name, *parent, mark);
+  if (!status.ok()) {
+    (void)delete_device(netlink, ifindex);
+    (void)release_parent(netlink, mark);
+  }
+  return status;
+}
+
+Status remove_virtual_mac(const std::string& name) {
+  const std::lock_guard lock(calls);
+  auto netlink = NetlinkSocket::open();
+  if (!netlink.ok()) return netlink.status();
+  const auto devices = list_devices(netlink.value());
+  if (!devices.ok()) return devices.status();
+  const Device* device = find_by_name(devices.value(), name);
+  if (!device) return {};
+  const auto mark = mark_of(*device);
+  if (!mark)
+    return {ErrorCode::kIo, "the device " + name + " is not ours (its alias is not uvs); it stays"};
+  return remove_device(netlink.value(), *device, *mark);
+}
+
+Status remove_leftover_virtual_macs() {
+  const std::lock_guard lock(calls);
+  auto netlink = NetlinkSocket::open();
+  if (!netlink.ok()) return netlink.status();
+  const auto devices = list_devices(netlink.value());
+  if (!devices.ok()) return devices.status();
+  for (const Device& device : devices.value()) {
+    const auto mark = mark_of(device);
+    if (!mark) continue;
+    if (Status status = remove_device(netlink.value(), device, *mark); !status.ok()) return status;
+  }
+  return {};
+}
+
+}  // namespace uvs

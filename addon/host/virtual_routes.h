@@ -1,0 +1,35 @@
+// Routes that come and go with a virtual router (`virtual_routes`). They carry our rtm_protocol, so
+// a start can remove what a dead director left, and a route of somebody else is never removed. Any
+// thread; each call uses a socket of its own and waits for the kernel's answer.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "core/net/address.h"
+#include "io/status.h"
+
+namespace uvs {
+
+inline constexpr uint8_t kRouteProtocol = 0x75;  // 'u', as in addresses
+
+struct VirtualRouteSpec {
+  Family family = Family::kIpv4;
+  IpAddress destination;  // bits behind `length` don't count
+  uint8_t length = 0;     // 0: the default route
+  std::optional<IpAddress> gateway, source;
+  std::string device;  // empty: the one that leads to the gateway
+  std::optional<uint32_t> metric, table;
+};
+
+// Replaces a route of ours to the same destination with the same metric and table; fine when it is
+// there already. DEVICE_MISSING, PRIVILEGE_MISSING, IO (somebody else's route is in the way, the
+// gateway is out of reach, the source is no address of this machine).
+Status add_route(const VirtualRouteSpec& route);
+// Fine when the route or its device is gone. Removes none but ours.
+Status remove_route(const VirtualRouteSpec& route);
+// Removes every route of ours from this namespace, in all tables.
+Status remove_leftover_routes();
+
+}  // namespace uvs
