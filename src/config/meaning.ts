@@ -1,13 +1,12 @@
 // The block tree to the DirectorConfig: each block's meaning, then what only shows when all are known.
 
 import type { DirectorConfig, VirtualServer } from '../model/director-config.js';
-import { noFailover } from '../model/failover-config.js';
 import { serviceKey } from '../model/forwarding-table.js';
 import { readDirector } from './blocks/director.js';
+import { readFailover } from './blocks/failover.js';
 import { readGlobalDefs } from './blocks/global-defs.js';
 import { readStaticAddresses } from './blocks/static-ipaddress.js';
 import { readVirtualServer } from './blocks/virtual-server.js';
-import { checkVrrpInstance } from './blocks/vrrp-instance.js';
 import type { Word } from './lexer.js';
 import type { Report } from './report.js';
 import { type Block, type Statement, settingOf } from './tree.js';
@@ -23,14 +22,14 @@ export function* readMeaning(root: Block, report: Report): Generator<void, Direc
   const seen = new Map<string, Word>();
   for (const statement of root.repeated) {
     if (report.isFull()) break;
-    if (statement.shape.name === 'vrrp_instance') checkVrrpInstance(statement, report);
     if (statement.shape.name !== 'virtual_server') continue;
     const service = yield* readVirtualServer(statement, defaults, report);
     if (service !== undefined && isFirst(service, statement, seen, report)) virtualServers.push(service);
     yield;
   }
+  const failover = yield* readFailover(root, defaults, report);
   const director = readDirector(settingOf(root, 'director')?.block);
-  return { global, staticAddresses, virtualServers, failover: noFailover, director };
+  return { global, staticAddresses, virtualServers, failover, director };
 }
 
 function isFirst(

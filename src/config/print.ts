@@ -12,21 +12,23 @@ import {
   type VirtualServer,
 } from '../model/director-config.js';
 import { endpointText, type ForwardingMethod } from '../model/forwarding-table.js';
-import type { Micros } from '../model/units.js';
+import { failoverBlocks, failoverGlobalLines } from './print-failover.js';
+import { flag, type Lines, override, secondsUnless, setting, unless, word } from './print-words.js';
 
 export type PrintOptions = {
   /** False: without `director { }`, for keepalived's eyes. */
   readonly withDirector?: boolean;
 };
 
-/** Lines of text, nested ones with their block's name on top. */
-type Lines = readonly (string | readonly [string, Lines])[];
-
 export function printConfig(config: DirectorConfig, options: PrintOptions = {}): string {
-  const blocks: [string, Lines][] = [['global_defs', globalLines(config.global)]];
+  const { failover } = config;
+  const blocks: [string, Lines][] = [
+    ['global_defs', [...globalLines(config.global), ...failoverGlobalLines(failover)]],
+  ];
   if (config.staticAddresses.length > 0) {
     blocks.push(['static_ipaddress', config.staticAddresses.map(staticAddressLine)]);
   }
+  blocks.push(...failoverBlocks(failover));
   for (const service of config.virtualServers) {
     blocks.push([`virtual_server ${service.address} ${service.port}`, serviceLines(service)]);
   }
@@ -135,52 +137,6 @@ function directorLines(settings: DirectorSettings): Lines {
   ];
 }
 
-// Words.
-
-function setting(keyword: string, value: string | number | undefined): string[] {
-  return value === undefined ? [] : [`${keyword} ${value}`];
-}
-
-function flag(keyword: string, isOn: boolean): string[] {
-  return isOn ? [keyword] : [];
-}
-
-function unless<T>(value: T, usual: T): T | undefined {
-  return value === usual ? undefined : value;
-}
-
-/** What the level above says already is left out. */
-function override(value: boolean, above: boolean): string | undefined {
-  if (value === above) return undefined;
-  return value ? 'yes' : 'no';
-}
-
 function methodText(method: ForwardingMethod): string {
   return method.toUpperCase();
-}
-
-function secondsUnless(value: Micros, usual: number): string | undefined {
-  return value === usual ? undefined : secondsText(value);
-}
-
-/** Seconds with up to six decimals. */
-export function secondsText(value: Micros): string {
-  const whole = Math.floor(value / 1_000_000);
-  const rest = String(value % 1_000_000)
-    .padStart(6, '0')
-    .replace(/0+$/, '');
-  return rest === '' ? String(whole) : `${whole}.${rest}`;
-}
-
-/** The word as it must be written: quoted when it holds more than plain signs. */
-function word<T extends string | undefined>(text: T): string | T {
-  if (text === undefined || /^[\w.:/@+-]+$/.test(text)) return text;
-  return `"${Array.from(text, escaped).join('')}"`;
-}
-
-function escaped(character: string): string {
-  if (character === '"' || character === '\\') return `\\${character}`;
-  const code = character.charCodeAt(0);
-  // `$` would begin a variable, even between quotes.
-  return code < 0x20 || character === '$' ? `\\${code.toString(8).padStart(3, '0')}` : character;
 }

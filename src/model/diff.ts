@@ -2,6 +2,14 @@
 // admin API takes parts of it. apply(diff(a, b), a) is b, up to origins: moving a line in a file changes nothing.
 
 import {
+  applyFailover,
+  describeFailover,
+  diffFailover,
+  type FailoverChange,
+  isFailoverChange,
+} from './diff-failover.js';
+import { type Comparison, compare, fieldsText, isSame, orderAfter, ordered, without } from './diff-lists.js';
+import {
   type DirectorConfig,
   type DirectorSettings,
   defaultDirectorSettings,
@@ -13,6 +21,8 @@ import {
 import { noFailover } from './failover-config.js';
 import { type DestinationId, endpointText, type ServiceId, serviceKey } from './forwarding-table.js';
 
+export { isSame } from './diff-lists.js';
+
 /** A virtual server without its identity and its real servers. */
 export type ServiceSettings = Pick<
   VirtualServer,
@@ -20,6 +30,7 @@ export type ServiceSettings = Pick<
 >;
 
 export type Change =
+  | FailoverChange
   | { readonly kind: 'global-changed'; readonly before: GlobalConfig; readonly after: GlobalConfig }
   | { readonly kind: 'director-changed'; readonly before: DirectorSettings; readonly after: DirectorSettings }
   | { readonly kind: 'static-address-added'; readonly address: StaticAddress }
@@ -80,6 +91,8 @@ export function* diffSteps(before: DirectorConfig, after: DirectorConfig): Gener
     if (i % servicesPerStep === servicesPerStep - 1) yield;
   }
   changes.push(...orderChange(lists, (order) => ({ kind: 'services-reordered', order })));
+  yield;
+  changes.push(...(yield* diffFailover(before.failover, after.failover)));
   return changes;
 }
 
@@ -111,45 +124,23 @@ function diffService(before: VirtualServer, after: VirtualServer): Change[] {
   return changes;
 }
 
-type Comparison<T> = {
-  readonly removed: readonly T[];
-  readonly added: readonly T[];
-  readonly kept: readonly (readonly [T, T])[];
-  /** Keys after the removals and with the additions at the end, and as they shall be. */
-  readonly order: readonly string[];
-  readonly wanted: readonly string[];
-};
-
-function compare<T>(before: readonly T[], after: readonly T[], keyOf: (item: T) => string): Comparison<T> {
-  const old = new Map(before.map((item) => [keyOf(item), item]));
-  const next = new Map(after.map((item) => [keyOf(item), item]));
-  const added = after.filter((item) => !old.has(keyOf(item)));
-  const kept: (readonly [T, T])[] = [];
-  for (const [key, item] of old) {
-    const counterpart = next.get(key);
-    if (counterpart !== undefined) kept.push([item, counterpart]);
-  }
-  return {
-    removed: before.filter((item) => !next.has(keyOf(item))),
-    added,
-    kept,
-    order: [...kept.map(([item]) => keyOf(item)), ...added.map(keyOf)],
-    wanted: after.map(keyOf),
-  };
-}
-
 function orderChange<T>(lists: Comparison<T>, make: (order: readonly string[]) => Change): Change[] {
-  return isSame(lists.order, lists.wanted) ? [] : [make(lists.wanted)];
+  const order = orderAfter(lists);
+  return order === undefined ? [] : [make(order)];
 }
 
 // Application.
 
 /** The configuration after the changes; a change of what is not there changes nothing. */
 export function apply(changes: readonly Change[], before: DirectorConfig): DirectorConfig {
-  let { global, director, staticAddresses } = before;
+  let { global, director, staticAddresses, failover } = before;
   // A map keeps its order and finds a service at once, however many changes there are.
   let services = new Map(before.virtualServers.map((service) => [serviceKey(service), service]));
   for (const change of changes) {
+    if (isFailoverChange(change)) {
+      failover = applyFailover(change, failover);
+      continue;
+    }
     switch (change.kind) {
       case 'global-changed':
         global = change.after;
@@ -184,7 +175,7 @@ export function apply(changes: readonly Change[], before: DirectorConfig): Direc
       }
     }
   }
-  return { ...before, global, director, staticAddresses, virtualServers: [...services.values()] };
+  return { ...before, global, director, staticAddresses, failover, virtualServers: [...services.values()] };
 }
 
 type ServiceChange = Extract<
@@ -214,17 +205,7 @@ function applyToService(service: VirtualServer, change: ServiceChange): VirtualS
   }
 }
 
-function without<T>(list: readonly T[], keyOf: (item: T) => string, key: string): T[] {
-  return list.filter((item) => keyOf(item) !== key);
-}
-
-function ordered<T>(list: readonly T[], keyOf: (item: T) => string, order: readonly string[]): T[] {
-  const ranks = new Map(order.map((key, rank) => [key, rank]));
-  const rankOf = (item: T) => ranks.get(keyOf(item)) ?? Number.POSITIVE_INFINITY;
-  return list.toSorted((a, b) => (rankOf(a) === rankOf(b) ? 0 : rankOf(a) - rankOf(b)));
-}
-
-// Keys and equality.
+// Keys.
 
 function serviceIdOf({ protocol, address, port }: VirtualServer): ServiceId {
   return { protocol, address, port };
@@ -244,23 +225,11 @@ function addressKey({ address, length, device, label, scope, broadcast }: Static
   return [`${address}/${length}`, device, label, scope, broadcast].join(' ');
 }
 
-/** Equal values, wherever they were written. */
-export function isSame(a: unknown, b: unknown): boolean {
-  if (Object.is(a, b)) return true;
-  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
-  if (Array.isArray(a) !== Array.isArray(b)) return false;
-  const [one, two]: [Fields, Fields] = [a as Fields, b as Fields];
-  for (const name in one) if (name !== 'origin' && !isSame(one[name], two[name])) return false;
-  for (const name in two) if (name !== 'origin' && !(name in one) && two[name] !== undefined) return false;
-  return true;
-}
-
-type Fields = Readonly<Record<string, unknown>>;
-
 // Words.
 
 /** One line for a log or for `--dry-run`. */
 export function describe(change: Change): string {
+  if (isFailoverChange(change)) return describeFailover(change);
   switch (change.kind) {
     case 'global-changed':
       return `global settings: ${fieldsText(change.before, change.after)}`;
@@ -297,27 +266,6 @@ export function describe(change: Change): string {
     case 'destinations-reordered':
       return `service ${serviceKey(change.service)}: servers reordered`;
   }
-}
-
-/** `weight 1 → 3, checkers changed`. */
-function fieldsText(before: object, after: object): string {
-  const old = new Map(Object.entries(before));
-  const next = new Map(Object.entries(after));
-  return [...new Set([...old.keys(), ...next.keys()])]
-    .filter((name) => name !== 'origin' && !isSame(old.get(name), next.get(name)))
-    .map((name) => fieldText(name, old.get(name), next.get(name)))
-    .join(', ');
-}
-
-function fieldText(name: string, before: unknown, after: unknown): string {
-  const [old, next] = [valueText(before), valueText(after)];
-  return old === undefined || next === undefined ? `${name} changed` : `${name} ${old} → ${next}`;
-}
-
-function valueText(value: unknown): string | undefined {
-  if (value === undefined) return 'none';
-  if (Array.isArray(value) && value.every((item) => typeof item !== 'object')) return `[${value.join(' ')}]`;
-  return typeof value === 'object' ? undefined : String(value);
 }
 
 /** A director that does nothing yet: what the first configuration is compared with. */

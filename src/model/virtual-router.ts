@@ -143,6 +143,8 @@ export type VirtualRouter = {
   readonly routes: readonly VirtualRoute[];
   /** `use_vmac`: name of the macvlan device with the virtual router's MAC. */
   readonly virtualMacDevice: string | undefined;
+  /** The MAC of that device, `00:00:5e:00:01:VRID` unless the file names one; undefined without `use_vmac`. */
+  readonly virtualMac: string | undefined;
   readonly announce: AnnouncePolicy;
   readonly tracks: readonly Track[];
   /** How long the advert repeater may speak for a control plane that does not answer; then mastership ends. */
@@ -176,6 +178,7 @@ export const virtualRouterDefaults = {
   excludedAddresses: [],
   routes: [],
   virtualMacDevice: undefined,
+  virtualMac: undefined,
   announce: defaultAnnouncePolicy,
   tracks: [],
 } as const satisfies Partial<VirtualRouter>;

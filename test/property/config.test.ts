@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { printConfig } from '../../src/config/index.js';
-import { secondsText } from '../../src/config/print.js';
+import { secondsText } from '../../src/config/print-words.js';
 import { readTimer } from '../../src/config/values.js';
 import { arbitraryConfig } from '../support/arbitrary-config.js';
 import { parseText, withoutOrigins } from '../support/parse-config.js';

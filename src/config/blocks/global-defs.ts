@@ -3,19 +3,24 @@
 import type { GlobalConfig } from '../../model/director-config.js';
 import { type Block, settingOf } from '../tree.js';
 import { readInteger } from '../values.js';
+import { type EventSettings, readEventSettings } from './events.js';
 import { flagOf, textOf } from './settings.js';
+import { type Last, readVrrpDefaults, type VrrpDefaults } from './vrrp-defaults.js';
 
 /** What global_defs says about other blocks. */
 export type GlobalDefaults = {
   /** For addresses without `dev`. */
   readonly interface: string;
   readonly logAllFailures: boolean;
+  readonly vrrp: VrrpDefaults;
+  readonly events: EventSettings;
 };
 
 /** Several global_defs add up; the last word counts. */
 export function readGlobalDefs(blocks: readonly Block[]): { global: GlobalConfig; defaults: GlobalDefaults } {
-  const last = <T>(read: (block: Block) => T | undefined): T | undefined =>
-    blocks.reduce<T | undefined>((found, block) => read(block) ?? found, undefined);
+  const last: Last = (read) =>
+    blocks.reduce<ReturnType<typeof read>>((found, block) => read(block) ?? found, undefined);
+  const device = last((block) => textOf(block, 'default_interface')) ?? 'eth0';
   const timeout = (protocol: string) => last((block) => timeoutOf(block, protocol));
   return {
     global: {
@@ -25,8 +30,10 @@ export function readGlobalDefs(blocks: readonly Block[]): { global: GlobalConfig
       udpTimeout_s: timeout('udp'),
     },
     defaults: {
-      interface: last((block) => textOf(block, 'default_interface')) ?? 'eth0',
+      interface: device,
       logAllFailures: last((block) => flagOf(block, 'checker_log_all_failures')) ?? false,
+      vrrp: readVrrpDefaults(last, device),
+      events: readEventSettings(last),
     },
   };
 }

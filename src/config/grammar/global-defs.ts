@@ -51,6 +51,29 @@ const globalDefs = keywords({
     lvs_timeouts: timeouts,
     checker_log_all_failures: flag,
     include_check: anyWords,
+    ...each(one(address), 'vrrp_mcast_group4 vrrp_mcast_group6'),
+    vrrp_version: one(integer(2, 3)),
+    ...each(
+      flag,
+      'vrrp_check_unicast_src vrrp_skip_check_adv_addr vrrp_strict vrrp_lower_prio_no_advert ' +
+        'vrrp_higher_prio_send_advert vrrp_owner_ignore_adverts v3_checksum_as_v2 vrrp_min_garp ' +
+        'vrrp_notify_priority_changes',
+    ),
+    vrrp_down_timer_adverts: one(integer(1, 100)),
+    vrrp_startup_delay: one(timer()),
+    vmac_prefix: text,
+    ...each(one(timer()), 'vrrp_garp_master_delay vrrp_garp_lower_prio_delay vrrp_garp_master_refresh'),
+    ...each(one(timer()), 'vrrp_garp_interval vrrp_gna_interval'),
+    ...each(
+      one(count),
+      'vrrp_garp_master_repeat vrrp_garp_lower_prio_repeat vrrp_garp_master_refresh_repeat',
+    ),
+    // Events and dumps.
+    ...each(fifo, 'notify_fifo vrrp_notify_fifo lvs_notify_fifo'),
+    ...each(script, 'notify_fifo_script vrrp_notify_fifo_script lvs_notify_fifo_script'),
+    ...each(flag, 'fifo_write_vrrp_states_on_reload enable_script_security'),
+    script_user: keyword(argumentsOf({ required: [account], optional: [account] })),
+    ...each(text, 'state_dump_file stats_dump_file json_dump_file'),
   },
   later: {
     // Identity and processes.
@@ -73,22 +96,9 @@ const globalDefs = keywords({
     disable_local_igmp: flag,
     lvs_sync_daemon: syncDaemon,
     // VRRP.
-    ...each(one(address), 'vrrp_mcast_group4 vrrp_mcast_group6'),
-    vrrp_version: one(integer(2, 3)),
-    ...each(
-      flag,
-      'vrrp_check_unicast_src vrrp_skip_check_adv_addr vrrp_strict vrrp_lower_prio_no_advert ' +
-        'vrrp_higher_prio_send_advert vrrp_owner_ignore_adverts v3_checksum_as_v2 log_unknown_vrids vrrp_min_garp',
-    ),
-    vrrp_down_timer_adverts: one(integer(1, 100)),
-    ...each(one(timer()), 'vrrp_startup_delay vrrp_delay_after_boot'),
-    ...each(text, 'vmac_prefix vmac_addr_prefix'),
-    ...each(one(timer()), 'vrrp_garp_master_delay vrrp_garp_lower_prio_delay vrrp_garp_master_refresh'),
-    ...each(one(timer()), 'vrrp_garp_interval vrrp_gna_interval'),
-    ...each(
-      one(count),
-      'vrrp_garp_master_repeat vrrp_garp_lower_prio_repeat vrrp_garp_master_refresh_repeat',
-    ),
+    log_unknown_vrids: flag,
+    vrrp_delay_after_boot: one(timer()),
+    vmac_addr_prefix: text,
     vrrp_garp_extra_if: some(anyWord),
     // Firewall.
     ...each(anyWords, 'vrrp_iptables vrrp_ipsets'),
@@ -104,11 +114,6 @@ const globalDefs = keywords({
     ...each(one(count), 'vrrp_rlimit_rttime checker_rlimit_rttime bfd_rlimit_rttime'),
     max_auto_priority: maybe(integer(-1, 99)),
     min_auto_priority_delay: one(count),
-    // Events.
-    ...each(fifo, 'notify_fifo vrrp_notify_fifo lvs_notify_fifo'),
-    ...each(script, 'notify_fifo_script vrrp_notify_fifo_script lvs_notify_fifo_script'),
-    ...each(flag, 'vrrp_notify_priority_changes fifo_write_vrrp_states_on_reload enable_script_security'),
-    script_user: keyword(argumentsOf({ required: [account], optional: [account] })),
     // SNMP and DBus.
     ...each(text, 'snmp_socket dbus_service_name'),
     ...each(
@@ -134,7 +139,6 @@ const globalDefs = keywords({
     ...each(text, 'reload_time_file config_save_dir tmp_config_directory iproute_usr_dir iproute_etc_dir'),
     ...each(flag, 'reload_repeat data_use_instance'),
     json_version: one(integer(1, 2)),
-    ...each(text, 'state_dump_file stats_dump_file json_dump_file'),
   },
   never: {
     lvs_flush: keyword(argumentsOf({}), { remark: ownTable }),

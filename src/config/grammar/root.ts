@@ -5,13 +5,14 @@ import { staticAddresses } from './addresses.js';
 import { directorShapes } from './director.js';
 import { globalShapes, globalShapesLater } from './global-defs.js';
 import { virtualServerShapes, virtualServerShapesLater } from './virtual-server.js';
-import { vrrpShapesLater } from './vrrp.js';
+import { vrrpShapes, vrrpShapesLater } from './vrrp.js';
 
 export const rootBlock: KeywordBlock = keywords({
   now: {
     ...globalShapes,
     static_ipaddress: blockOf(staticAddresses, { repeats: true }),
     ...virtualServerShapes,
+    ...vrrpShapes,
     ...directorShapes,
   },
   later: { ...globalShapesLater, ...virtualServerShapesLater, ...vrrpShapesLater },

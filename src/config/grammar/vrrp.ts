@@ -1,5 +1,4 @@
-// Form of the VRRP and BFD blocks and of what they track. None of them has an effect yet, but values are checked:
-// a priority of 0 is a mistake today, too.
+// Form of the VRRP and BFD blocks and of what they track. Values are checked also where a keyword has no effect yet.
 
 import {
   argumentsOf,
@@ -34,15 +33,16 @@ const trackShapes: Shapes = {
   track_interface: list(tracked(253)),
   track_script: list(tracked(253)),
   track_file: list(tracked(254)),
+};
+
+const trackShapesLater: Shapes = {
   track_process: list(tracked(254)),
   track_bfd: list(tracked(253)),
 };
 
 const notifyShapes: Shapes = {
   ...each(script, 'notify_master notify_backup notify_fault notify_stop notify'),
-  notify_deleted: keyword(argumentsOf({ optional: [anyWord, account, account] })),
   notify_priority_changes: flag,
-  smtp_alert: flag,
 };
 
 const hop = integer(0, 255);
@@ -65,37 +65,51 @@ const hmac = keywords({
 const instance = keywords({
   now: {
     state: one(oneOf(['MASTER', 'BACKUP'])),
-    ...each(one(anyWord), 'interface vrf kernel_rx_buf_size lvs_sync_daemon_interface'),
+    interface: one(anyWord),
     virtual_router_id: one(integer(1, 255)),
     priority: one(integer(1, 255)),
     advert_int: one(timer(10_000, 255 * second)),
     version: one(integer(2, 3)),
     down_timer_adverts: one(integer(1, 100)),
     use_vmac: keyword(argumentsOf({ optional: [anyWord, anyWord] })),
-    use_ipvlan: keyword(argumentsOf({ optional: [anyWord, anyWord, anyWord] })),
     ...each(
       flag,
-      'use_vmac_addr vmac_xmit_base dont_track_primary native_ipv6 track_src_ip unicast_fault_no_peer ' +
-        'check_unicast_src promote_secondaries no_virtual_ipaddress accept no_accept skip_check_adv_addr ' +
-        'strict_mode preempt nopreempt timer_expired_backup thread_timer_expired v3_checksum_as_v2 ' +
-        'linkbeat_use_polling lower_prio_no_advert higher_prio_send_advert owner_ignore_adverts',
+      'dont_track_primary native_ipv6 check_unicast_src no_virtual_ipaddress accept no_accept ' +
+        'skip_check_adv_addr strict_mode preempt nopreempt v3_checksum_as_v2 lower_prio_no_advert ' +
+        'higher_prio_send_advert owner_ignore_adverts',
     ),
     ...each(one(address), 'mcast_src_ip unicast_src_ip mcast_dst_ip'),
     unicast_peer: list(items(peer)),
     unicast_ttl: one(hop),
-    old_unicast_checksum: maybe(oneOf(['never'])),
     preempt_delay: one(timer(0, 1_000 * second)),
-    debug: maybe(integer(0, 4)),
     ...each(list(virtualAddresses), 'virtual_ipaddress virtual_ipaddress_excluded'),
-    ...each(list(routesOrRules), 'virtual_routes virtual_rules'),
+    virtual_routes: list(routesOrRules),
     ...each(one(timer()), 'garp_master_delay garp_lower_prio_delay garp_master_refresh'),
     ...each(one(count), 'garp_master_repeat garp_lower_prio_repeat garp_master_refresh_repeat'),
-    garp_extra_if: some(anyWord),
     authentication: blockOf(authentication),
-    auth_hmac: blockOf(hmac),
     ...trackShapes,
     ...notifyShapes,
+    notify_deleted: keyword(argumentsOf({ optional: [anyWord, account, account] })),
     notify_master_rx_lower_pri: script,
+  },
+  later: {
+    ...each(one(anyWord), 'vrf kernel_rx_buf_size lvs_sync_daemon_interface'),
+    use_ipvlan: keyword(argumentsOf({ optional: [anyWord, anyWord, anyWord] })),
+    ...each(
+      flag,
+      'use_vmac_addr vmac_xmit_base track_src_ip unicast_fault_no_peer promote_secondaries ' +
+        'timer_expired_backup thread_timer_expired linkbeat_use_polling smtp_alert',
+    ),
+    old_unicast_checksum: maybe(oneOf(['never'])),
+    virtual_rules: list(routesOrRules),
+    garp_extra_if: some(anyWord),
+    auth_hmac: blockOf(hmac),
+    ...trackShapesLater,
+  },
+  never: {
+    debug: keyword(argumentsOf({ optional: [integer(0, 4)] }), {
+      remark: 'director status says why a state is what it is',
+    }),
   },
 });
 
@@ -104,8 +118,17 @@ const syncGroup = keywords({
     group: list(names(anyWord)),
     ...trackShapes,
     ...notifyShapes,
-    ...each(flag, 'global_tracking sync_group_tracking_weight'),
   },
+  later: {
+    ...trackShapesLater,
+    smtp_alert: flag,
+  },
+  never: each(
+    keyword(argumentsOf({ optional: [boolean] }), {
+      remark: 'whatever moves the priority of one member moves that of all',
+    }),
+    'global_tracking sync_group_tracking_weight',
+  ),
   strayWords: 'put the names of the instances inside group { }',
 });
 
@@ -166,11 +189,14 @@ const polled = items(
   argumentsOf({ required: [anyWord], optional: [oneOf(['MII', 'ETHTOOL', 'IOCTL'], { ignoreCase: true })] }),
 );
 
-export const vrrpShapesLater: Shapes = {
+export const vrrpShapes: Shapes = {
   vrrp_instance: blocksOf(name, instance),
   vrrp_sync_group: blocksOf(name, syncGroup),
   vrrp_script: blocksOf(name, scriptBlock),
   track_file: blocksOf(name, trackFile),
+};
+
+export const vrrpShapesLater: Shapes = {
   vrrp_track_process: blocksOf(name, trackProcess),
   track_group: blocksOf(name, keywords({ now: { group: list(names(anyWord)) } })),
   bfd_instance: blocksOf(name, bfd),

@@ -109,18 +109,19 @@ test('director { } may stand alone in a second text, and diagnostics name that',
 });
 
 test('nopreempt and preempt_delay want state BACKUP', () => {
-  const instance = (state: string) => `vrrp_instance a {\nstate ${state}\nnopreempt\npreempt_delay 3\n}`;
-  expect(said(parseText(instance('MASTER')))).toEqual([
-    '1:1 warning not-in-effect-yet',
+  const instance = (state: string, more: string) =>
+    `vrrp_instance a {\nstate ${state}\n${more}\npriority 9\nvirtual_router_id 1\n}`;
+  expect(said(parseText(instance('MASTER', 'nopreempt\npreempt_delay 3')))).toEqual([
     '3:1 warning nopreempt-master',
     '4:1 warning no-effect',
   ]);
-  expect(codesOf(instance('BACKUP'))).toEqual(['not-in-effect-yet']);
+  expect(codesOf(instance('BACKUP', 'nopreempt'))).toEqual([]);
+  expect(codesOf(instance('BACKUP', 'preempt_delay 3'))).toEqual([]);
 });
 
 test('--werror makes errors of warnings and notices', () => {
   const request = { warningsAreErrors: true };
-  expect(parseText('vrrp_instance a {\n}', request)).toMatchObject({
+  expect(parseText('bfd_instance a {\n}', request)).toMatchObject({
     config: undefined,
     diagnostics: [{ severity: 'error', code: 'not-in-effect-yet' }],
   });

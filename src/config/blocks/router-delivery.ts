@@ -1,0 +1,150 @@
+// How the adverts of a vrrp_instance travel: family, group or peers, source address, password.
+
+import { type Family, familyOf, type IpAddress, parseIp } from '../../model/address.js';
+import type { Authentication, Delivery, UnicastPeer, VrrpVersion } from '../../model/virtual-router.js';
+import type { Word } from '../lexer.js';
+import type { Report } from '../report.js';
+import { type Block, settingOf } from '../tree.js';
+import { readInteger } from '../values.js';
+import { addressOf, flagOf, integerOf, textOf } from './settings.js';
+import type { VrrpDefaults } from './vrrp-defaults.js';
+
+/** Where the instance begins, its family, and what it inherits. */
+export type InstanceAround = {
+  readonly keyword: Word;
+  readonly family: Family;
+  readonly defaults: VrrpDefaults;
+};
+
+export function readDelivery(block: Block, around: InstanceAround, report: Report): Delivery {
+  const { family, defaults } = around;
+  const lists = block.repeated.filter(({ shape }) => shape.name === 'unicast_peer');
+  const [first] = lists;
+  if (first === undefined) return { kind: 'multicast', group: readGroup(block, around, report) };
+  const peers = readPeers(
+    lists.flatMap((list) => list.block?.items ?? []),
+    family,
+    report,
+  );
+  if (peers.length === 0) {
+    const message = 'unicast_peer names nobody: no advert would be sent';
+    report.add('missing-value', first.keyword, message, 'write the addresses of the other directors into it');
+  }
+  return {
+    kind: 'unicast',
+    peers,
+    checksSource: flagOf(block, 'check_unicast_src') ?? defaults.checksUnicastSource,
+    ttl: integerOf(block, 'unicast_ttl') ?? 255,
+  };
+}
+
+function readGroup(block: Block, { family, defaults }: InstanceAround, report: Report): IpAddress {
+  const usual = family === 4 ? defaults.group4 : defaults.group6;
+  const group = addressOf(block, 'mcast_dst_ip');
+  const place = settingOf(block, 'mcast_dst_ip')?.arguments[0];
+  if (group === undefined || place === undefined) return usual;
+  if (familyOf(group) !== family) reportFamily(place, family, report);
+  else if (!isMulticast(group)) {
+    report.add(
+      'invalid-address',
+      place,
+      `${group} is no multicast address`,
+      'write unicast_peer { } for one peer',
+    );
+  }
+  return group;
+}
+
+export function isMulticast(address: IpAddress): boolean {
+  return address.includes(':')
+    ? address.startsWith('ff')
+    : Math.floor(Number(address.split('.')[0]) / 16) === 14;
+}
+
+function readPeers(lines: readonly (readonly Word[])[], family: Family, report: Report): UnicastPeer[] {
+  const peers = new Map<IpAddress, UnicastPeer>();
+  for (const words of lines) {
+    const [first] = words;
+    const address = parseIp(first?.text ?? '');
+    if (first === undefined || address === undefined) continue;
+    if (familyOf(address) !== family) {
+      reportFamily(first, family, report);
+      continue;
+    }
+    if (peers.has(address)) {
+      report.add('duplicate-address', first, `${address} stands here already`, 'remove one of them');
+      continue;
+    }
+    const optionOf = (name: string) => {
+      const at = words.findIndex(({ text }) => text === name);
+      return at < 0 ? undefined : readInteger(words[at + 1]?.text ?? '');
+    };
+    const [minTtl, maxTtl] = [optionOf('min_ttl') ?? 0, optionOf('max_ttl') ?? 255];
+    if (minTtl > maxTtl) {
+      const message = `min_ttl ${minTtl} is above max_ttl ${maxTtl}: no advert could come`;
+      report.add('invalid-value', first, message);
+    }
+    peers.set(address, { address, minTtl, maxTtl });
+  }
+  return [...peers.values()];
+}
+
+/** `mcast_src_ip` and `unicast_src_ip` say the same. */
+export function readSource(block: Block, family: Family, report: Report): IpAddress | undefined {
+  const name = settingOf(block, 'unicast_src_ip') === undefined ? 'mcast_src_ip' : 'unicast_src_ip';
+  const source = addressOf(block, name);
+  const place = settingOf(block, name)?.arguments[0];
+  if (source === undefined || place === undefined) return undefined;
+  if (familyOf(source) !== family) reportFamily(place, family, report);
+  return source;
+}
+
+function reportFamily(place: Word, family: Family, report: Report): void {
+  const message = `${place.text} is not IPv${family}, which this instance's virtual addresses are`;
+  report.add('family-mismatch', place, message, 'make one instance for IPv4 and one for IPv6');
+}
+
+const passwordLength = 8;
+
+/** Version 2 has a password of eight bytes; version 3 has none. */
+export function readAuthentication(block: Block, version: VrrpVersion, report: Report): Authentication {
+  const none: Authentication = { kind: 'none' };
+  const statement = settingOf(block, 'authentication');
+  const inner = statement?.block;
+  if (statement === undefined || inner === undefined) return none;
+  const type = settingOf(inner, 'auth_type');
+  const password = settingOf(inner, 'auth_pass')?.arguments[0];
+  if (version === 3) {
+    const message = 'version 3 has no authentication: none is taken';
+    report.add('auth-ignored', statement.keyword, message, 'remove it, or write version 2');
+    return none;
+  }
+  if (textOf(inner, 'auth_type') === 'AH') {
+    const message =
+      'auth_type AH is not in effect yet: adverts go without it, and a peer that uses AH and this director do not ' +
+      'understand each other: both would be master';
+    report.add(
+      'not-in-effect-yet',
+      type?.keyword ?? statement.keyword,
+      message,
+      'write auth_type PASS on both',
+    );
+    return none;
+  }
+  if (type === undefined || password === undefined) {
+    const missing = type === undefined ? 'auth_type' : 'auth_pass';
+    report.add(
+      'auth-ignored',
+      statement.keyword,
+      `without ${missing} there is no authentication`,
+      `write ${missing}`,
+    );
+    return none;
+  }
+  const bytes = new TextEncoder().encode(password.text);
+  if (bytes.length <= passwordLength) return { kind: 'simple', password: password.text };
+  // A character that the cut goes through is left out.
+  const cut = new TextDecoder().decode(bytes.subarray(0, passwordLength)).replace(/\u{fffd}+$/u, '');
+  report.add('auth-cut', password, `a password has ${passwordLength} bytes at most: ${cut} is taken`);
+  return { kind: 'simple', password: cut };
+}

@@ -1,0 +1,72 @@
+// vrrp_script { } and track_file { }: what can be tracked beside devices.
+
+import type { TrackFile } from '../../model/failover-config.js';
+import { seconds } from '../../model/units.js';
+import type { TrackScript } from '../../model/virtual-router.js';
+import { splitCommand } from '../command-line.js';
+import type { Report } from '../report.js';
+import { type Block, type Statement, settingOf } from '../tree.js';
+import { readInteger } from '../values.js';
+import { readAccount } from './notify.js';
+import { flagOf, integerOf, textOf, timerOf } from './settings.js';
+import type { Trackable } from './tracks.js';
+
+export type ReadScript = { readonly script: TrackScript; readonly trackable: Trackable };
+
+/** undefined when it has no command, which is said. */
+export function readTrackScript(statement: Statement, report: Report): ReadScript | undefined {
+  const { block, keyword } = statement;
+  const name = statement.arguments[0]?.text;
+  if (block === undefined || name === undefined) return undefined;
+  const [command, ...more] = settingOf(block, 'script')?.arguments ?? [];
+  if (command === undefined) {
+    const message = `${name} has no script: nothing runs, and whoever tracks it goes without`;
+    report.add('left-out', keyword, message, 'write script "/path/of/program arguments"');
+    return undefined;
+  }
+  const interval = timerOf(block, 'interval') ?? seconds(1);
+  const [user, group] = settingOf(block, 'user')?.arguments ?? [];
+  return {
+    script: {
+      name,
+      command: [...splitCommand(command.text), ...more.map(({ text }) => text)],
+      interval,
+      timeout: timerOf(block, 'timeout') ?? interval,
+      rise: integerOf(block, 'rise') ?? 1,
+      fall: integerOf(block, 'fall') ?? 1,
+      failsAtStart: flagOf(block, 'init_fail') ?? false,
+      account: readAccount(user, group),
+    },
+    trackable: trackableOf(block, 0),
+  };
+}
+
+function trackableOf(block: Block, usualWeight: number): Trackable {
+  const texts = settingOf(block, 'weight')?.arguments.map(({ text }) => text) ?? [];
+  return {
+    weight: readInteger(texts[0] ?? '') ?? usualWeight,
+    isReversed: texts.includes('reverse'),
+  };
+}
+
+/** undefined when it names no file, which is said. */
+export function readTrackFile(statement: Statement, report: Report): TrackFile | undefined {
+  const { block, keyword } = statement;
+  const name = statement.arguments[0]?.text;
+  if (block === undefined || name === undefined) return undefined;
+  const path = textOf(block, 'file');
+  if (path === undefined) {
+    const message = `${name} names no file: whoever tracks it goes without`;
+    report.add('left-out', keyword, message, 'write file "/path/of/file"');
+    return undefined;
+  }
+  const initial = settingOf(block, 'init_file')?.arguments.map(({ text }) => text);
+  const value = initial?.find((text) => text !== 'overwrite');
+  return {
+    name,
+    path,
+    ...trackableOf(block, 1),
+    initial: initial === undefined ? undefined : (readInteger(value ?? '0') ?? 0),
+    overwrites: initial?.includes('overwrite') ?? false,
+  };
+}

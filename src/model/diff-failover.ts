@@ -1,0 +1,172 @@
+// The half of diff.ts that is about failover: virtual routers, sync groups, scripts, files and FIFOs by their names, and
+// the policy that all of them share.
+
+import { compare, fieldsText, isSame, orderAfter, ordered, without } from './diff-lists.js';
+import type { FailoverConfig, NotifyScripts, RouterConfig, ScriptCommand } from './failover-config.js';
+
+type FailoverList = 'routers' | 'groups' | 'scripts' | 'files' | 'fifos';
+type Item<List extends FailoverList> = FailoverConfig[List][number];
+
+/** What is no list. */
+export type FailoverPolicy = Pick<FailoverConfig, 'scriptPolicy' | 'tellsStatesOnReload' | 'dumps'>;
+
+type ListChange<List extends FailoverList> =
+  /** At the end of the list until a reordering says otherwise. */
+  | { readonly kind: 'failover-added'; readonly list: List; readonly item: Item<List> }
+  | { readonly kind: 'failover-removed'; readonly list: List; readonly key: string }
+  | {
+      readonly kind: 'failover-changed';
+      readonly list: List;
+      readonly before: Item<List>;
+      readonly after: Item<List>;
+    }
+  | { readonly kind: 'failover-reordered'; readonly list: List; readonly order: readonly string[] };
+
+export type FailoverChange =
+  | { [List in FailoverList]: ListChange<List> }[FailoverList]
+  | {
+      readonly kind: 'failover-policy-changed';
+      readonly before: FailoverPolicy;
+      readonly after: FailoverPolicy;
+    };
+
+export function isFailoverChange(change: { readonly kind: string }): change is FailoverChange {
+  return change.kind.startsWith('failover-');
+}
+
+const itemsPerStep = 32;
+
+/** Yields between some dozens of virtual routers. */
+export function* diffFailover(
+  before: FailoverConfig,
+  after: FailoverConfig,
+): Generator<void, FailoverChange[]> {
+  const changes: FailoverChange[] = [];
+  const [old, next] = [policyOf(before), policyOf(after)];
+  if (!isSame(old, next)) changes.push({ kind: 'failover-policy-changed', before: old, after: next });
+  for (const list of ['scripts', 'files', 'routers', 'groups', 'fifos'] as const) {
+    changes.push(...(yield* diffList(list, before, after)));
+  }
+  return changes;
+}
+
+function* diffList<List extends FailoverList>(
+  list: List,
+  before: FailoverConfig,
+  after: FailoverConfig,
+): Generator<void, FailoverChange[]> {
+  const changes: ListChange<List>[] = [];
+  const lists = compare<Item<List>>(before[list], after[list], keyOf);
+  for (const item of lists.removed) changes.push({ kind: 'failover-removed', list, key: keyOf(item) });
+  for (const item of lists.added) changes.push({ kind: 'failover-added', list, item });
+  for (const [i, [was, is]] of lists.kept.entries()) {
+    if (!isSame(was, is)) changes.push({ kind: 'failover-changed', list, before: was, after: is });
+    if (i % itemsPerStep === itemsPerStep - 1) yield;
+  }
+  const order = orderAfter(lists);
+  if (order !== undefined) changes.push({ kind: 'failover-reordered', list, order });
+  return changes as FailoverChange[];
+}
+
+function policyOf({ scriptPolicy, tellsStatesOnReload, dumps }: FailoverConfig): FailoverPolicy {
+  return { scriptPolicy, tellsStatesOnReload, dumps };
+}
+
+/** Its name; a FIFO's is who it is for. */
+function keyOf(item: Item<FailoverList>): string {
+  if ('router' in item) return item.router.name;
+  if ('group' in item) return item.group.name;
+  return 'hears' in item ? item.hears : item.name;
+}
+
+/** The configuration after the change; a change of what is not there changes nothing. */
+export function applyFailover(change: FailoverChange, failover: FailoverConfig): FailoverConfig {
+  if (change.kind === 'failover-policy-changed') return { ...failover, ...change.after };
+  return { ...failover, [change.list]: applyToList(change, failover[change.list]) };
+}
+
+function applyToList(
+  change: Exclude<FailoverChange, { readonly kind: 'failover-policy-changed' }>,
+  items: readonly Item<FailoverList>[],
+): readonly Item<FailoverList>[] {
+  switch (change.kind) {
+    case 'failover-added':
+      return [...items, change.item];
+    case 'failover-removed':
+      return without(items, keyOf, change.key);
+    case 'failover-changed': {
+      const key = keyOf(change.after);
+      return items.map((item) => (keyOf(item) === key ? change.after : item));
+    }
+    case 'failover-reordered':
+      return ordered(items, keyOf, change.order);
+  }
+}
+
+// Words.
+
+const nouns: Readonly<Record<FailoverList, string>> = {
+  routers: 'virtual router',
+  groups: 'sync group',
+  scripts: 'script',
+  files: 'tracked file',
+  fifos: 'FIFO',
+};
+
+/** One line for a log. */
+export function describeFailover(change: FailoverChange): string {
+  switch (change.kind) {
+    case 'failover-policy-changed': {
+      const [before, after] = [flatPolicy(change.before), flatPolicy(change.after)];
+      return `failover settings: ${fieldsText(before, after)}`;
+    }
+    case 'failover-added':
+      return `${nouns[change.list]} ${keyOf(change.item)} added${detailOf(change.item)}`;
+    case 'failover-removed':
+      return `${nouns[change.list]} ${change.key} removed`;
+    case 'failover-changed': {
+      const what = `${nouns[change.list]} ${keyOf(change.after)}`;
+      return `${what}: ${fieldsText(flatItem(change.before), flatItem(change.after))}`;
+    }
+    case 'failover-reordered':
+      return `${nouns[change.list]}s reordered`;
+  }
+}
+
+function detailOf(item: Item<FailoverList>): string {
+  if ('router' in item) return routerText(item);
+  return 'group' in item ? `: ${item.group.members.join(', ')}` : '';
+}
+
+function routerText({ router }: RouterConfig): string {
+  const { device, virtualRouterId, priority, addresses, excludedAddresses } = router;
+  const count = addresses.length + excludedAddresses.length;
+  const addressText = `${count} address${count === 1 ? '' : 'es'}`;
+  return `: VRID ${virtualRouterId} on ${device}, priority ${priority}, ${addressText}`;
+}
+
+function flatPolicy({ scriptPolicy, tellsStatesOnReload, dumps }: FailoverPolicy): object {
+  const { account, isSecure } = scriptPolicy;
+  const scriptUser = account && `${account.user} ${account.group ?? ''}`.trim();
+  return { scriptUser, isSecure, tellsStatesOnReload, ...prefixed('dumps', dumps) };
+}
+
+/** The fields of the item and of what it wraps, so that each difference has a name of its own. */
+function flatItem(item: Item<FailoverList>): object {
+  if ('router' in item) return { ...item.router, ...flatNotify(item.notify) };
+  if ('group' in item) return { ...item.group, ...flatNotify(item.notify) };
+  return item;
+}
+
+function flatNotify({ tellsPriority, ...scripts }: NotifyScripts): object {
+  const texts = Object.entries(scripts).map(([name, script]) => [name, script && commandText(script)]);
+  return { ...prefixed('notify', Object.fromEntries(texts)), tellsPriority };
+}
+
+function commandText({ words, account }: ScriptCommand): string {
+  return [...words, ...(account === undefined ? [] : [`as ${account.user}`, account.group])].join(' ').trim();
+}
+
+function prefixed(prefix: string, fields: object): object {
+  return Object.fromEntries(Object.entries(fields).map(([name, value]) => [`${prefix}.${name}`, value]));
+}

@@ -1,0 +1,85 @@
+// Lists of things with keys, before and after: what was added, removed, kept and moved, whether two values say the same,
+// and in which fields they differ. What both halves of diff.ts are made of.
+
+export type Comparison<T> = {
+  readonly removed: readonly T[];
+  readonly added: readonly T[];
+  readonly kept: readonly (readonly [T, T])[];
+  /** Keys after the removals and with the additions at the end, and as they shall be. */
+  readonly order: readonly string[];
+  readonly wanted: readonly string[];
+};
+
+/** Of two lists with unique keys. */
+export function compare<T>(
+  before: readonly T[],
+  after: readonly T[],
+  keyOf: (item: T) => string,
+): Comparison<T> {
+  const old = new Map(before.map((item) => [keyOf(item), item]));
+  const next = new Map(after.map((item) => [keyOf(item), item]));
+  const added = after.filter((item) => !old.has(keyOf(item)));
+  const kept: (readonly [T, T])[] = [];
+  for (const [key, item] of old) {
+    const counterpart = next.get(key);
+    if (counterpart !== undefined) kept.push([item, counterpart]);
+  }
+  return {
+    removed: before.filter((item) => !next.has(keyOf(item))),
+    added,
+    kept,
+    order: [...kept.map(([item]) => keyOf(item)), ...added.map(keyOf)],
+    wanted: after.map(keyOf),
+  };
+}
+
+/** The order that an ordering still has to bring about; undefined when additions and removals do. */
+export function orderAfter<T>(lists: Comparison<T>): readonly string[] | undefined {
+  return isSame(lists.order, lists.wanted) ? undefined : lists.wanted;
+}
+
+/** The list without the item of that key. */
+export function without<T>(list: readonly T[], keyOf: (item: T) => string, key: string): T[] {
+  return list.filter((item) => keyOf(item) !== key);
+}
+
+/** The list in the order of the keys; others keep their places at the end. */
+export function ordered<T>(list: readonly T[], keyOf: (item: T) => string, order: readonly string[]): T[] {
+  const ranks = new Map(order.map((key, rank) => [key, rank]));
+  const rankOf = (item: T) => ranks.get(keyOf(item)) ?? Number.POSITIVE_INFINITY;
+  return list.toSorted((a, b) => (rankOf(a) === rankOf(b) ? 0 : rankOf(a) - rankOf(b)));
+}
+
+/** Equal values, wherever they were written. */
+export function isSame(a: unknown, b: unknown): boolean {
+  if (Object.is(a, b)) return true;
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
+  if (Array.isArray(a) !== Array.isArray(b)) return false;
+  const [one, two]: [Fields, Fields] = [a as Fields, b as Fields];
+  for (const name in one) if (name !== 'origin' && !isSame(one[name], two[name])) return false;
+  for (const name in two) if (name !== 'origin' && !(name in one) && two[name] !== undefined) return false;
+  return true;
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** `weight 1 → 3, checkers changed`. */
+export function fieldsText(before: object, after: object): string {
+  const old = new Map(Object.entries(before));
+  const next = new Map(Object.entries(after));
+  return [...new Set([...old.keys(), ...next.keys()])]
+    .filter((name) => name !== 'origin' && !isSame(old.get(name), next.get(name)))
+    .map((name) => fieldText(name, old.get(name), next.get(name)))
+    .join(', ');
+}
+
+function fieldText(name: string, before: unknown, after: unknown): string {
+  const [old, next] = [valueText(before), valueText(after)];
+  return old === undefined || next === undefined ? `${name} changed` : `${name} ${old} → ${next}`;
+}
+
+function valueText(value: unknown): string | undefined {
+  if (value === undefined) return 'none';
+  if (Array.isArray(value) && value.every((item) => typeof item !== 'object')) return `[${value.join(' ')}]`;
+  return typeof value === 'object' ? undefined : String(value);
+}
