@@ -13,6 +13,8 @@
 
 #include <array>
 
+#include "core/net/reserved_array.h"
+
 namespace uvs {
 namespace {
 
@@ -31,6 +33,13 @@ uint64_t make_word(uint8_t version, NeighbourState state, uint64_t mac = 0) {
   return uint64_t{version} << kVersionShift | static_cast<uint64_t>(state) << kStateShift | mac;
 }
 
+// A place in a hash chain: 0 ends it, else it is a slot's index and 1. So a table of zeroes is an
+// empty one, and its pages exist only once they are used.
+using Link = uint16_t;
+constexpr Link kEnd = 0;
+constexpr Link link_to(NeighbourIndex index) { return static_cast<Link>(index + 1); }
+constexpr NeighbourIndex index_of(Link link) { return static_cast<NeighbourIndex>(link - 1); }
+
 // A key as three words that can be read and written atomically.
 struct PackedKey {
   uint64_t words[3];
@@ -48,16 +57,14 @@ struct NeighbourTable::Impl {
     std::atomic<uint64_t> word{0};
     std::array<std::atomic<uint64_t>, 3> key{};
     std::atomic<Micros> last_used{0};
-    std::atomic<NeighbourIndex> next{kNoNeighbour};  // in its chain
-    Micros requested_at = 0;                         // the worker's own; 0: not touched since
+    std::atomic<Link> next{kEnd};  // in its chain
+    Micros requested_at = 0;       // the worker's own; 0: not touched since
   };
   static_assert(sizeof(Slot) == 64);
 
-  explicit Impl(const uvs_hash_key& key) : hash_key(key) {
-    for (auto& head : heads) head.store(kNoNeighbour, std::memory_order_relaxed);
-  }
+  explicit Impl(const uvs_hash_key& key) : hash_key(key) {}
 
-  std::atomic<NeighbourIndex>& chain_of(const PackedKey& key) {
+  std::atomic<Link>& chain_of(const PackedKey& key) {
     return heads[uvs_siphash(key.words, 3, &hash_key) & (kBuckets - 1)];
   }
   bool holds(const Slot& slot, const PackedKey& key) const {
@@ -74,14 +81,14 @@ struct NeighbourTable::Impl {
   NeighbourIndex find_for_host(const PackedKey& key, uint64_t& word);
   bool holds_now(NeighbourIndex index, const PackedKey& key, uint64_t& word);
 
-  std::array<Slot, kCapacity> slots;
-  std::array<std::atomic<NeighbourIndex>, kBuckets> heads;
+  ReservedArray<Slot> slots{kCapacity};
+  ReservedArray<std::atomic<Link>> heads{kBuckets};
   std::atomic<size_t> bound{0};
   std::atomic<bool> has_requests{false};
   std::atomic<uint32_t> relinked{0};
   uvs_hash_key hash_key;
   // The worker's own:
-  std::array<NeighbourIndex, kCapacity> free_slots;
+  ReservedArray<NeighbourIndex> free_slots{kCapacity};
   size_t free_count = 0;
   uint32_t recycled = 0;
   Micros now = 0;  // the latest touch
@@ -96,16 +103,21 @@ NeighbourTable::NeighbourTable(const uvs_hash_key& hash_key)
     : impl_(std::make_unique<Impl>(hash_key)) {}
 NeighbourTable::~NeighbourTable() = default;
 
+bool NeighbourTable::is_ready() const {
+  return impl_->slots.is_ready() && impl_->heads.is_ready() && impl_->free_slots.is_ready();
+}
+
 NeighbourIndex NeighbourTable::find_or_request(const NeighbourKey& key) {
   const PackedKey packed(key);
-  std::atomic<NeighbourIndex>& head = impl_->chain_of(packed);
-  for (NeighbourIndex at = head.load(std::memory_order_relaxed); at != kNoNeighbour;
-       at = impl_->slots[at].next.load(std::memory_order_relaxed)) {
-    Impl::Slot& slot = impl_->slots[at];
-    if (!impl_->holds(slot, packed)) continue;
-    slot.last_used.store(impl_->now,
-                         std::memory_order_relaxed);  // not for the next sweep, at least
-    return at;
+  std::atomic<Link>& head = impl_->chain_of(packed);
+  for (Link at = head.load(std::memory_order_relaxed); at != kEnd;) {
+    Impl::Slot& slot = impl_->slots[index_of(at)];
+    if (impl_->holds(slot, packed)) {
+      slot.last_used.store(impl_->now,
+                           std::memory_order_relaxed);  // not for the next sweep, at least
+      return index_of(at);
+    }
+    at = slot.next.load(std::memory_order_relaxed);
   }
   const NeighbourIndex index = impl_->make_slot();
   if (index == kNoNeighbour) return kNoNeighbour;
@@ -120,7 +132,7 @@ NeighbourIndex NeighbourTable::find_or_request(const NeighbourKey& key) {
   // The chain's head is read now: making the slot may have swept it away.
   impl_->relinked.fetch_add(1, std::memory_order_relaxed);
   slot.next.store(head.load(std::memory_order_relaxed), std::memory_order_release);
-  head.store(index, std::memory_order_release);
+  head.store(link_to(index), std::memory_order_release);
   if (impl_->bound.load(std::memory_order_relaxed) <= index) {
     impl_->bound.store(size_t{index} + 1, std::memory_order_release);
   }
@@ -191,9 +203,9 @@ bool NeighbourTable::Impl::sweep() {
 void NeighbourTable::Impl::unlink(NeighbourIndex index) {
   uint64_t words[3];
   for (size_t i = 0; i < 3; i++) words[i] = slots[index].key[i].load(std::memory_order_relaxed);
-  std::atomic<NeighbourIndex>* link = &heads[uvs_siphash(words, 3, &hash_key) & (kBuckets - 1)];
-  while (link->load(std::memory_order_relaxed) != index)
-    link = &slots[link->load(std::memory_order_relaxed)].next;
+  std::atomic<Link>* link = &heads[uvs_siphash(words, 3, &hash_key) & (kBuckets - 1)];
+  while (link->load(std::memory_order_relaxed) != link_to(index))
+    link = &slots[index_of(link->load(std::memory_order_relaxed))].next;
   link->store(slots[index].next.load(std::memory_order_relaxed), std::memory_order_release);
 }
 
@@ -237,13 +249,13 @@ bool NeighbourTable::Impl::holds_now(NeighbourIndex index, const PackedKey& key,
 NeighbourIndex NeighbourTable::Impl::find_for_host(const PackedKey& key, uint64_t& word) {
   constexpr int kMaxSteps = 64;  // no chain is that long, unless it is several
   const uint32_t relinked_before = relinked.load(std::memory_order_acquire);
-  NeighbourIndex at = chain_of(key).load(std::memory_order_acquire);
-  for (int steps = 0; at != kNoNeighbour && steps < kMaxSteps; steps++) {
-    if (holds_now(at, key, word)) return at;
-    at = slots[at].next.load(std::memory_order_acquire);
+  Link at = chain_of(key).load(std::memory_order_acquire);
+  for (int steps = 0; at != kEnd && steps < kMaxSteps; steps++) {
+    if (holds_now(index_of(at), key, word)) return index_of(at);
+    at = slots[index_of(at)].next.load(std::memory_order_acquire);
   }
   // Whoever followed a changed link sees the counter changed, too.
-  if (at == kNoNeighbour && relinked.load(std::memory_order_relaxed) == relinked_before)
+  if (at == kEnd && relinked.load(std::memory_order_relaxed) == relinked_before)
     return kNoNeighbour;
   const auto end = static_cast<NeighbourIndex>(bound.load(std::memory_order_acquire));
   for (NeighbourIndex index = 0; index < end; index++) {

@@ -45,6 +45,9 @@ class NeighbourTable {
   explicit NeighbourTable(const uvs_hash_key& hash_key = {0x757673, 0x6e65696768});
   ~NeighbourTable();
 
+  // False when there was no address space: nothing else may be called then.
+  bool is_ready() const;
+
   // Worker. The slot of `key`, made (state kRequested, take_requests() becomes true) when it is
   // new; kNoNeighbour when the table is full of slots in use.
   NeighbourIndex find_or_request(const NeighbourKey& key);

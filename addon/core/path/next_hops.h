@@ -25,7 +25,7 @@ class NextHops {
   explicit NextHops(NeighbourTable& neighbours)
       : neighbours_(neighbours), egresses_(NeighbourTable::kCapacity) {}
 
-  bool is_ready() const { return egresses_.is_ready(); }
+  bool is_ready() const { return egresses_.is_ready() && neighbours_.is_ready(); }
 
   void adopt(const HostView& view) {
     view_ = &view;
