@@ -4,6 +4,7 @@ import { diagnosticJson, formatDiagnostics, parseConfig, printConfig } from '../
 import { readSource } from '../runtime/config-source.js';
 import {
   type AddVerb,
+  configIdOption,
   directorConfigOption,
   Exit,
   exitCodes,
@@ -21,6 +22,7 @@ import {
 type Options = {
   readonly file?: string;
   readonly directorConfig?: string;
+  readonly configId?: string;
   readonly print?: true;
   readonly lenient?: true;
   readonly werror?: true;
@@ -33,6 +35,7 @@ export const addCheck: AddVerb = (program) => {
     .description('check a configuration without looking at this machine')
     .addOption(fileOption())
     .addOption(directorConfigOption())
+    .addOption(configIdOption())
     .option('--print', 'print what it means, in the form of keepalived.conf')
     .addOption(lenientOption())
     .addOption(werrorOption())
@@ -45,7 +48,12 @@ export const addCheck: AddVerb = (program) => {
 async function check(options: Options): Promise<void> {
   const request = await readSource(
     { configFile: resolveConfigFile(options.file) },
-    { lenient: options.lenient, werror: options.werror, directorConfigFile: options.directorConfig },
+    {
+      lenient: options.lenient,
+      werror: options.werror,
+      directorConfigFile: options.directorConfig,
+      configId: options.configId,
+    },
   );
   const { config, diagnostics } = parseConfig(request);
   const text = options.print && config !== undefined ? printConfig(config) : undefined;

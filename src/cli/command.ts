@@ -54,6 +54,14 @@ export function directorConfigOption(): Option {
   return new Option('--director-config <file>', 'a file with the block director { } alone');
 }
 
+/** keepalived's option, under its names. */
+export function configIdOption(): Option {
+  return new Option(
+    '-i, --config-id <id>',
+    'what @ID lines compare with (default: the host name up to its first dot)',
+  );
+}
+
 /** The configuration to read: `given`, else the first of the usual ones that is there. */
 export function resolveConfigFile(given: string | undefined): string {
   const file = given ?? configFiles.find((path) => existsSync(path));

@@ -11,6 +11,7 @@ import { preferShortPauses } from '../runtime/short-pauses.js';
 import { listenForSignals } from '../runtime/signals.js';
 import {
   type AddVerb,
+  configIdOption,
   directorConfigOption,
   Exit,
   exitCodes,
@@ -26,6 +27,7 @@ import {
 export type RunOptions = {
   readonly file?: string;
   readonly directorConfig?: string;
+  readonly configId?: string;
   readonly socket: string;
   readonly lenient?: true;
   readonly werror?: true;
@@ -42,6 +44,7 @@ export const addRun: AddVerb = (program) => {
     .description('run a director in the foreground; HUP reloads, TERM and INT stop')
     .addOption(fileOption())
     .addOption(directorConfigOption())
+    .addOption(configIdOption())
     .addOption(socketOption())
     .addOption(lenientOption())
     .addOption(werrorOption())
@@ -69,6 +72,7 @@ export async function run(
       lenient: options.lenient,
       werror: options.werror,
       directorConfigFile: options.directorConfig,
+      configId: options.configId,
       ...(options.logFormat === 'text'
         ? { onDiagnostics: (diagnostics) => printError(formatDiagnostics(diagnostics)) }
         : {}),

@@ -32,7 +32,8 @@ export function formatDiagnostic(diagnostic: Diagnostic): string {
     lines.push(shown.text, shown.carets);
   }
   if (diagnostic.help !== undefined) lines.push(`help: ${diagnostic.help}`);
-  return lines.join('\n');
+  // The message and the help quote the source, and a file's name may hold anything.
+  return lines.map(printableLine).join('\n');
 }
 
 /** The form for `--json` and the admin API. */
@@ -64,6 +65,10 @@ function excerpt(line: string, column: number, length: number): { text: string; 
     marked.map(displayWidth).reduce((sum, cells) => sum + cells, 0),
   );
   return { text: shown.join(''), carets: `${before}^${'~'.repeat(width - 1)}` };
+}
+
+function printableLine(line: string): string {
+  return Array.from(line, printable).join('');
 }
 
 function printable(character: string): string {

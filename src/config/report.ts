@@ -22,6 +22,7 @@ type Entry = {
 };
 
 export type Report = {
+  /** The same said of the same place again is not listed again. */
   add(code: DiagnosticCode, place: Place, message: string, help?: string, severity?: Severity): void;
   /** As `add`, but only the first of one `kind` is listed; it tells how many more there are. */
   addOnce(code: DiagnosticCode, kind: string, place: Place, message: string, help?: string): void;
@@ -33,6 +34,7 @@ export type Report = {
 
 export function createReport(): Report {
   const entries: Entry[] = [];
+  const listed = new Set<string>();
   const byKind = new Map<string, Entry>();
   const count = { errors: 0, remarks: 0 };
 
@@ -44,8 +46,13 @@ export function createReport(): Report {
     severity: Severity = codes[code].severity,
   ): Entry => {
     const entry = { code, severity, place, message, help, more: 0 };
+    // A line that a generator or variable repeats has its mistake in one place.
+    const identity = `${place.file.index}:${place.line}:${place.column} ${code} ${message}`;
+    if (listed.has(identity)) return entry;
     const number = severity === 'error' ? ++count.errors : ++count.remarks;
-    if (number <= (severity === 'error' ? errorLimit : remarkLimit)) entries.push(entry);
+    if (number > (severity === 'error' ? errorLimit : remarkLimit)) return entry;
+    listed.add(identity);
+    entries.push(entry);
     return entry;
   };
 

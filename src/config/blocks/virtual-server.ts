@@ -9,6 +9,7 @@ import {
   type SchedulerFlag,
   schedulers,
 } from '../../model/forwarding-table.js';
+import { schedulerNames } from '../grammar/virtual-server.js';
 import type { Word } from '../lexer.js';
 import type { Report } from '../report.js';
 import type { Place } from '../source.js';
@@ -130,7 +131,8 @@ function readProtocol(block: Block, keyword: Word, report: Report): WrittenProto
 
 function readScheduler(block: Block, keyword: Word, report: Report): string {
   const text = textOf(block, 'lvs_sched');
-  if (text !== undefined) return text;
+  // No scheduler at all is an error already.
+  if (text !== undefined) return schedulerNames.some((name) => name === text) ? text : 'wlc';
   if (!report.hasErrors())
     report.add('default-taken', keyword, 'no scheduler is given: wlc is taken', 'write lvs_sched wlc');
   return 'wlc';

@@ -36,7 +36,10 @@ const family = oneOf(['inet', 'inet6']);
 /** A script with the user and group that it runs as. */
 export const script = keyword(argumentsOf({ required: [anyWord], optional: [account, account] }));
 
-const schedulers = oneOf('rr wrr lc wlc lblc lblcr sh mh dh fo ovf sed nq twos'.split(' '));
+/** Every scheduler of IPVS. */
+export const schedulerNames = 'rr wrr lc wlc lblc lblcr sh mh dh fo ovf sed nq twos'.split(' ');
+
+const schedulers = oneOf(schedulerNames);
 
 /** What ipvsadm lists for the methods, and what its options are called. */
 const otherNames = {

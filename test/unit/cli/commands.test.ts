@@ -139,6 +139,14 @@ describe('check', () => {
     expect([code, stderr]).toEqual([0, expect.stringMatching(/: warning: /)]);
   });
 
+  test('--config-id chooses the lines that count', async () => {
+    const file = join(folder, 'conditions.conf');
+    writeFileSync(file, good.replace('lvs_sched rr', '@high lvs_sched rr\n @low lvs_sched lc'));
+    const { stdout } = await cli('check', '--print', '-f', file, '--config-id', 'low');
+    expect(stdout).toContain('lvs_sched lc\n');
+    expect((await cli('check', '--print', '-f', file, '-i', 'high')).stdout).toContain('lvs_sched rr\n');
+  });
+
   test('--json', async () => {
     const { code, stdout } = await cli('check', '--json', '-f', badFile);
     expect(code).toBe(1);

@@ -56,8 +56,15 @@ test.each([
 });
 
 test('control and direction characters never reach the terminal', () => {
-  const text = formatDiagnostic({ ...diagnostic, sourceLine: 'a\x1b[2Jb\u{202e}c' });
-  expect(text.split('\n')[1]).toBe('a\u{fffd}[2Jb\u{fffd}c');
+  const [head, line, , help] = formatDiagnostic({
+    ...diagnostic,
+    message: 'x\x1b[2Jy\n is no keyword',
+    help: 'not \u{9b}31m',
+    sourceLine: 'a\x1b[2Jb\u{202e}c',
+  }).split('\n');
+  expect(head).toBe('a.conf:7:9: error: x\u{fffd}[2Jy\u{fffd} is no keyword [unknown-keyword]');
+  expect(line).toBe('a\u{fffd}[2Jb\u{fffd}c');
+  expect(help).toBe('help: not \u{fffd}31m');
 });
 
 test('of a long line the part around the column is shown', () => {
@@ -96,4 +103,10 @@ test('errors stop at 100, remarks are counted beyond 200', () => {
   expect(remarks.diagnostics.at(-1)).toMatchObject({ code: 'more-warnings', severity: 'notice' });
   expect(remarks.diagnostics.at(-1)?.message).toContain('799 more');
   expect(remarks.config).toBeDefined();
+});
+
+test('what a generator repeats is said once', () => {
+  const { diagnostics } = parseText('~SEQ(i,1,500) nonsense\nnonsense $i\n');
+  expect(diagnostics.map(({ origin }) => origin.line)).toEqual([1, 2]);
+  expect(parseText('~SEQ(i,1,3) nonsense$i').diagnostics).toHaveLength(3);
 });

@@ -221,3 +221,7 @@ test('TCP and UDP on one address and port are two services', () => {
   const both = vs(`${head}\n${rs()}`) + vs(`${head.replace('TCP', 'UDP')}\n${rs()}`);
   expect(configOf(both).virtualServers.map(({ protocol }) => protocol)).toEqual(['tcp', 'udp']);
 });
+
+test('of a scheduler that does not exist one thing is said', () => {
+  expect(codesOf(vs(`protocol TCP\nlvs_sched rrr\nlvs_method NAT\n${rs()}`))).toEqual(['invalid-value']);
+});
