@@ -12,6 +12,8 @@ export type ErrorCode =
   | 'LIMIT_REACHED'
   | 'INVALID_CHANGE'
   | 'NATIVE_MISSING'
+  | 'NOT_FOUND'
+  | 'NOT_MASTER'
   | 'IO';
 
 /** `message` says what is wrong and how to mend it; `cause` keeps the origin. */

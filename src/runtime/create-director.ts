@@ -4,16 +4,22 @@
 import { createRequire } from 'node:module';
 import { createNativeDataplane } from '../dataplane/native.js';
 import { loadNative } from '../dataplane/native-module.js';
+import type { Network } from '../dataplane/network.js';
 import type { Dataplane } from '../dataplane/port.js';
+import { DirectorError } from '../errors.js';
 import { type Clock, systemClock } from './clock.js';
 import { type ConfigSource, createConfigLoader, type Diagnostic, type ReadOptions } from './config-source.js';
 import { Director } from './director.js';
+import { isIpv6Router } from './failover/ipv6-router.js';
+import { silentNotifier, untracked } from './failover/silent.js';
 import { type Log, silentLog } from './log.js';
 import { createProbes, type NativeProbes, type Probes } from './probes/probe.js';
 
 export type DirectorOptions = ReadOptions & {
   /** What moves packets; default: the addon, on this machine's devices. */
   readonly dataplane?: Dataplane | undefined;
+  /** What failover does on the machine's network; default: the addon, when there are virtual routers. */
+  readonly network?: Network | undefined;
   readonly clock?: Clock | undefined;
   readonly log?: Log | undefined;
   /** Path of the control socket to open; default: none. */
@@ -34,6 +40,10 @@ export function createDirector(source: ConfigSource, options: DirectorOptions = 
     dataplane: options.dataplane ?? createNativeDataplane(),
     clock,
     log,
+    network: () => options.network ?? missingNetwork(),
+    notifier: silentNotifier,
+    tracking: untracked,
+    isRouter: isIpv6Router,
     probes: options.probes ?? createProbes(nativeProbes),
     random: options.random ?? Math.random,
     load: createConfigLoader(options, clock),
@@ -47,6 +57,10 @@ export function createDirector(source: ConfigSource, options: DirectorOptions = 
 export function productVersion(): string {
   const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
   return version;
+}
+
+function missingNetwork(): never {
+  throw new DirectorError('NATIVE_MISSING', 'this build has no native network: virtual routers can not run');
 }
 
 /** Loads the addon when a probe needs it, not before. */

@@ -18,6 +18,9 @@ import {
 import { describeChanges } from './describe-changes.js';
 import { Engine, fixedSettingsChanged } from './engine.js';
 import { type DirectorEvent, EventStream } from './events.js';
+import { Failover, type FailoverParts } from './failover/failover.js';
+import type { SwitchoverOutcome } from './failover/switchover.js';
+import type { FailoverView } from './failover/views.js';
 import type { Log } from './log.js';
 import { type LoopLag, startLoopLag } from './loop-lag.js';
 import type { Probes } from './probes/probe.js';
@@ -36,7 +39,10 @@ export type ChangeResult = {
   readonly diagnostics: readonly Diagnostic[];
 };
 
-export type DirectorParts = {
+/** What failover does its work with; see FailoverParts. */
+export type FailoverTools = Pick<FailoverParts, 'network' | 'notifier' | 'tracking' | 'isRouter'>;
+
+export type DirectorParts = FailoverTools & {
   readonly dataplane: Dataplane;
   readonly clock: Clock;
   readonly log: Log;
@@ -55,6 +61,7 @@ type State =
 
 type Running = {
   readonly engine: Engine;
+  readonly failover: Failover;
   readonly servers: readonly ControlServer[];
   readonly startedAt: Micros;
   configuredAt: Micros;
@@ -98,7 +105,10 @@ export class Director {
     });
   }
 
-  /** Stops: checks end, our addresses leave, the data plane detaches. Safe to call twice; resolves when all is done. */
+  /**
+   * Stops, make before break: masters forward until their successors are heard; then checks end, our addresses leave,
+   * the data plane detaches. Safe to call twice; resolves when all is done.
+   */
   async stop(): Promise<void> {
     this.isStopWanted = true;
     await this.inTurn(async () => {
@@ -137,10 +147,28 @@ export class Director {
     });
   }
 
+  /**
+   * Has the virtual router or sync group `name` (all that are master here) give up to its peer. Resolves when it is known
+   * how that ended, or at once without `isWaiting`. Throws NOT_FOUND, or NOT_MASTER where it is not master.
+   */
+  async switchover(name?: string, isWaiting = true): Promise<readonly SwitchoverOutcome[]> {
+    return this.requireRunning().failover.switchover(name, isWaiting);
+  }
+
+  /** Ends what a switchover holds back: priorities decide again. Gives the virtual routers' names. Throws NOT_FOUND. */
+  allowPreemption(name?: string): readonly string[] {
+    return this.requireRunning().failover.allowPreemption(name);
+  }
+
+  /** The virtual routers and sync groups, and what has happened to them. */
+  virtualRouters(): FailoverView {
+    return this.requireRunning().failover.view();
+  }
+
   status(): DirectorStatus {
-    const { engine, startedAt, configuredAt } = this.requireRunning();
+    const { engine, failover, startedAt, configuredAt } = this.requireRunning();
     const { clock, dataplane, version } = this.parts;
-    return directorStatus(engine, dataplane, {
+    return directorStatus(engine, dataplane, failover.view(), {
       version,
       source: sourceName(this.source),
       uptime: micros(clock.now() - startedAt),
@@ -197,15 +225,23 @@ export class Director {
       );
       undo.push(() => parts.dataplane.stop());
 
-      const engine = new Engine(
-        { ...parts, inTurn: this.inTurn, emit: (event) => this.stream.emit(event) },
-        config,
-      );
+      const emit = (event: DirectorEvent) => this.stream.emit(event);
+      const failover: Failover = new Failover({
+        ...parts,
+        emit,
+        publishDuty: () => engine.refreshStandby(),
+      });
+      const { duty } = failover;
+      const engine = new Engine({ ...parts, inTurn: this.inTurn, emit, duty }, config);
       undo.push(() => engine.stop());
+      undo.push(() => failover.stop());
+      duty.expect(config.failover);
+      await failover.prepare(config.failover);
       const generation = await engine.start();
+      await failover.configure(config.failover);
 
       const now = parts.clock.now();
-      const running = { engine, servers, startedAt: now, configuredAt: parts.clock.wall() };
+      const running = { engine, failover, servers, startedAt: now, configuredAt: parts.clock.wall() };
       this.state = { kind: 'running', running };
       this.lag.reset();
       this.stream.emit({ kind: 'started', generation });
@@ -216,9 +252,11 @@ export class Director {
     }
   }
 
-  private async takeDown({ engine, servers }: Running): Promise<void> {
+  private async takeDown({ engine, failover, servers }: Running): Promise<void> {
     try {
+      await failover.release();
       await closeAll(servers);
+      await failover.stop();
       await engine.stop();
     } finally {
       await this.parts.dataplane.stop();
@@ -238,13 +276,19 @@ export class Director {
     running: Running,
     config: DirectorConfig,
   ): Promise<Omit<ChangeResult, 'diagnostics'>> {
-    const { engine } = running;
+    const { engine, failover } = running;
     const before = engine.configInForce;
     const changes = await describeChanges(before, config, createSlices(this.parts.clock));
     for (const setting of fixedSettingsChanged(before, config)) {
       this.parts.log.warn(`the new value of ${setting} takes effect at the next start`);
     }
-    const generation = await engine.reconfigure(config);
+    await failover.prepare(config.failover);
+    failover.duty.expect(config.failover);
+    const generation = await engine.reconfigure(config).catch((error: unknown) => {
+      failover.duty.expect(before.failover);
+      throw error;
+    });
+    await failover.configure(config.failover);
     running.configuredAt = this.parts.clock.wall();
     for (const change of changes.slice(0, maxLoggedChanges)) this.parts.log.info(change);
     const unsaid = changes.length - maxLoggedChanges;

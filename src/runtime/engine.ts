@@ -2,6 +2,7 @@
 // tables, and has them published. Whoever asks it to change something does so one after another (see director.ts).
 
 import type { Dataplane, ServiceStatus } from '../dataplane/port.js';
+import type { IpAddress } from '../model/address.js';
 import { isSame } from '../model/diff.js';
 import type { DirectorConfig, GlobalConfig } from '../model/director-config.js';
 import {
@@ -28,10 +29,19 @@ import {
   refreshRow,
   type ServiceContext,
   type ServiceState,
+  setStandby,
 } from './service-state.js';
 import { createSlices } from './slices.js';
 import { StaticAddresses } from './static-addresses.js';
 import { VipWatch } from './vip-watch.js';
+
+/** What failover says of an address now. */
+export type AddressDuty = {
+  /** It belongs to a virtual router, which adds and removes it. */
+  readonly isVirtual: (address: IpAddress) => boolean;
+  /** It belongs to a virtual router, and another director forwards for it. */
+  readonly isStandby: (address: IpAddress) => boolean;
+};
 
 export type EngineParts = {
   readonly dataplane: Dataplane;
@@ -43,6 +53,7 @@ export type EngineParts = {
   /** Where the caller's changes run one after another, and the stop among them. */
   readonly inTurn: Serial;
   readonly emit: (event: DirectorEvent) => void;
+  readonly duty: AddressDuty;
 };
 
 export class Engine {
@@ -137,6 +148,20 @@ export class Engine {
     this.checkVips();
   }
 
+  /** Asks for the duty of each address again; resolves when a table that holds it is in force. */
+  async refreshStandby(): Promise<void> {
+    if (this.applyDuty()) await this.publisher.flush();
+  }
+
+  private applyDuty(): boolean {
+    const { isStandby } = this.parts.duty;
+    let hasChanged = false;
+    for (const state of this.services.values()) {
+      if (setStandby(state, isStandby(state.policy.address))) hasChanged = true;
+    }
+    return hasChanged;
+  }
+
   private async putInForce(config: DirectorConfig): Promise<number> {
     const before = this.table();
     this.publisher.hold();
@@ -164,6 +189,7 @@ export class Engine {
       const key = serviceKey(policy);
       const state = old.get(key) ?? createServiceState(policy);
       next.set(key, state);
+      setStandby(state, this.parts.duty.isStandby(policy.address));
       if (old.has(key) && !state.isDraining && !isReordered && isSame(state.policy, policy)) continue;
       configureService(this.context, state, policy);
       if (isReordered) state.row = { ...state.row, destinations: [] };
@@ -177,6 +203,8 @@ export class Engine {
       next.set(key, state);
     }
     this.services = next;
+    // Failover may have moved between the slices.
+    this.applyDuty();
   }
 
   private table(): ForwardingTable {
@@ -291,7 +319,10 @@ export class Engine {
   }
 
   private checkVips(): void {
-    const inForce = [...this.services.values()].filter((state) => !state.isDraining);
+    const { isVirtual } = this.parts.duty;
+    const inForce = [...this.services.values()].filter(
+      ({ isDraining, policy }) => !isDraining && !isVirtual(policy.address),
+    );
     this.vips.check(
       inForce.map((state) => ({ address: state.policy.address, key: state.key })),
       new Set([...this.parts.dataplane.localAddresses(), ...this.staticAddresses.added]),

@@ -2,6 +2,10 @@
 // says how many.
 
 import type { DestinationId, ServiceId } from '../model/forwarding-table.js';
+import type { Micros } from '../model/units.js';
+import type { Cause } from '../vrrp/cause.js';
+import type { VrrpState } from '../vrrp/state.js';
+import type { GroupState } from './failover/group.js';
 
 export type DirectorEvent =
   | { readonly kind: 'started'; readonly generation: number }
@@ -27,6 +31,36 @@ export type DirectorEvent =
   | { readonly kind: 'drained'; readonly service: ServiceId; readonly server: DestinationId | undefined }
   | { readonly kind: 'device-attached'; readonly device: string }
   | { readonly kind: 'device-detached'; readonly device: string; readonly reason: string }
+  /** `why`: the cause in words. `priority` is the effective one. */
+  | {
+      readonly kind: 'virtual-router-changed';
+      readonly router: string;
+      readonly from: VrrpState['kind'];
+      readonly to: VrrpState['kind'];
+      readonly cause: Cause['kind'];
+      readonly why: string;
+      readonly priority: number;
+    }
+  /** What a virtual router has to say: a second master, an address that is held twice. One of a code every now and then. */
+  | {
+      readonly kind: 'virtual-router-told';
+      readonly router: string;
+      readonly level: 'info' | 'warning' | 'error';
+      readonly code: string;
+      readonly text: string;
+    }
+  | { readonly kind: 'sync-group-changed'; readonly group: string; readonly state: GroupState }
+  /** This director has replaced a master that was lost; the time until our addresses were there. */
+  | {
+      readonly kind: 'takeover';
+      readonly router: string;
+      readonly took: Micros;
+      readonly budget: Micros;
+      readonly isWithin: boolean;
+      readonly why: string;
+    }
+  /** This process stood still for so long that the guardian has taken the addresses away. */
+  | { readonly kind: 'lease-expired'; readonly router: string }
   | { readonly kind: 'warning'; readonly message: string }
   | { readonly kind: 'limit'; readonly limit: string; readonly message: string }
   /** The data plane can't go on; everything passes to the host. */

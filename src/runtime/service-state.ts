@@ -100,6 +100,14 @@ export function refreshRow(state: ServiceState, order: ServerOrder): boolean {
   return true;
 }
 
+/** Another director holds the service's address, or it is ours again. True when the row has changed. */
+export function setStandby(state: ServiceState, isStandby: boolean): boolean {
+  state.isStandby = isStandby;
+  if (state.row.isStandby === isStandby) return false;
+  state.row = { ...state.row, isStandby };
+  return true;
+}
+
 export function isServerUp(server: ServerState): boolean {
   return isLive(server.checkers.map((checker) => checker.state));
 }

@@ -3,6 +3,7 @@
 import type { Dataplane, ServiceStatus, Traffic } from '../dataplane/port.js';
 import { endpointText, serviceKey } from '../model/forwarding-table.js';
 import type { Engine } from './engine.js';
+import type { FailoverView } from './failover/views.js';
 import type { Checker } from './health-runner.js';
 import { isServerUp, type ServerState, type ServiceState } from './service-state.js';
 import type { Breathe } from './slices.js';
@@ -16,7 +17,12 @@ export type DirectorFacts = Pick<
   'version' | 'source' | 'uptime' | 'configuredAt' | 'loopLag'
 >;
 
-export function directorStatus(engine: Engine, dataplane: Dataplane, facts: DirectorFacts): DirectorStatus {
+export function directorStatus(
+  engine: Engine,
+  dataplane: Dataplane,
+  failover: FailoverView,
+  facts: DirectorFacts,
+): DirectorStatus {
   const { policy, publisher, health, vips } = engine;
   return {
     ...facts,
@@ -28,6 +34,7 @@ export function directorStatus(engine: Engine, dataplane: Dataplane, facts: Dire
     checkerCount: health.checkerCount,
     missingAddresses: [...vips.missingAddresses],
     dataplane: dataplane.status(),
+    ...failover,
   };
 }
 
@@ -81,6 +88,7 @@ function serviceView(engine: Engine, state: ServiceState, row: ServiceStatus | u
     onePacket,
     isUp: state.isQuorumUp,
     isDraining: state.isDraining,
+    isStandby: state.isStandby,
     traffic: row?.traffic ?? noTraffic,
     rates: observer.serviceRates(state.policy),
     destinations,

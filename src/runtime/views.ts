@@ -5,9 +5,11 @@ import type { DataplaneStatus, DestinationStatus, Traffic } from '../dataplane/p
 import type { CheckerPolicy } from '../model/director-config.js';
 import type { DestinationId, Scheduler, SchedulerFlag, ServiceId } from '../model/forwarding-table.js';
 import type { Micros } from '../model/units.js';
+import type { FailoverView } from './failover/views.js';
 import type { Rates } from './rates.js';
 
 export type { ConnectionPage, ConnectionRecord, Traffic } from '../dataplane/port.js';
+export type { FailoverView, SyncGroupView, VirtualRouterView } from './failover/views.js';
 
 export type CheckerView = {
   readonly kind: CheckerPolicy['kind'];
@@ -37,6 +39,8 @@ export type ServiceView = ServiceId & {
   readonly isUp: boolean;
   /** Removed from the configuration; it waits for its connections to end. */
   readonly isDraining: boolean;
+  /** Another director holds its address: no packet is ours. */
+  readonly isStandby: boolean;
   readonly traffic: Traffic;
   readonly rates: Rates;
   /** In the scheduler's order of visit. */
@@ -53,7 +57,7 @@ export type ServiceCounts = {
   readonly draining: number;
 };
 
-export type DirectorStatus = {
+export type DirectorStatus = FailoverView & {
   readonly version: string;
   readonly pid: number;
   /** Where the configuration comes from: a file's path, `text` or `value`. */

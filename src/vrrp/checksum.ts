@@ -15,10 +15,15 @@ export function internetChecksum(...parts: readonly Uint8Array[]): number {
 }
 
 /** In parts. RFC 8200 8.1 for IPv6; for IPv4 the 12 bytes of RFC 793, as keepalived reads RFC 5798 5.2.8. */
-export function pseudoHeader(source: IpAddress, destination: IpAddress, length: number): Uint8Array[] {
+export function pseudoHeader(
+  source: IpAddress,
+  destination: IpAddress,
+  length: number,
+  protocol = vrrpProtocol,
+): Uint8Array[] {
   const isIpv6 = familyOf(source) === 6;
   const high = length >>> 8;
   const low = length & 255;
-  const tail = isIpv6 ? [0, 0, high, low, 0, 0, 0, vrrpProtocol] : [0, vrrpProtocol, high, low];
+  const tail = isIpv6 ? [0, 0, high, low, 0, 0, 0, protocol] : [0, protocol, high, low];
   return [ipBytes(source), ipBytes(destination), Uint8Array.from(tail)];
 }

@@ -1,7 +1,7 @@
 // A master sends adverts, answers losers, gives way to winners, and says loudly when it is not alone.
 
 import type { IpAddress } from '../model/address.js';
-import { addMicros, type Micros, micros } from '../model/units.js';
+import { addMicros, type Micros, micros, seconds } from '../model/units.js';
 import { heard, otherChecksum } from './backup.js';
 import { type Cause, secondsText } from './cause.js';
 import { compareAddresses } from './election.js';
@@ -113,6 +113,9 @@ export function onAddressAnswered(
   };
 }
 
+/** `garp_master_delay 0` must not make a device that takes no frames a loop. */
+const leastMissedDelay = seconds(1);
+
 /** Says it again after `delay`: at once would meet the trouble that swallowed it. */
 export function onAnnouncementMissed(
   state: MasterState,
@@ -121,8 +124,8 @@ export function onAnnouncementMissed(
   policy: InstancePolicy,
 ): VrrpStep {
   const text = `an announcement was missed (${reason}); it will be repeated`;
-  const at = addMicros(now, policy.router.announce.delay);
-  const announcements = schedule(state.announcements, { at, why: 'missed' });
+  const delay = micros(Math.max(policy.router.announce.delay, leastMissedDelay));
+  const announcements = schedule(state.announcements, { at: addMicros(now, delay), why: 'missed' });
   return {
     state: { ...state, announcements },
     actions: [{ kind: 'tell', level: 'warning', code: 'announcement-missed', text }],

@@ -1,0 +1,47 @@
+// What is counted for each virtual router, since the director started: everything that keepalived's statistics show,
+// every rung of the receive ladder, and everything that was told, written or not.
+
+import { type Rejection, rejections } from '../../vrrp/receive.js';
+
+export type RouterCounters = {
+  /** Adverts that passed the ladder. */
+  received: number;
+  /** Adverts that were decided on; to several unicast peers it is one. */
+  sent: number;
+  /** Adverts that could not be sent, to one peer at least. */
+  sendFailures: number;
+  becameMaster: number;
+  releasedMaster: number;
+  priorityZeroReceived: number;
+  priorityZeroSent: number;
+  readonly rejected: Record<Rejection, number>;
+  /** Frames: gratuitous ARP and unsolicited neighbour advertisements. */
+  announced: number;
+  announceFailures: number;
+  /** By code; far more than are written to the log. */
+  readonly told: Record<string, number>;
+};
+
+export function newCounters(): RouterCounters {
+  return {
+    received: 0,
+    sent: 0,
+    sendFailures: 0,
+    becameMaster: 0,
+    releasedMaster: 0,
+    priorityZeroReceived: 0,
+    priorityZeroSent: 0,
+    rejected: Object.fromEntries(rejections.map((reason) => [reason, 0])) as Record<Rejection, number>,
+    announced: 0,
+    announceFailures: 0,
+    told: {},
+  };
+}
+
+/** Messages that are no virtual router's: nobody else can count them. */
+export type StrayCounters = {
+  /** Too short to name a virtual router. */
+  short: number;
+  /** For a VRID that is not configured on the device that heard them. */
+  unknownRouter: number;
+};

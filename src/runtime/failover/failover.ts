@@ -1,0 +1,422 @@
+// Failover as a whole: which virtual routers run, in which groups; what a reload makes of them; make before break when
+// the director stops. The network is opened when the first virtual router is configured.
+
+import type { Network } from '../../dataplane/network.js';
+import { DirectorError } from '../../errors.js';
+import { type FailoverConfig, noFailover } from '../../model/failover-config.js';
+import { addMicros, type Micros, micros, seconds } from '../../model/units.js';
+import { causeText } from '../../vrrp/cause.js';
+import { effectivePriority, type NotifyState } from '../../vrrp/state.js';
+import type { Clock } from '../clock.js';
+import type { DirectorEvent } from '../events.js';
+import type { Log } from '../log.js';
+import { createSerial } from '../serial.js';
+import { Announcer } from './announcer.js';
+import { Duty } from './duty.js';
+import type { RunningGroup } from './group.js';
+import { Holdings } from './holdings.js';
+import type { Instance, InstanceParts, Telling, Transition } from './instance.js';
+import type { Notifier } from './notifier.js';
+import { notifyWord } from './notify-words.js';
+import { Prober } from './prober.js';
+import { planReload } from './reload-plan.js';
+import { Roster } from './roster.js';
+import { Runner } from './runner.js';
+import { failoverView } from './status.js';
+import { type SwitchoverOutcome, Switchovers } from './switchover.js';
+import { TellGate } from './tell-gate.js';
+import { type TakeoverEntry, Timeline } from './timeline.js';
+import type { Tracking } from './trackers.js';
+import { type FailoverView, noFailoverView } from './views.js';
+
+/** Whoever runs scripts hears of each configuration before its virtual routers do. */
+export type ConfiguredNotifier = Notifier & {
+  configure(config: FailoverConfig): void;
+  stop(): Promise<void>;
+};
+
+export type FailoverParts = {
+  readonly network: () => Network;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly emit: (event: DirectorEvent) => void;
+  readonly notifier: ConfiguredNotifier;
+  readonly tracking: (onChange: () => void) => Tracking;
+  /** Has the data plane forward as `duty` says now; resolves when it does. */
+  readonly publishDuty: () => Promise<void>;
+  /** The kernel answers neighbours on that device as a router (IPv6 forwarding). */
+  readonly isRouter: (device: string) => boolean;
+};
+
+type Running = {
+  readonly network: Network;
+  readonly runner: Runner;
+  readonly holdings: Holdings;
+  readonly announcer: Announcer;
+  readonly prober: Prober;
+  readonly tracking: Tracking;
+  readonly instanceParts: InstanceParts;
+};
+
+/** Beyond the release budget: for the queues behind the last transition. */
+const settleAllowance = seconds(2);
+
+export class Failover {
+  readonly duty = new Duty();
+  private running: Running | undefined;
+  private config = noFailover;
+  private readonly roster = new Roster();
+  private readonly timeline = new Timeline();
+  private readonly gate = new TellGate();
+  private readonly switchovers: Switchovers;
+  private readonly notifyInTurn = createSerial();
+  private publishing: Promise<void> | undefined;
+  private onSettled: (() => void) | undefined;
+  private isStarted = false;
+
+  constructor(private readonly parts: FailoverParts) {
+    this.switchovers = new Switchovers(parts.clock);
+  }
+
+  /** Opens the network when `config` needs it; touches nothing else. Throws what the network throws. */
+  async prepare({ routers }: FailoverConfig): Promise<void> {
+    if (routers.length === 0 || this.running !== undefined) return;
+    const running = this.createRunning();
+    await running.network.start((event) => running.runner.onNetworkEvent(event));
+    this.running = running;
+  }
+
+  /**
+   * Puts a configuration in force; `prepare` and `duty.expect` had it before. Resolves when everything but what gives
+   * up is done. A router whose configuration is the same notices nothing.
+   */
+  async configure(config: FailoverConfig): Promise<void> {
+    const isFirst = !this.isStarted;
+    this.isStarted = true;
+    const { running, roster } = this;
+    this.config = config;
+    if (running === undefined) return;
+    const { runner } = running;
+    const plans = planReload(
+      roster.current.map((instance) => instance.config),
+      config,
+    );
+    const { fresh, retired } = roster.follow(plans, running.instanceParts, !isFirst);
+    for (const instance of fresh) runner.instances.set(instance.key, instance);
+    const changed = roster.regroup(config.groups);
+    this.parts.notifier.configure(config);
+    running.tracking.configure(config.scripts, config.files, config.scriptPolicy);
+    await runner.makeDevices(fresh);
+    runner.refresh();
+    for (const instance of fresh) runner.handle(instance, { kind: 'start' });
+    for (const group of changed) this.unite(runner, group);
+    for (const instance of retired) runner.handle(instance, { kind: 'release' });
+    await this.publishDuty();
+    await Promise.all(roster.current.map((instance) => instance.idle()));
+  }
+
+  /** Make before break: every master says priority 0 and forwards until its successor is heard. Bounded. */
+  async release(): Promise<void> {
+    const { running, roster } = this;
+    if (running === undefined) return;
+    const budgets = roster.all.map(({ holdsAddresses, router }) =>
+      holdsAddresses ? router.releaseBudget : 0,
+    );
+    for (const { members } of roster.groups) {
+      const [first] = members;
+      if (first !== undefined) running.runner.handle(first, { kind: 'release' });
+    }
+    const stopped = new Promise<void>((resolve) => {
+      this.onSettled = resolve;
+      this.reportSettled();
+    });
+    const settled = stopped.then(() => this.allIdle());
+    await this.bounded(settled, micros(Math.max(0, ...budgets) + settleAllowance), 'giving up the addresses');
+  }
+
+  /** The end, at once: what still holds addresses gives them up; devices, sockets and guardian go. Safe to call twice. */
+  async stop(): Promise<void> {
+    const { running, roster } = this;
+    if (running === undefined) return;
+    this.running = undefined;
+    const { runner, network } = running;
+    for (const instance of roster.all) runner.handle(instance, { kind: 'stop' });
+    this.switchovers.close();
+    await this.bounded(this.allIdle(), settleAllowance, 'removing the addresses');
+    running.announcer.stop();
+    running.prober.stop();
+    running.tracking.stop();
+    runner.close();
+    for (const { router } of roster.all) await this.removeDevice(network, router.virtualMacDevice);
+    await this.parts.notifier.stop();
+    await network.stop();
+  }
+
+  /**
+   * Has masters give up to their peers: the virtual router or sync group `name`, or all that are master here.
+   * `isWaiting`: resolves when it is known how that ended. Throws NOT_FOUND or NOT_MASTER, and nothing happens then.
+   */
+  async switchover(name: string | undefined, isWaiting: boolean): Promise<readonly SwitchoverOutcome[]> {
+    const { runner, targets } = this.requireTargets(name);
+    const wanted = name === undefined ? targets.filter(({ state }) => state.kind === 'master') : targets;
+    if (wanted.length === 0) throw new DirectorError('NOT_MASTER', 'no virtual router is master here');
+    const others = wanted.filter(({ state }) => state.kind !== 'master');
+    if (others.length > 0) {
+      const states = others
+        .map((instance) => `${instance.name} is in state ${instance.state.kind}`)
+        .join(', ');
+      throw new DirectorError('NOT_MASTER', `a switchover starts at the master; here ${states}`);
+    }
+    const outcomes = wanted.map((instance) => this.switchovers.watch(instance));
+    for (const instance of wanted) runner.handle(instance, { kind: 'switchover' });
+    if (isWaiting) return Promise.all(outcomes);
+    const text = 'priority 0 is said; this director forwards until a successor is heard';
+    return wanted.map((instance) => ({
+      router: instance.name,
+      kind: 'waiting',
+      text,
+      by: undefined,
+      took: undefined,
+    }));
+  }
+
+  /** After a switchover: priorities decide again. Gives the names that this was said to. Throws NOT_FOUND. */
+  allowPreemption(name: string | undefined): readonly string[] {
+    const { runner, targets } = this.requireTargets(name);
+    for (const instance of targets) runner.handle(instance, { kind: 'allow-preemption' });
+    return targets.map((instance) => instance.name);
+  }
+
+  view(): FailoverView {
+    const { running, roster, timeline, config } = this;
+    if (running === undefined) return noFailoverView;
+    return failoverView(
+      roster,
+      config,
+      timeline,
+      running.runner.strays,
+      this.parts.clock.now(),
+      running.holdings,
+    );
+  }
+
+  /** The configuration in force, and the virtual routers that run by it. */
+  get configInForce(): FailoverConfig {
+    return this.config;
+  }
+
+  private createRunning(): Running {
+    const { clock, isRouter } = this.parts;
+    const network = this.parts.network();
+    const holdings = new Holdings(network, (owner, text) => {
+      const instance = this.running?.runner.instances.get(owner);
+      if (instance !== undefined) this.tell(instance, { level: 'warning', code: 'address-failed', text });
+    });
+    const announcer = new Announcer({ network, clock, isRouter });
+    const prober = new Prober({ network, clock });
+    const tracking = this.parts.tracking(() => runner.retrack());
+    const runner: Runner = new Runner({
+      network,
+      clock,
+      holdings,
+      prober,
+      observe: () => tracking,
+      isVirtual: this.duty.isVirtual,
+      groupOf: (instance) => this.roster.groupOf(instance),
+      onStep: (group) => this.onStep(group),
+      tell: (instance, telling) => this.tell(instance, telling),
+      onLeaseExpired: (instance) => this.onLeaseExpired(instance),
+      onNetworkWarning: (message) => this.warn(message),
+    });
+    const instanceParts: InstanceParts = {
+      network,
+      clock,
+      holdings,
+      announcer,
+      prober,
+      forward: (instance, isOn) => {
+        this.duty.forward(instance.key, instance.name, isOn);
+        return this.publishDuty();
+      },
+      notify: (instance, state, priority) => this.notify(instance, state, priority),
+      feed: (instance, event) => runner.handle(instance, event),
+      onTransition: (instance, transition) => this.onTransition(instance, transition),
+      onTakeover: (instance, takeover) => this.onTakeover(instance, takeover),
+      tell: (instance, telling) => this.tell(instance, telling),
+    };
+    return { network, runner, holdings, announcer, prober, tracking, instanceParts };
+  }
+
+  private onStep(group: RunningGroup): void {
+    this.reportGroup(group);
+    for (const instance of group.members) {
+      if (instance.purpose !== 'running' && instance.isStopped) void this.bury(instance);
+      else this.endPredecessors(instance);
+    }
+    this.reportSettled();
+  }
+
+  /** Whoever restarts under another identity is replaced as soon as it is known who is master there. */
+  private endPredecessors(instance: Instance): void {
+    const { state, name, purpose } = instance;
+    const isDecided = state.kind === 'master' || (state.kind === 'backup' && state.master !== undefined);
+    if (!isDecided || purpose !== 'running') return;
+    for (const other of this.roster.all) {
+      if (other.name !== name || other.purpose !== 'restarting' || other.isStopped) continue;
+      this.running?.runner.handle(other, { kind: 'stop' });
+    }
+  }
+
+  private async bury(instance: Instance): Promise<void> {
+    const { roster, running } = this;
+    if (running === undefined || !roster.remove(instance)) return;
+    await instance.idle();
+    running.runner.forget(instance);
+    const { name } = instance;
+    const { virtualMacDevice } = instance.router;
+    const isUsed = roster.all.some(({ router }) => router.virtualMacDevice === virtualMacDevice);
+    if (!isUsed) await this.removeDevice(running.network, virtualMacDevice);
+    if (instance.purpose !== 'removed') return;
+    this.parts.log.info(`virtual router ${name} is removed`);
+    this.parts.notifier.routerChanged(name, 'DELETED', effectivePriority(instance.state));
+    if (!roster.all.some((other) => other.name === name)) this.gate.forget(name);
+  }
+
+  private async removeDevice(network: Network, name: string | undefined): Promise<void> {
+    if (name === undefined) return;
+    await network.removeVirtualMac(name).catch((error: unknown) => {
+      this.parts.log.warn(`can't remove the device ${name}`, { reason: String(error) });
+    });
+  }
+
+  /** A group whose members have come from different states: one at fault is the fault of all, one master leads. */
+  private unite(runner: Runner, { members }: RunningGroup): void {
+    for (const member of members) {
+      const faulty = members.find((other) => other !== member && other.state.faults.length > 0);
+      if (faulty?.name !== member.state.groupFault) {
+        runner.handle(member, { kind: 'group-fault', router: faulty?.name });
+      }
+    }
+    const leader = members.find(({ state }) => state.kind === 'master');
+    if (leader === undefined) return;
+    for (const member of members) {
+      if (member.state.kind === 'backup') {
+        runner.handle(member, { kind: 'group', to: 'master', router: leader.name });
+      }
+    }
+  }
+
+  private onTransition(instance: Instance, transition: Transition): void {
+    const { from, to, cause } = transition;
+    const { clock, log, emit } = this.parts;
+    const { name: router } = instance;
+    const why = causeText(cause);
+    const priority = effectivePriority(instance.state);
+    this.timeline.add({ at: clock.wall(), router, from, to }, cause);
+    const isBad = to === 'fault' || cause.kind === 'stalled';
+    log[isBad ? 'warn' : 'info'](`virtual router ${router}: ${from} → ${to}`, { why, priority });
+    emit({ kind: 'virtual-router-changed', router, from, to, cause: cause.kind, why, priority });
+    this.switchovers.onTransition(instance, transition);
+  }
+
+  private onTakeover({ name: router }: Instance, { took, budget, isWithin, why }: TakeoverEntry): void {
+    const fields = { took: secondsOf(took), budget: secondsOf(budget), why };
+    const text = `virtual router ${router} was taken over ${isWithin ? 'within' : 'beyond'} its budget`;
+    this.parts.log[isWithin ? 'info' : 'warn'](text, fields);
+    this.parts.emit({ kind: 'takeover', router, took, budget, isWithin, why });
+  }
+
+  private onLeaseExpired({ name: router }: Instance): void {
+    this.parts.log.error('the advert lease ran out: this process stood still for too long', { router });
+    this.parts.emit({ kind: 'lease-expired', router });
+  }
+
+  private tell(instance: Instance, { level, code, text }: Telling): void {
+    const { clock, log, emit } = this.parts;
+    const { name: router, counters } = instance;
+    counters.told[code] = (counters.told[code] ?? 0) + 1;
+    const { isWritten, keptBack } = this.gate.admit(router, code, clock.now());
+    if (!isWritten) return;
+    const fields = { router, code, ...(keptBack > 0 ? { keptBack } : {}) };
+    log[level === 'warning' ? 'warn' : level](text, fields);
+    emit({ kind: 'virtual-router-told', router, level, code, text });
+  }
+
+  private warn(message: string): void {
+    this.parts.log.warn(message);
+    this.parts.emit({ kind: 'warning', message });
+  }
+
+  private notify({ name, state, purpose }: Instance, what: NotifyState, priority: number): void {
+    const word = notifyWord(what, state.kind);
+    // The scripts of a router that restarts hear of its successor; a removed one has a word of its own.
+    if (word !== undefined && purpose === 'running') this.parts.notifier.routerChanged(name, word, priority);
+  }
+
+  /** After its members' queues: keepalived's priority of a group is 0. */
+  private reportGroup(group: RunningGroup): void {
+    const { config, state, members, toldState } = group;
+    if (config === undefined || state === undefined || state === toldState) return;
+    group.toldState = state;
+    const { name } = config.group;
+    this.parts.log.info(`sync group ${name}: ${state}`);
+    this.parts.emit({ kind: 'sync-group-changed', group: name, state });
+    void this.notifyInTurn(async () => {
+      await Promise.all(members.map((member) => member.idle()));
+      const word = notifyWord(state, state === 'stop' ? 'initialize' : state);
+      if (word !== undefined) this.parts.notifier.groupChanged(name, word, 0);
+    });
+  }
+
+  /** Once for everything that changes in this turn. */
+  private publishDuty(): Promise<void> {
+    this.publishing ??= Promise.resolve().then(() => {
+      this.publishing = undefined;
+      return this.parts.publishDuty();
+    });
+    return this.publishing;
+  }
+
+  private requireTargets(name: string | undefined): {
+    readonly runner: Runner;
+    readonly targets: readonly Instance[];
+  } {
+    const { running, roster } = this;
+    const targets = name === undefined ? roster.current : roster.find(name);
+    if (running === undefined || targets === undefined) {
+      throw new DirectorError(
+        'NOT_FOUND',
+        `there is no virtual router or sync group ${name ?? ''}`.trimEnd(),
+      );
+    }
+    return { runner: running.runner, targets };
+  }
+
+  private reportSettled(): void {
+    if (this.onSettled === undefined || !this.roster.all.every(({ isStopped }) => isStopped)) return;
+    this.onSettled();
+    this.onSettled = undefined;
+  }
+
+  private async allIdle(): Promise<void> {
+    await Promise.all(this.roster.all.map((instance) => instance.idle()));
+    await this.notifyInTurn(async () => {});
+  }
+
+  /** Waits for `work`, but no longer than `limit`. */
+  private async bounded(work: Promise<unknown>, limit: Micros, what: string): Promise<void> {
+    const { clock, log } = this.parts;
+    let cancel = () => {};
+    const late = new Promise<'late'>((resolve) => {
+      cancel = clock.at(addMicros(clock.now(), limit), () => resolve('late'));
+    });
+    const outcome = await Promise.race([work, late]);
+    cancel();
+    if (outcome === 'late')
+      log.warn(`${what} takes too long; going on without it`, { after: secondsOf(limit) });
+  }
+}
+
+function secondsOf(duration: Micros): string {
+  return `${(duration / 1_000_000).toFixed(3)} s`;
+}

@@ -1,0 +1,105 @@
+// Where a virtual router can stand on this machine now: device, interface index and source address of its adverts, or
+// the fault that keeps it out, in words. Pure: the machine's links go in.
+
+import type { Link } from '../../dataplane/network.js';
+import type { Family, IpAddress } from '../../model/address.js';
+import { familyOf } from '../../model/address.js';
+import type { VirtualRouter } from '../../model/virtual-router.js';
+
+export type Foothold =
+  | {
+      readonly kind: 'ready';
+      /** Where adverts leave and are heard. */
+      readonly device: string;
+      readonly ifindex: number;
+      readonly source: IpAddress;
+    }
+  | {
+      readonly kind: 'fault';
+      readonly reason: string;
+      /** `down`: socket and memberships outlive it. `unmade`: the virtual MAC's device, or `source` on it, is missing. */
+      readonly lack: 'down' | 'gone' | { readonly unmade: IpAddress };
+    };
+
+/**
+ * `isVirtual`: addresses that come and go with a virtual router; adverts come from another one where there is another.
+ * An owner (255) may have nothing else.
+ */
+export function footholdOf(
+  router: VirtualRouter,
+  links: readonly Link[],
+  isVirtual: (address: IpAddress) => boolean,
+): Foothold {
+  const { device, family } = router;
+  const link = links.find(({ name }) => name === device);
+  if (link === undefined) return fault(`there is no interface ${device}`, 'gone');
+  if (!link.isUp) return fault(`interface ${device} is down`, 'down');
+  const source = sourceOf(router, link, links, isVirtual);
+  if (source === undefined) return fault(missingText(router), 'gone');
+  const voiceDevice = speakingDevice(router);
+  const own = voiceDevice === device ? link : links.find(({ name }) => name === voiceDevice);
+  const hasSource = voiceDevice === device || family === 4 || own?.addresses.some(isAt(source)) === true;
+  if (router.virtualMacDevice !== undefined && !isThere(router, links)) {
+    return fault(`there is no interface ${router.virtualMacDevice}`, { unmade: source });
+  }
+  if (own === undefined || !hasSource)
+    return fault(`interface ${voiceDevice} lacks ${source}`, { unmade: source });
+  return { kind: 'ready', device: voiceDevice, ifindex: own.ifindex, source };
+}
+
+/** Where adverts leave: the virtual MAC's device; unicast ones need the MAC that routers know. */
+export function speakingDevice({ device, virtualMacDevice, delivery }: VirtualRouter): string {
+  return delivery.kind === 'multicast' ? (virtualMacDevice ?? device) : device;
+}
+
+/** Where an address of the router goes when it names no device itself. */
+export function addressDevice({ device, virtualMacDevice }: VirtualRouter): string {
+  return virtualMacDevice ?? device;
+}
+
+/** RFC 9568 7.3. */
+export function virtualMacOf({ virtualRouterId, family }: VirtualRouter): string {
+  const last = virtualRouterId.toString(16).padStart(2, '0');
+  return `00:00:5e:00:0${family === 4 ? 1 : 2}:${last}`;
+}
+
+function isThere(router: VirtualRouter, links: readonly Link[]): boolean {
+  const found = links.find(({ name }) => name === router.virtualMacDevice);
+  return found !== undefined && found.mac === virtualMacOf(router);
+}
+
+function sourceOf(
+  { source, family, priority }: VirtualRouter,
+  link: Link,
+  links: readonly Link[],
+  isVirtual: (address: IpAddress) => boolean,
+): IpAddress | undefined {
+  if (source !== undefined) {
+    const places = isLinkLocal(source) ? [link] : links;
+    return places.some(({ addresses }) => addresses.some(isAt(source))) ? source : undefined;
+  }
+  const fitting = link.addresses.map(({ address }) => address).filter((address) => canSend(address, family));
+  return fitting.find((address) => !isVirtual(address)) ?? (priority === 255 ? fitting[0] : undefined);
+}
+
+/** IPv6 adverts come from a link-local address (RFC 9568 5.1.2.2). */
+function canSend(address: IpAddress, family: Family): boolean {
+  return familyOf(address) === family && (family === 4 || isLinkLocal(address));
+}
+
+function isLinkLocal(address: IpAddress): boolean {
+  return /^fe[89ab][0-9a-f]:/.test(address);
+}
+
+function isAt(wanted: IpAddress): (prefix: { readonly address: IpAddress }) => boolean {
+  return ({ address }) => address === wanted;
+}
+
+function missingText({ source, device, family }: VirtualRouter): string {
+  if (source !== undefined) return `${source} is on no interface of this machine`;
+  return `interface ${device} has no ${family === 4 ? 'IPv4' : 'link-local IPv6'} address of its own`;
+}
+
+function fault(reason: string, lack: 'down' | 'gone' | { readonly unmade: IpAddress }): Foothold {
+  return { kind: 'fault', reason, lack };
+}

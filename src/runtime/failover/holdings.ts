@@ -1,0 +1,251 @@
+// The virtual addresses and routes that are on this machine by our doing, each with its owners: a virtual router that
+// is restarted under another identity hands over to its successor without a gap, because the last owner removes.
+
+import type { Link, Network } from '../../dataplane/network.js';
+import type { HostAddress } from '../../dataplane/port.js';
+import type { VirtualRoute, VirtualRouter } from '../../model/virtual-router.js';
+import { createSerial, type Serial } from '../serial.js';
+import { addressDevice } from './foothold.js';
+
+/** What a virtual router holds while it is master. */
+export type Possessions = {
+  readonly addresses: readonly HostAddress[];
+  readonly routes: readonly VirtualRoute[];
+};
+
+type Thing =
+  | { readonly kind: 'address'; readonly address: HostAddress }
+  | { readonly kind: 'route'; readonly route: VirtualRoute };
+
+type Holding = {
+  readonly thing: Thing;
+  readonly owners: Set<string>;
+  /** Calls for one thing never overlap. */
+  readonly inTurn: Serial;
+  isAdded: boolean;
+  /** It was among the machine's addresses since it was added: when it is not any more, somebody has taken it. */
+  isSeen: boolean;
+  isFailureTold: boolean;
+};
+
+export type HoldingsNetwork = Pick<Network, 'addAddress' | 'removeAddress' | 'addRoute' | 'removeRoute'>;
+
+export class Holdings {
+  private readonly held = new Map<string, Holding>();
+
+  constructor(
+    private readonly network: HoldingsNetwork,
+    private readonly warn: (owner: string, message: string) => void,
+  ) {}
+
+  /** `owner` holds these from now on; what is on the machine already is not removed by anybody else. */
+  claim(owner: string, possessions: Possessions): void {
+    for (const thing of thingsOf(possessions)) this.holdingOf(thing).owners.add(owner);
+  }
+
+  /** Adds what is not there yet: addresses, then routes. What can't be added is said once; `retry` tries again. */
+  async add(owner: string, possessions: Possessions): Promise<void> {
+    this.claim(owner, possessions);
+    for (const thing of thingsOf(possessions)) await this.ensure(owner, this.holdingOf(thing));
+  }
+
+  /** Gives up what `owner` holds: routes, then addresses; the newest first. */
+  remove(owner: string): Promise<void> {
+    return this.drop(owner, this.ownedBy(owner));
+  }
+
+  /** From what `owner` holds now to `next`: new things come before old ones go, unless both are one to the kernel. */
+  async exchange(owner: string, next: Possessions): Promise<void> {
+    const wanted = thingsOf(next);
+    const kept = new Set(wanted.map(keyOf));
+    const leaving = this.ownedBy(owner).filter(({ thing }) => !kept.has(keyOf(thing)));
+    const isColliding = ({ thing }: Holding) => wanted.some((other) => kernelKey(other) === kernelKey(thing));
+    await this.drop(owner, leaving.filter(isColliding));
+    await this.add(owner, next);
+    await this.drop(
+      owner,
+      leaving.filter((holding) => !isColliding(holding)),
+    );
+  }
+
+  /** Removes what a dead run may have left of these, and nothing that is held. */
+  async clean(owner: string, possessions: Possessions): Promise<void> {
+    for (const thing of thingsOf(possessions).reverse()) {
+      if (this.held.has(keyOf(thing))) continue;
+      await this.take(thing).catch((error) =>
+        this.warn(owner, `can't remove ${nameOf(thing)}: ${messageOf(error)}`),
+      );
+    }
+  }
+
+  /** Tries again what could not be added. */
+  async retry(): Promise<void> {
+    for (const holding of this.held.values()) {
+      const [owner] = holding.owners;
+      if (owner !== undefined && !holding.isAdded) await this.ensure(owner, holding);
+    }
+  }
+
+  /** True while something that is owned could not be added. */
+  get isIncomplete(): boolean {
+    return [...this.held.values()].some(({ owners, isAdded, isFailureTold }) => {
+      return owners.size > 0 && !isAdded && isFailureTold;
+    });
+  }
+
+  /** Addresses that somebody else has removed, with an owner each; they count as not added from here on. */
+  findLost(links: readonly Link[]): readonly { readonly owner: string; readonly address: HostAddress }[] {
+    const lost: { owner: string; address: HostAddress }[] = [];
+    for (const holding of this.held.values()) {
+      const { thing, owners, isAdded } = holding;
+      const [owner] = owners;
+      if (thing.kind !== 'address' || owner === undefined || !isAdded) continue;
+      const isThere = isOn(thing.address, links);
+      if (!isThere && holding.isSeen) {
+        holding.isAdded = false;
+        lost.push({ owner, address: thing.address });
+      }
+      holding.isSeen = isThere;
+    }
+    return lost;
+  }
+
+  /** True when every address of `owner` is on the machine. */
+  isComplete(owner: string): boolean {
+    return this.ownedBy(owner).every(({ isAdded }) => isAdded);
+  }
+
+  private ownedBy(owner: string): Holding[] {
+    return [...this.held.values()].filter(({ owners }) => owners.has(owner));
+  }
+
+  private async drop(owner: string, leaving: readonly Holding[]): Promise<void> {
+    for (const { owners } of leaving) owners.delete(owner);
+    const isRoute = ({ thing }: Holding) => thing.kind === 'route';
+    const routes = leaving.filter(isRoute);
+    const addresses = leaving.filter((holding) => !isRoute(holding));
+    for (const holding of [...routes, ...addresses.reverse()]) await this.dropUnowned(owner, holding);
+  }
+
+  private holdingOf(thing: Thing): Holding {
+    const key = keyOf(thing);
+    const known = this.held.get(key);
+    if (known !== undefined) return known;
+    const fresh: Holding = {
+      thing,
+      owners: new Set(),
+      inTurn: createSerial(),
+      isAdded: false,
+      isSeen: false,
+      isFailureTold: false,
+    };
+    this.held.set(key, fresh);
+    return fresh;
+  }
+
+  private ensure(owner: string, holding: Holding): Promise<void> {
+    return holding.inTurn(async () => {
+      if (holding.isAdded || holding.owners.size === 0) return;
+      const { thing } = holding;
+      try {
+        if (thing.kind === 'address') await this.network.addAddress(thing.address);
+        else await this.network.addRoute(thing.route);
+        holding.isAdded = true;
+        holding.isSeen = false;
+        holding.isFailureTold = false;
+      } catch (error) {
+        if (!holding.isFailureTold) this.warn(owner, `can't add ${nameOf(thing)}: ${messageOf(error)}`);
+        holding.isFailureTold = true;
+      }
+    });
+  }
+
+  private dropUnowned(owner: string, holding: Holding): Promise<void> {
+    return holding.inTurn(async () => {
+      if (holding.owners.size > 0) return;
+      const { thing } = holding;
+      holding.isAdded = false;
+      try {
+        await this.take(thing);
+      } catch (error) {
+        this.warn(owner, `can't remove ${nameOf(thing)}: ${messageOf(error)}`);
+      }
+      // Whoever has come meanwhile waits in line to add it again.
+      if (holding.owners.size === 0) this.held.delete(keyOf(thing));
+    });
+  }
+
+  private take(thing: Thing): Promise<void> {
+    return thing.kind === 'address'
+      ? this.network.removeAddress(thing.address)
+      : this.network.removeRoute(thing.route);
+  }
+}
+
+/** Everything that comes and goes with mastership; virtual_ipaddress first. */
+export function possessionsOf(router: VirtualRouter): Possessions {
+  const addresses = [...router.addresses, ...router.excludedAddresses].map(
+    ({ address, length, device, label, scope, broadcast }): HostAddress => ({
+      address,
+      prefixLength: length,
+      device: device ?? addressDevice(router),
+      label,
+      scope,
+      broadcast,
+    }),
+  );
+  return { addresses, routes: router.routes };
+}
+
+/** Both, each thing once. */
+export function unionOf(a: Possessions, b: Possessions): Possessions {
+  const each = <T>(list: readonly T[]) => [
+    ...new Map(list.map((item) => [JSON.stringify(item), item])).values(),
+  ];
+  return { addresses: each([...a.addresses, ...b.addresses]), routes: each([...a.routes, ...b.routes]) };
+}
+
+function isOn({ address, device }: HostAddress, links: readonly Link[]): boolean {
+  const link = links.find(({ name }) => name === device);
+  return link?.addresses.some((prefix) => prefix.address === address) === true;
+}
+
+function thingsOf({ addresses, routes }: Possessions): Thing[] {
+  return [...addresses.map(addressThing), ...routes.map(routeThing)];
+}
+
+function addressThing(address: HostAddress): Thing {
+  return { kind: 'address', address };
+}
+
+function routeThing(route: VirtualRoute): Thing {
+  return { kind: 'route', route };
+}
+
+function keyOf(thing: Thing): string {
+  return JSON.stringify(thing);
+}
+
+/** Two things with one key are one to the kernel, whatever else differs. */
+function kernelKey(thing: Thing): string {
+  if (thing.kind === 'address') {
+    const { address, prefixLength, device } = thing.address;
+    return `${address}/${prefixLength} ${device}`;
+  }
+  const { destination, table, metric } = thing.route;
+  return `${destination.address}/${destination.length} ${table} ${metric}`;
+}
+
+function nameOf(thing: Thing): string {
+  if (thing.kind === 'address') {
+    const { address, prefixLength, device } = thing.address;
+    return `${address}/${prefixLength} on ${device}`;
+  }
+  const { destination, device, gateway } = thing.route;
+  const via = gateway === undefined ? '' : ` via ${gateway}`;
+  return `the route ${destination.address}/${destination.length}${via}${device === undefined ? '' : ` dev ${device}`}`;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,368 @@
+// One virtual router as it runs: its state, and what executes the actions of its steps. Adverts go out in the turn in
+// which they are decided; forwarding, addresses, announcements and notifications follow one another in a queue.
+
+import type { Network } from '../../dataplane/network.js';
+import type { RouterConfig } from '../../model/failover-config.js';
+import { addMicros, type Micros, micros } from '../../model/units.js';
+import type { VirtualRouter } from '../../model/virtual-router.js';
+import type { Cause } from '../../vrrp/cause.js';
+import { unspecified4, unspecified6 } from '../../vrrp/frames.js';
+import {
+  createInstance,
+  effectivePriority,
+  holdsAddresses,
+  type InstancePolicy,
+  type NotifyState,
+  type VrrpAction,
+  type VrrpEvent,
+  type VrrpState,
+} from '../../vrrp/state.js';
+import type { Cancel, Clock } from '../clock.js';
+import { createSerial } from '../serial.js';
+import type { Announcer, Target } from './announcer.js';
+import type { RouterCounters } from './counters.js';
+import { addressDevice } from './foothold.js';
+import { type Holdings, type Possessions, possessionsOf, unionOf } from './holdings.js';
+import type { Prober } from './prober.js';
+import { lostAt, maxTakeovers, type TakeoverEntry, takeoverEntry } from './timeline.js';
+import { RouterVoice } from './voice.js';
+
+/** What outlives a restart of the router under the same name. */
+export type RouterRecord = {
+  readonly counters: RouterCounters;
+  /** The newest last. */
+  readonly takeovers: TakeoverEntry[];
+};
+
+export type Transition = Extract<VrrpAction, { kind: 'transition' }>;
+export type Telling = {
+  readonly level: 'info' | 'warning' | 'error';
+  readonly code: string;
+  readonly text: string;
+};
+
+export type InstanceParts = {
+  readonly network: Network;
+  readonly clock: Clock;
+  readonly holdings: Holdings;
+  readonly announcer: Announcer;
+  readonly prober: Prober;
+  /** Resolves when the data plane forwards for the router's addresses, or no longer does. */
+  readonly forward: (instance: Instance, isOn: boolean) => Promise<void>;
+  readonly notify: (instance: Instance, state: NotifyState, priority: number) => void;
+  /** An event that an executed action has caused. */
+  readonly feed: (instance: Instance, event: VrrpEvent) => void;
+  readonly onTransition: (instance: Instance, transition: Transition) => void;
+  readonly onTakeover: (instance: Instance, takeover: TakeoverEntry) => void;
+  readonly tell: (instance: Instance, telling: Telling) => void;
+};
+
+/**
+ * How long we go on forwarding for a successor whose advert was heard: its table and its announcements come after it,
+ * and a connection request that is lost in between costs its client a second.
+ */
+export const forwardLinger = micros(250_000);
+
+export class Instance {
+  state: VrrpState;
+  readonly voice: RouterVoice;
+  /** Why its own device keeps it out; undefined: it doesn't. */
+  ownFault: string | undefined;
+  /** Wall clock of the last transition. */
+  since: Micros;
+  /** Priority 0 of the master, heard then. */
+  releasedAt: Micros | undefined;
+  /** `restarting`, `removed`: it gives up, and is forgotten when it has stopped. */
+  purpose: 'running' | 'restarting' | 'removed' = 'running';
+  /** Its virtual MAC's device is being made. */
+  isMakingDevice = false;
+  /** Device, socket or ear could not be made; no event of the machine's may say when they can. */
+  mustRetry = false;
+  /** Added by a reload: `vrrp_startup_delay` is of the director's start. */
+  isLate = false;
+  private takeover: { readonly since: Micros; readonly cause: Cause } | undefined;
+  private isEntrusted = false;
+  /** We still forward, although the addresses are another director's. */
+  private linger: { readonly over: Promise<void>; readonly cancel: Cancel } | undefined;
+  private readonly inTurn = createSerial();
+
+  constructor(
+    /** What the network knows it by: the name, or another while one of that name gives up. */
+    readonly key: string,
+    private currentConfig: RouterConfig,
+    readonly record: RouterRecord,
+    private readonly parts: InstanceParts,
+  ) {
+    const { clock, network } = parts;
+    this.state = createInstance(currentConfig.router, clock.now());
+    this.since = clock.wall();
+    this.voice = new RouterVoice(network, key, record.counters);
+  }
+
+  get name(): string {
+    return this.config.router.name;
+  }
+
+  get config(): RouterConfig {
+    return this.currentConfig;
+  }
+
+  get router(): VirtualRouter {
+    return this.config.router;
+  }
+
+  get counters(): RouterCounters {
+    return this.record.counters;
+  }
+
+  get policy(): InstancePolicy {
+    const { router } = this;
+    const source = this.voice.source ?? (router.family === 4 ? unspecified4 : unspecified6);
+    return { router: this.isLate ? { ...router, startupDelay: micros(0) } : router, source };
+  }
+
+  get holdsAddresses(): boolean {
+    return holdsAddresses(this.state);
+  }
+
+  /** Not yet started, or stopped. */
+  get isStopped(): boolean {
+    return this.state.kind === 'initialize' && this.state.startAt === undefined;
+  }
+
+  /** Executes one action of a step; `state` is the one after it. */
+  perform(action: VrrpAction): void {
+    const { parts } = this;
+    switch (action.kind) {
+      case 'transition':
+        this.onTransition(action);
+        return;
+      case 'send-advert':
+        this.say(action.priority);
+        return;
+      case 'probe-addresses':
+        this.enqueue(async () => this.probe());
+        return;
+      case 'forward':
+        this.forward(action.isOn);
+        return;
+      case 'add-addresses':
+        this.enqueue(() => this.addAddresses());
+        return;
+      case 'remove-addresses':
+        this.enqueue(() => this.removeAddresses());
+        return;
+      case 'clean-addresses':
+        this.enqueue(() => parts.holdings.clean(this.key, possessionsOf(this.router)));
+        return;
+      case 'announce':
+        this.enqueue(async () => this.announce(action.repeat, this.targets()));
+        return;
+      case 'notify':
+        this.enqueue(async () => parts.notify(this, action.state, action.priority));
+        return;
+      case 'tell':
+        parts.tell(this, action);
+        return;
+      default:
+        action satisfies never;
+    }
+  }
+
+  /** The step is executed: whoever is no master any more is not repeated. */
+  endStep(): void {
+    if (this.state.kind !== 'master') this.voice.hush();
+  }
+
+  /** It gives up, in `releaseBudget` at most where that is given, and is forgotten. */
+  retire(purpose: 'restarting' | 'removed', releaseBudget = this.router.releaseBudget): void {
+    this.purpose = purpose;
+    this.currentConfig = { ...this.currentConfig, router: { ...this.router, releaseBudget } };
+  }
+
+  /** Puts other settings of the same router in force. */
+  change(config: RouterConfig): void {
+    const before = possessionsOf(this.router);
+    this.currentConfig = config;
+    if (this.holdsAddresses) this.enqueue(() => this.exchangeAddresses(before));
+  }
+
+  /** The voice speaks from another place: what was said from the old one is said again. */
+  onReopened(): void {
+    if (this.state.kind === 'master') this.say(effectivePriority(this.state));
+    this.enqueue(async () => {
+      if (this.isEntrusted) await this.entrust(possessionsOf(this.router));
+    });
+  }
+
+  /** Adds again what somebody else has removed, and announces it. */
+  restore(): void {
+    this.enqueue(async () => {
+      if (!this.holdsAddresses) return;
+      await this.parts.holdings.add(this.key, possessionsOf(this.router));
+      this.announce(this.router.announce.repeat, this.targets());
+    });
+  }
+
+  /** Resolves when everything that was decided so far is done. */
+  async idle(): Promise<void> {
+    await this.inTurn(async () => {});
+    await this.linger?.over;
+    await this.inTurn(async () => {});
+  }
+
+  /** Off comes later than decided where a successor lives: what neighbours still send here must not be lost meanwhile. */
+  private forward(isOn: boolean): void {
+    const { clock, forward } = this.parts;
+    this.linger?.cancel();
+    if (isOn || !hasSuccessor(this.state.cause)) {
+      this.enqueue(() => forward(this, isOn));
+      return;
+    }
+    let end = () => {};
+    const over = new Promise<void>((resolve) => {
+      end = () => {
+        this.linger = undefined;
+        resolve();
+      };
+    });
+    const cancelAlarm = clock.at(addMicros(clock.now(), forwardLinger), () => {
+      this.enqueue(() => forward(this, false));
+      end();
+    });
+    const cancel = () => {
+      cancelAlarm();
+      end();
+    };
+    this.linger = { over, cancel };
+  }
+
+  private say(priority: number): void {
+    const failure = this.voice.say(this.router, priority, this.state.kind === 'master');
+    // In fault the reason is known, and said.
+    if (failure === undefined || this.state.kind === 'fault') return;
+    this.warn('send-failed', `an advert could not be sent: ${failure}`);
+  }
+
+  private onTransition(transition: Transition): void {
+    const { clock, announcer, holdings } = this.parts;
+    const { counters } = this;
+    const { from, to, cause } = transition;
+    this.since = clock.wall();
+    if (to === 'master' && from !== 'releasing') {
+      counters.becameMaster += 1;
+      const since = lostAt(cause, clock.now(), this.releasedAt);
+      this.takeover = since === undefined ? undefined : { since, cause };
+      // At once: a predecessor that gives up in this turn must not remove what is ours from here on.
+      holdings.claim(this.key, possessionsOf(this.router));
+    }
+    const hasLeft = (from === 'master' && to !== 'releasing') || (from === 'releasing' && to !== 'master');
+    if (hasLeft) {
+      counters.releasedMaster += 1;
+      announcer.drop(this.key);
+    }
+    this.releasedAt = undefined;
+    this.parts.onTransition(this, transition);
+  }
+
+  private async addAddresses(): Promise<void> {
+    const possessions = possessionsOf(this.router);
+    await this.entrust(possessions);
+    await this.parts.holdings.add(this.key, possessions);
+    this.endTakeover();
+  }
+
+  private async removeAddresses(): Promise<void> {
+    this.takeover = undefined;
+    await this.parts.holdings.remove(this.key);
+    this.isEntrusted = false;
+    this.parts.network.revoke(this.key);
+  }
+
+  private async exchangeAddresses(before: Possessions): Promise<void> {
+    if (!this.holdsAddresses) return;
+    const next = possessionsOf(this.router);
+    await this.entrust(unionOf(before, next));
+    await this.parts.holdings.exchange(this.key, next);
+    await this.entrust(next);
+    const old = new Set(before.addresses.map(({ address, device }) => `${address} ${device}`));
+    const added = next.addresses.filter(({ address, device }) => !old.has(`${address} ${device}`));
+    if (added.length > 0) this.announce(this.router.announce.repeat, added);
+  }
+
+  /** The guardian has it before the addresses are there. Without a guardian failover is better than none. */
+  private async entrust({ addresses, routes }: Possessions): Promise<void> {
+    try {
+      await this.parts.network.entrust(this.key, {
+        goodbye: this.voice.goodbye(this.router),
+        addresses,
+        routes,
+      });
+      this.isEntrusted = true;
+    } catch (error) {
+      this.warn('no-guardian', `nobody will undo it if this process is killed: ${messageOf(error)}`);
+    }
+  }
+
+  private endTakeover(): void {
+    const { takeover, parts } = this;
+    this.takeover = undefined;
+    if (takeover === undefined) return;
+    const took = micros(parts.clock.now() - takeover.since);
+    const priority = effectivePriority(this.state);
+    const entry = takeoverEntry(takeover.cause, took, this.router, priority, parts.clock.wall());
+    if (entry === undefined) return;
+    this.record.takeovers.push(entry);
+    if (this.record.takeovers.length > maxTakeovers) this.record.takeovers.shift();
+    parts.onTakeover(this, entry);
+  }
+
+  private announce(repeat: number, targets: readonly Target[]): void {
+    if (!this.holdsAddresses) return;
+    const { counters } = this;
+    this.parts.announcer.announce({
+      key: this.key,
+      targets,
+      repeat,
+      pause: this.router.announce.interval,
+      onSent: () => {
+        counters.announced += 1;
+      },
+      onFailed: (reason) => {
+        counters.announceFailures += 1;
+        this.parts.feed(this, { kind: 'announcement-missed', reason });
+      },
+    });
+  }
+
+  private probe(): void {
+    this.parts.prober.probe(this.targets(), (address, mac) =>
+      this.parts.feed(this, { kind: 'address-answered', address, mac }),
+    );
+  }
+
+  private targets(): readonly Target[] {
+    const { router } = this;
+    return [...router.addresses, ...router.excludedAddresses].map(({ address, device }) => ({
+      address,
+      device: device ?? addressDevice(router),
+    }));
+  }
+
+  private warn(code: string, text: string): void {
+    this.parts.tell(this, { level: 'warning', code, text });
+  }
+
+  private enqueue(job: () => Promise<void>): void {
+    void this.inTurn(job).catch((error: unknown) => this.warn('internal', messageOf(error)));
+  }
+}
+
+/** Another master was heard: the addresses have a taker. */
+function hasSuccessor({ kind }: Cause): boolean {
+  return ['taken-over', 'higher-priority', 'higher-address', 'second-owner', 'group'].includes(kind);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

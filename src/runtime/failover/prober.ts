@@ -1,0 +1,102 @@
+// Asks who holds an address, and listens for a moment: an answer with a MAC that is none of ours means that a second
+// holder is there. Nobody waits for it; the takeover goes on meanwhile.
+
+import type { Link, Network } from '../../dataplane/network.js';
+import type { IpAddress } from '../../model/address.js';
+import { addMicros, type Micros, seconds } from '../../model/units.js';
+import { addressProbe } from '../../vrrp/address-probe.js';
+import { readHolder } from '../../vrrp/frames.js';
+import type { Cancel, Clock } from '../clock.js';
+import type { Target } from './announcer.js';
+
+/** A busy host answers within it; a longer one would hear the announcements of a peer that takes over rightly. */
+export const probeWindow = seconds(1);
+
+type Question = { readonly until: Micros; readonly onAnswer: (address: IpAddress, mac: string) => void };
+
+export type ProberParts = {
+  readonly network: Pick<Network, 'links' | 'sendFrame' | 'listen' | 'unlisten'>;
+  readonly clock: Clock;
+};
+
+export class Prober {
+  /** By device, then address. */
+  private readonly open = new Map<string, Map<IpAddress, Question>>();
+  private cancelAlarm: Cancel | undefined;
+
+  constructor(private readonly parts: ProberParts) {}
+
+  /** Asks for each target once; `onAnswer` hears of each answer from a MAC that is not ours, once an address. */
+  probe(targets: readonly Target[], onAnswer: Question['onAnswer']): void {
+    const { network, clock } = this.parts;
+    const until = addMicros(clock.now(), probeWindow);
+    const links = new Map(network.links().map((link) => [link.name, link]));
+    for (const device of new Set(targets.map((target) => target.device))) {
+      const link = links.get(device);
+      if (link === undefined || link.mac === '' || !link.isUp) continue;
+      const questions = this.open.get(device) ?? new Map<IpAddress, Question>();
+      this.open.set(device, questions);
+      const addresses = targets.filter((target) => target.device === device).map(({ address }) => address);
+      for (const address of addresses) questions.set(address, { until, onAnswer });
+      if (this.listen(device, questions)) this.ask(link, addresses);
+    }
+    this.arm();
+  }
+
+  /** A frame that the network reports. */
+  onFrame(device: string, frame: Uint8Array): void {
+    const holder = readHolder(frame);
+    const questions = this.open.get(device);
+    if (holder === undefined || questions === undefined) return;
+    const question = questions.get(holder.address);
+    if (question === undefined || this.isOurs(holder.mac)) return;
+    questions.delete(holder.address);
+    question.onAnswer(holder.address, holder.mac);
+  }
+
+  stop(): void {
+    this.cancelAlarm?.();
+    this.open.clear();
+  }
+
+  private listen(device: string, questions: ReadonlyMap<IpAddress, Question>): boolean {
+    try {
+      this.parts.network.listen({ device, addresses: [...questions.keys()] });
+      return true;
+    } catch {
+      // The device has gone in this moment: nobody answers on it.
+      this.open.delete(device);
+      return false;
+    }
+  }
+
+  private ask({ name, mac }: Link, addresses: readonly IpAddress[]): void {
+    for (const address of addresses) this.parts.network.sendFrame(name, addressProbe(address, mac));
+  }
+
+  private isOurs(mac: string): boolean {
+    return this.parts.network.links().some((link) => link.mac === mac);
+  }
+
+  private arm(): void {
+    const times = [...this.open.values()].flatMap((questions) =>
+      [...questions.values()].map(({ until }) => until),
+    );
+    this.cancelAlarm?.();
+    this.cancelAlarm = undefined;
+    if (this.open.size === 0) return;
+    const first = times.length === 0 ? this.parts.clock.now() : (Math.min(...times) as Micros);
+    this.cancelAlarm = this.parts.clock.at(first, () => this.closeDue());
+  }
+
+  private closeDue(): void {
+    const now = this.parts.clock.now();
+    for (const [device, questions] of this.open) {
+      for (const [address, { until }] of questions) if (until <= now) questions.delete(address);
+      if (questions.size > 0) continue;
+      this.open.delete(device);
+      this.parts.network.unlisten(device);
+    }
+    this.arm();
+  }
+}

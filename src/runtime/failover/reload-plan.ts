@@ -1,0 +1,43 @@
+// What a new configuration asks of each virtual router that runs: pure, so that its rules are a table of tests.
+
+import { isSame } from '../../model/diff.js';
+import type { FailoverConfig, RouterConfig } from '../../model/failover-config.js';
+import type { VirtualRouter } from '../../model/virtual-router.js';
+
+export type RouterPlan =
+  | { readonly kind: 'keep'; readonly config: RouterConfig }
+  /** Same router, other settings: they count from now on; whatever state it is in goes on. */
+  | { readonly kind: 'change'; readonly config: RouterConfig; readonly before: RouterConfig }
+  /** For the peers it is another virtual router: the old one gives up while the new one starts. */
+  | { readonly kind: 'restart'; readonly config: RouterConfig; readonly before: RouterConfig }
+  | { readonly kind: 'add'; readonly config: RouterConfig }
+  | { readonly kind: 'remove'; readonly before: RouterConfig };
+
+/** In the order of the new configuration; removals at the end. Routers are known by their names. */
+export function planReload(
+  before: readonly RouterConfig[],
+  after: Pick<FailoverConfig, 'routers'>,
+): readonly RouterPlan[] {
+  const old = new Map(before.map((config) => [config.router.name, config]));
+  const plans: RouterPlan[] = [];
+  for (const config of after.routers) {
+    const known = old.get(config.router.name);
+    old.delete(config.router.name);
+    plans.push(known === undefined ? { kind: 'add', config } : planOne(known, config));
+  }
+  return [...plans, ...[...old.values()].map((config): RouterPlan => ({ kind: 'remove', before: config }))];
+}
+
+function planOne(before: RouterConfig, config: RouterConfig): RouterPlan {
+  if (!isSame(identityOf(before.router), identityOf(config.router)))
+    return { kind: 'restart', config, before };
+  const isUnchanged = isSame(before.router, config.router) && isSame(before.notify, config.notify);
+  return isUnchanged ? { kind: 'keep', config } : { kind: 'change', config, before };
+}
+
+/** What peers know the virtual router by, and what its adverts come and go through. */
+function identityOf(router: VirtualRouter): object {
+  const { device, family, version, virtualRouterId, delivery, virtualMacDevice } = router;
+  const group = delivery.kind === 'multicast' ? delivery.group : undefined;
+  return { device, family, version, virtualRouterId, kind: delivery.kind, group, virtualMacDevice };
+}

@@ -1,0 +1,145 @@
+// Which virtual routers there are, and who steps together: the running ones by the configuration, and those that give
+// up because a reload has removed or replaced them, each alone.
+
+import type { GroupConfig } from '../../model/failover-config.js';
+import { micros } from '../../model/units.js';
+import type { VirtualRouter } from '../../model/virtual-router.js';
+import { masterDownInterval } from '../../vrrp/timers.js';
+import { newCounters } from './counters.js';
+import { RunningGroup } from './group.js';
+import { Instance, type InstanceParts, type RouterRecord } from './instance.js';
+import type { RouterPlan } from './reload-plan.js';
+
+/** What a plan has made: instances to start, and instances that give up. */
+export type Moves = { readonly fresh: readonly Instance[]; readonly retired: readonly Instance[] };
+
+export class Roster {
+  private readonly instances = new Set<Instance>();
+  private list: readonly RunningGroup[] = [];
+  private groupsBy = new Map<Instance, RunningGroup>();
+  private readonly records = new Map<string, RouterRecord>();
+  private order: readonly string[] = [];
+
+  /** Those that the configuration has, in its order. */
+  get current(): readonly Instance[] {
+    const byName = new Map(
+      [...this.instances].filter(({ purpose }) => purpose === 'running').map((one) => [one.name, one]),
+    );
+    return this.order.flatMap((name) => byName.get(name) ?? []);
+  }
+
+  /** Those that give up stand behind. */
+  get all(): readonly Instance[] {
+    return [...this.current, ...[...this.instances].filter(({ purpose }) => purpose !== 'running')];
+  }
+
+  /** Sync groups and lone virtual routers. */
+  get groups(): readonly RunningGroup[] {
+    return this.list;
+  }
+
+  groupOf(instance: Instance): RunningGroup {
+    const known = this.groupsBy.get(instance);
+    if (known !== undefined) return known;
+    const lone = new RunningGroup(undefined, [instance]);
+    this.groupsBy.set(instance, lone);
+    return lone;
+  }
+
+  /** The members of the sync group `name`, or the virtual router with those that move with it; undefined: neither. */
+  find(name: string): readonly Instance[] | undefined {
+    const group = this.list.find(({ config }) => config?.group.name === name);
+    if (group !== undefined) return group.members;
+    const instance = this.current.find((one) => one.name === name);
+    return instance === undefined ? undefined : this.groupOf(instance).members;
+  }
+
+  /** Follows the plans; `isLate`: the director runs already. `regroup` comes next. */
+  follow(plans: readonly RouterPlan[], parts: InstanceParts, isLate: boolean): Moves {
+    const fresh: Instance[] = [];
+    const retired: Instance[] = [];
+    const byName = new Map(this.current.map((instance) => [instance.name, instance]));
+    for (const plan of plans) {
+      const name = plan.kind === 'remove' ? plan.before.router.name : plan.config.router.name;
+      const known = byName.get(name);
+      if (plan.kind === 'change') known?.change(plan.config);
+      if (plan.kind === 'restart')
+        known?.retire('restarting', handoverBudget(plan.before.router, plan.config.router));
+      if (plan.kind === 'remove') known?.retire('removed');
+      if (plan.kind === 'restart' || plan.kind === 'remove')
+        retired.push(...(known === undefined ? [] : [known]));
+      if (plan.kind !== 'restart' && plan.kind !== 'add') continue;
+      const instance = new Instance(this.freeKey(name), plan.config, this.recordOf(name), parts);
+      instance.isLate = isLate;
+      this.instances.add(instance);
+      fresh.push(instance);
+    }
+    this.order = plans.flatMap((plan) => (plan.kind === 'remove' ? [] : [plan.config.router.name]));
+    return { fresh, retired };
+  }
+
+  /** Puts the groups of a configuration in force. Gives those whose members are not what they were. */
+  regroup(configs: readonly GroupConfig[]): readonly RunningGroup[] {
+    const before = this.groupsBy;
+    const byName = new Map(this.current.map((instance) => [instance.name, instance]));
+    const told = new Map(this.list.map((group) => [group.config?.group.name, group.toldState]));
+    const groups: RunningGroup[] = [];
+    this.groupsBy = new Map();
+    const add = (group: RunningGroup) => {
+      groups.push(group);
+      for (const member of group.members) this.groupsBy.set(member, group);
+    };
+    for (const config of configs) {
+      const { name, members } = config.group;
+      const instances = members.flatMap((member) => byName.get(member) ?? []);
+      const group = new RunningGroup(
+        config,
+        instances.filter((instance) => !this.groupsBy.has(instance)),
+      );
+      if (told.has(name)) group.toldState = told.get(name);
+      add(group);
+    }
+    for (const instance of this.all) {
+      if (!this.groupsBy.has(instance)) add(new RunningGroup(undefined, [instance]));
+    }
+    this.list = groups;
+    const isSameGroup = ({ members }: RunningGroup) =>
+      members.every((member) => {
+        const old = before.get(member)?.members;
+        return old?.length === members.length && members.every((one) => old.includes(one));
+      });
+    return groups.filter((group) => !isSameGroup(group));
+  }
+
+  /** False when it was removed before. */
+  remove(instance: Instance): boolean {
+    if (!this.instances.delete(instance)) return false;
+    this.groupsBy.delete(instance);
+    this.list = this.list.filter(({ members }) => !members.includes(instance) || members.length > 1);
+    if (![...this.instances].some(({ name }) => name === instance.name)) this.records.delete(instance.name);
+    return true;
+  }
+
+  private recordOf(name: string): RouterRecord {
+    const known = this.records.get(name);
+    if (known !== undefined) return known;
+    const fresh = { counters: newCounters(), takeovers: [] };
+    this.records.set(name, fresh);
+    return fresh;
+  }
+
+  private freeKey(name: string): string {
+    const taken = new Set([...this.instances].map(({ key }) => key));
+    for (let count = 1; ; count++) {
+      const key = count === 1 ? name : `${name} (${count})`;
+      if (!taken.has(key)) return key;
+    }
+  }
+}
+
+/** Long enough that the new identity knows who is master of it before the old one lets go. */
+function handoverBudget(before: VirtualRouter, { priority, advertInterval, ...rest }: VirtualRouter) {
+  const router = { priority, advertInterval, ...rest };
+  const wait = masterDownInterval(router, priority, advertInterval);
+  return micros(Math.max(before.releaseBudget, wait + advertInterval + 500_000));
+}

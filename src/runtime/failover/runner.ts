@@ -1,0 +1,351 @@
+// Runs the virtual routers: hands each event to its group's step, executes what comes of it, and sleeps until the next
+// deadline of any of them. Which routers there are is the business of failover.ts.
+
+import type { Link, Network, NetworkEvent } from '../../dataplane/network.js';
+import { familyOf, type IpAddress, ipBytes } from '../../model/address.js';
+import { isSame } from '../../model/diff.js';
+import { addMicros, type Micros, micros, seconds } from '../../model/units.js';
+import type { Track } from '../../model/virtual-router.js';
+import { receive } from '../../vrrp/receive.js';
+import { nextDeadline, type VrrpEvent } from '../../vrrp/state.js';
+import { leaseOf } from '../../vrrp/timers.js';
+import { judge, type Observations } from '../../vrrp/tracking.js';
+import type { Cancel, Clock } from '../clock.js';
+import type { StrayCounters } from './counters.js';
+import { Ears } from './ears.js';
+import { footholdOf, speakingDevice, virtualMacOf } from './foothold.js';
+import type { RunningGroup } from './group.js';
+import type { Holdings } from './holdings.js';
+import type { Instance, Telling } from './instance.js';
+import type { Prober } from './prober.js';
+
+export type RunnerParts = {
+  readonly network: Network;
+  readonly clock: Clock;
+  readonly holdings: Holdings;
+  readonly prober: Prober;
+  readonly observe: () => Omit<Observations, 'devices'>;
+  /** The address comes and goes with a virtual router. */
+  readonly isVirtual: (address: IpAddress) => boolean;
+  readonly groupOf: (instance: Instance) => RunningGroup;
+  /** The step of the group is executed. */
+  readonly onStep: (group: RunningGroup) => void;
+  readonly tell: (instance: Instance, telling: Telling) => void;
+  readonly onLeaseExpired: (instance: Instance) => void;
+  readonly onNetworkWarning: (message: string) => void;
+};
+
+/** What could not be opened, made or added is tried again after it, and whenever a device changes. */
+const retryPause = seconds(5);
+
+export class Runner {
+  /** By key; those that give up are among them. */
+  readonly instances = new Map<string, Instance>();
+  readonly strays: StrayCounters = { short: 0, unknownRouter: 0 };
+  private readonly ears: Ears;
+  private links: readonly Link[] = [];
+  private ownSources: readonly IpAddress[] = [];
+  private alarm: { readonly at: Micros; readonly cancel: Cancel } | undefined;
+  private cancelRetry: Cancel | undefined;
+  private cancelRefresh: Cancel | undefined;
+  private isStepping = false;
+  private readonly inbox: (() => void)[] = [];
+  private isClosed = false;
+
+  constructor(private readonly parts: RunnerParts) {
+    this.ears = new Ears(parts.network);
+  }
+
+  /** One event for one virtual router and its group. What an action causes meanwhile waits for its turn. */
+  handle(instance: Instance, event: VrrpEvent): void {
+    this.inbox.push(() => this.step(instance, event));
+    if (this.isStepping) return;
+    this.isStepping = true;
+    try {
+      for (let next = this.inbox.shift(); next !== undefined; next = this.inbox.shift()) next();
+    } finally {
+      this.isStepping = false;
+    }
+    this.rearm();
+  }
+
+  onNetworkEvent(event: NetworkEvent): void {
+    if (this.isClosed) return;
+    switch (event.kind) {
+      case 'advert':
+        this.onAdvert(event);
+        return;
+      case 'links-changed':
+        this.refreshSoon();
+        return;
+      case 'lease-expired': {
+        const instance = this.instances.get(event.router);
+        if (instance === undefined) return;
+        this.parts.onLeaseExpired(instance);
+        this.handle(instance, { kind: 'lease-expired' });
+        return;
+      }
+      case 'frame':
+        this.parts.prober.onFrame(event.device, event.frame);
+        return;
+      case 'warning':
+        this.parts.onNetworkWarning(event.message);
+        return;
+      default:
+        event satisfies never;
+    }
+  }
+
+  /** Makes the devices that `instances` need. What can't be made is a fault, told and tried again. */
+  async makeDevices(instances: readonly Instance[]): Promise<void> {
+    this.links = this.parts.network.links();
+    for (const instance of instances) {
+      const foothold = footholdOf(instance.router, this.links, this.parts.isVirtual);
+      if (foothold.kind === 'ready' || typeof foothold.lack === 'string') continue;
+      await this.makeDevice(instance, foothold.lack.unmade);
+    }
+  }
+
+  /** Looks at devices, addresses and tracked things, and tells the virtual routers what is new. */
+  refresh(): void {
+    if (this.isClosed) return;
+    this.cancelRefresh?.();
+    this.cancelRefresh = undefined;
+    const before = this.links;
+    this.links = this.parts.network.links();
+    const instances = [...this.instances.values()];
+    // A master that stood still too long must not act on what it sees first.
+    for (const instance of instances)
+      if (this.isPastLease(instance)) this.handle(instance, { kind: 'deadline' });
+    for (const instance of instances) this.settle(instance);
+    this.ownSources = instances.flatMap(({ voice: { source } }) => (source === undefined ? [] : [source]));
+    for (const instance of instances) this.judge(instance);
+    for (const instance of instances) this.withdraw(instance);
+    this.restoreLost();
+    this.reportReturned(before);
+    this.armRetry();
+  }
+
+  /** The scripts and files that are tracked say something new. */
+  retrack(): void {
+    for (const instance of [...this.instances.values()]) this.judge(instance);
+  }
+
+  /** The instance has stopped: it neither speaks nor hears any more. */
+  forget(instance: Instance): void {
+    this.ears.leave(instance.key);
+    instance.voice.close();
+    this.instances.delete(instance.key);
+    this.rearm();
+  }
+
+  close(): void {
+    this.isClosed = true;
+    this.alarm?.cancel();
+    this.alarm = undefined;
+    this.cancelRetry?.();
+    this.cancelRefresh?.();
+  }
+
+  private step(instance: Instance, event: VrrpEvent): void {
+    if (!this.instances.has(instance.key)) return;
+    const group = this.parts.groupOf(instance);
+    for (const { instance: member, action } of group.step(instance, event, this.parts.clock.now())) {
+      member.perform(action);
+    }
+    for (const member of group.members) member.endStep();
+    this.parts.onStep(group);
+  }
+
+  private rearm(): void {
+    if (this.isStepping) return;
+    let first: number = Number.POSITIVE_INFINITY;
+    for (const { state } of this.instances.values()) first = Math.min(first, nextDeadline(state) ?? first);
+    if (this.isClosed || first === Number.POSITIVE_INFINITY) {
+      this.alarm?.cancel();
+      this.alarm = undefined;
+      return;
+    }
+    if (this.alarm?.at === first) return;
+    this.alarm?.cancel();
+    const at = micros(first);
+    this.alarm = { at, cancel: this.parts.clock.at(at, () => this.onAlarm()) };
+  }
+
+  private onAlarm(): void {
+    this.alarm = undefined;
+    const now = this.parts.clock.now();
+    for (const instance of [...this.instances.values()]) {
+      const deadline = nextDeadline(instance.state);
+      if (deadline !== undefined && deadline <= now) this.handle(instance, { kind: 'deadline' });
+    }
+    this.rearm();
+  }
+
+  private isPastLease({ state, router }: Instance): boolean {
+    return (
+      state.kind === 'master' &&
+      this.parts.clock.now() - state.advertAt + router.advertInterval > leaseOf(router)
+    );
+  }
+
+  private onAdvert(event: Extract<NetworkEvent, { kind: 'advert' }>): void {
+    const virtualRouterId = event.message[1];
+    if (virtualRouterId === undefined) {
+      this.strays.short += 1;
+      return;
+    }
+    const listeners = this.ears
+      .listenersAt(event.device, familyOf(event.source))
+      .flatMap((key) => this.instances.get(key) ?? [])
+      .filter(({ router }) => router.virtualRouterId === virtualRouterId);
+    if (listeners.length === 0) this.strays.unknownRouter += 1;
+    for (const instance of listeners) this.hear(instance, event);
+  }
+
+  private hear(instance: Instance, event: Extract<NetworkEvent, { kind: 'advert' }>): void {
+    const { message, source, destination, ttl } = event;
+    const { state, router, counters } = instance;
+    const arrival = { source, destination, ttl, isMulticast: isMulticast(destination) };
+    const followed = state.kind === 'backup' ? state.master?.source : undefined;
+    const reception = receive(message, arrival, { router, ownSources: this.ownSources, followed });
+    if (reception.kind === 'rejected') {
+      counters.rejected[reception.reason] += 1;
+      this.handle(instance, { kind: 'rejected', reason: reception.reason, source });
+      return;
+    }
+    counters.received += 1;
+    const isGoodbye = reception.advert.priority === 0;
+    if (isGoodbye) counters.priorityZeroReceived += 1;
+    instance.releasedAt = isGoodbye ? (instance.releasedAt ?? this.parts.clock.now()) : undefined;
+    this.handle(instance, { kind: 'advert', advert: reception.advert });
+  }
+
+  /** Device, voice and ear in line with the machine. */
+  private settle(instance: Instance): void {
+    const foothold = footholdOf(instance.router, this.links, this.parts.isVirtual);
+    if (foothold.kind === 'fault') {
+      instance.ownFault = foothold.reason;
+      if (typeof foothold.lack !== 'string') void this.makeDevice(instance, foothold.lack.unmade);
+      return;
+    }
+    const { router, key } = instance;
+    const { device, ifindex } = foothold;
+    const group = router.delivery.kind === 'multicast' ? router.delivery.group : undefined;
+    try {
+      const isNew = instance.voice.open(router, foothold);
+      this.ears.join(key, device, ifindex, router.family, group);
+      instance.ownFault = undefined;
+      instance.mustRetry = false;
+      if (isNew) instance.onReopened();
+    } catch (error) {
+      instance.ownFault = `interface ${device}: ${messageOf(error)}`;
+      instance.mustRetry = true;
+    }
+  }
+
+  /** The socket of a device or address that has gone is closed when the goodbye has been tried. */
+  private withdraw(instance: Instance): void {
+    const foothold = footholdOf(instance.router, this.links, this.parts.isVirtual);
+    if (foothold.kind === 'ready' || foothold.lack === 'down') return;
+    this.ears.leave(instance.key);
+    instance.voice.close();
+  }
+
+  private judge(instance: Instance): void {
+    const { router, state, ownFault } = instance;
+    const tracks = this.parts.groupOf(instance).tracksOf(instance);
+    const { priority, faults } = judge(router.priority, tracks, this.observations(tracks));
+    const all = [...new Set(ownFault === undefined ? faults : [ownFault, ...faults])];
+    if (priority === state.priority && isSame(all, state.faults)) return;
+    this.handle(instance, { kind: 'tracking', priority, faults: all });
+  }
+
+  private observations(tracks: readonly Track[]): Observations {
+    const devices = new Map<string, boolean>();
+    for (const { kind, name } of tracks) {
+      if (kind === 'interface')
+        devices.set(name, this.links.find((link) => link.name === name)?.isUp === true);
+    }
+    return { devices, ...this.parts.observe() };
+  }
+
+  /** The virtual MAC's device, with the address that adverts come from where IPv6 wants one. */
+  private async makeDevice(instance: Instance, source: IpAddress): Promise<void> {
+    const { router } = instance;
+    const { virtualMacDevice: name, device: parent } = router;
+    if (name === undefined || instance.isMakingDevice || instance.purpose !== 'running') return;
+    const isFirst = !instance.mustRetry;
+    instance.isMakingDevice = true;
+    try {
+      await this.parts.network.addVirtualMac(name, parent, virtualMacOf(router));
+      if (router.family === 6 && speakingDevice(router) === name) {
+        const place = { address: source, prefixLength: 64, device: name, label: undefined } as const;
+        await this.parts.network.addAddress({ ...place, scope: 'link', broadcast: undefined });
+      }
+      instance.mustRetry = false;
+      this.refreshSoon();
+    } catch (error) {
+      instance.mustRetry = true;
+      const text = `the device ${name} can't be made on ${parent}: ${messageOf(error)}`;
+      if (isFirst) this.parts.tell(instance, { level: 'error', code: 'device-failed', text });
+      this.armRetry();
+    } finally {
+      instance.isMakingDevice = false;
+    }
+  }
+
+  private restoreLost(): void {
+    const owners = new Set<string>();
+    for (const { owner, address } of this.parts.holdings.findLost(this.links)) {
+      const instance = this.instances.get(owner);
+      if (instance?.holdsAddresses !== true) continue;
+      owners.add(owner);
+      const text = `somebody has removed ${address.address} from ${address.device}; adding it again`;
+      this.parts.tell(instance, { level: 'warning', code: 'address-lost', text });
+    }
+    for (const owner of owners) this.instances.get(owner)?.restore();
+  }
+
+  /** Announcements went nowhere while a device was down: they are said again. */
+  private reportReturned(before: readonly Link[]): void {
+    const wasDown = (name: string) => before.some((link) => link.name === name && !link.isUp);
+    const returned = this.links.filter(({ name, isUp }) => isUp && wasDown(name)).map(({ name }) => name);
+    if (returned.length === 0) return;
+    for (const instance of [...this.instances.values()]) {
+      if (!instance.holdsAddresses) continue;
+      const { addresses, excludedAddresses } = instance.router;
+      const device = [...addresses, ...excludedAddresses].find((entry) =>
+        returned.includes(entry.device ?? ''),
+      )?.device;
+      if (device !== undefined) {
+        this.handle(instance, { kind: 'announcement-missed', reason: `interface ${device} was down` });
+      }
+    }
+  }
+
+  private refreshSoon(): void {
+    if (this.isClosed) return;
+    this.cancelRefresh ??= this.parts.clock.soon(() => this.refresh());
+  }
+
+  private armRetry(): void {
+    const { clock, holdings } = this.parts;
+    const isWanted = holdings.isIncomplete || [...this.instances.values()].some(({ mustRetry }) => mustRetry);
+    if (!isWanted || this.isClosed || this.cancelRetry !== undefined) return;
+    this.cancelRetry = clock.at(addMicros(clock.now(), retryPause), () => {
+      this.cancelRetry = undefined;
+      void holdings.retry();
+      this.refresh();
+    });
+  }
+}
+
+function isMulticast(address: IpAddress): boolean {
+  const [first = 0] = ipBytes(address);
+  return familyOf(address) === 6 ? first === 0xff : first >= 224 && first < 240;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

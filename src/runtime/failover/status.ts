@@ -1,0 +1,78 @@
+// Puts together what failover shows of itself. Reads only.
+
+import type { FailoverConfig } from '../../model/failover-config.js';
+import { type Micros, micros } from '../../model/units.js';
+import { budgetEntries, failoverBudget } from '../../vrrp/budget.js';
+import { describeState } from '../../vrrp/describe.js';
+import { effectivePriority, type HeardMaster, type VrrpState } from '../../vrrp/state.js';
+import type { StrayCounters } from './counters.js';
+import type { Holdings } from './holdings.js';
+import type { Instance } from './instance.js';
+import type { Roster } from './roster.js';
+import type { Timeline } from './timeline.js';
+import type { FailoverView, SyncGroupView, VirtualRouterView } from './views.js';
+
+export function failoverView(
+  roster: Roster,
+  config: FailoverConfig,
+  timeline: Timeline,
+  strays: StrayCounters,
+  now: Micros,
+  holdings: Holdings,
+): FailoverView {
+  const groupOf = new Map(
+    config.groups.flatMap(({ group }) => group.members.map((name) => [name, group.name])),
+  );
+  return {
+    virtualRouters: roster.all.map((instance) =>
+      routerView(instance, groupOf.get(instance.name), now, holdings),
+    ),
+    syncGroups: roster.groups.flatMap(({ config: own, state, members }): SyncGroupView[] =>
+      own === undefined ? [] : [{ name: own.group.name, state, members: members.map(({ name }) => name) }],
+    ),
+    timeline: [...timeline.entries],
+    strays: { ...strays },
+  };
+}
+
+function routerView(
+  instance: Instance,
+  group: string | undefined,
+  now: Micros,
+  holdings: Holdings,
+): VirtualRouterView {
+  const { router, state, counters, record } = instance;
+  const { name, device, family, version, virtualRouterId, priority, advertInterval } = router;
+  const master = masterHeard(state);
+  return {
+    name,
+    state: state.kind,
+    since: instance.since,
+    why: describeState(state, now, router),
+    device,
+    family,
+    version,
+    virtualRouterId,
+    group,
+    basePriority: priority,
+    priority: effectivePriority(state),
+    advertInterval,
+    source: instance.voice.source,
+    master:
+      master === undefined
+        ? undefined
+        : { address: master.source, priority: master.priority, age: micros(now - master.at) },
+    addresses: router.addresses.map(({ address }) => address),
+    excludedAddresses: router.excludedAddresses.map(({ address }) => address),
+    hasAddresses: instance.holdsAddresses && holdings.isComplete(instance.key),
+    faults: [...state.faults, ...(state.groupFault === undefined ? [] : [`${state.groupFault} is in fault`])],
+    counters: { ...counters, rejected: { ...counters.rejected }, told: { ...counters.told } },
+    budget: budgetEntries(failoverBudget(router, effectivePriority(state))),
+    takeovers: [...record.takeovers],
+  };
+}
+
+/** A backup's master, or a lower one that is about to be replaced. */
+function masterHeard(state: VrrpState): HeardMaster | undefined {
+  return state.kind === 'backup' ? (state.master ?? state.challenged) : undefined;
+}
