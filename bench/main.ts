@@ -1,12 +1,14 @@
 // `npm run bench -- NAME [options]`: the benches by name, each with its own options. Without a name it lists them.
 // Benches that need namespaces need root.
 
+import { failoverBench } from './failover/bench.js';
 import { forwardingBench } from './forwarding/bench.js';
 import { stallBench } from './reload/stall.js';
 
 type Bench = { readonly about: string; readonly run: (args: readonly string[]) => Promise<number> };
 
 const benches: Readonly<Record<string, Bench>> = {
+  failover: failoverBench,
   forwarding: forwardingBench,
   reload: stallBench,
 };

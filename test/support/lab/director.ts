@@ -35,6 +35,51 @@ export type ListedService = {
   readonly servers: readonly ListedServer[];
 };
 
+/** A virtual router as `GET /v1/status` shows it: what the lab reads of it. */
+export type RouterStatus = {
+  readonly name: string;
+  readonly state: 'initialize' | 'backup' | 'master' | 'releasing' | 'fault';
+  readonly why: string;
+  readonly basePriority: number;
+  readonly priority: number;
+  readonly master: { readonly address: string; readonly priority: number } | undefined;
+  readonly hasAddresses: boolean;
+  readonly faults: readonly string[];
+  readonly counters: {
+    readonly received: number;
+    readonly sent: number;
+    readonly becameMaster: number;
+    readonly releasedMaster: number;
+    readonly priorityZeroReceived: number;
+    readonly priorityZeroSent: number;
+    readonly announced: number;
+    readonly rejected: Readonly<Record<string, number>>;
+    readonly told: Readonly<Record<string, number>>;
+  };
+  readonly budget: readonly { readonly what: string; readonly shortest: number; readonly longest: number }[];
+  readonly takeovers: readonly {
+    readonly cause: string;
+    readonly took: number;
+    readonly budget: number;
+    readonly isWithin: boolean;
+  }[];
+};
+export type Transition = {
+  readonly at: number;
+  readonly router: string;
+  readonly from: string;
+  readonly to: string;
+  readonly cause: string;
+  readonly why: string;
+};
+export type FailoverStatus = {
+  readonly virtualRouters: readonly RouterStatus[];
+  readonly syncGroups: readonly { readonly name: string; readonly state: string | undefined }[];
+  /** The newest last. */
+  readonly timeline: readonly Transition[];
+  readonly strays: { readonly short: number; readonly unknownRouter: number };
+};
+
 export class Director {
   private constructor(
     readonly host: Host,
@@ -103,6 +148,33 @@ export class Director {
       timeout_s,
       detail: async () => `present: [${await present()}]`,
     });
+  }
+
+  /** Everything that `status` says of failover. */
+  async failover(): Promise<FailoverStatus> {
+    const { status, body } = await this.api('GET', '/v1/status');
+    if (status !== 200) throw new Error(`GET /v1/status: ${status} ${JSON.stringify(body)}`);
+    return body as FailoverStatus;
+  }
+
+  async router(name = 'VI_1'): Promise<RouterStatus> {
+    const { virtualRouters } = await this.failover();
+    const found = virtualRouters.find((router) => router.name === name);
+    if (found === undefined) throw new Error(`no virtual router ${name} among ${virtualRouters.length}`);
+    return found;
+  }
+
+  /** By keepalived's words, so that a test can ask either peer. */
+  async waitForState(router: string, state: 'MASTER' | 'BACKUP' | 'FAULT', timeout_s = 15): Promise<void> {
+    await waitFor(
+      `${router} on ${this.host.name} to be ${state}`,
+      async () => (await this.router(router)).state === state.toLowerCase(),
+      {
+        timeout_s,
+        detail: async () =>
+          `${JSON.stringify(await this.failover().catch(String), undefined, 1)}\n${this.log().slice(-3000)}`,
+      },
+    );
   }
 
   /** HTTP on the socket; gives status and parsed body. */

@@ -33,6 +33,7 @@ export class FrrVrrp {
   private constructor(
     readonly host: Host,
     readonly process: TrackedProcess,
+    private readonly zebra: TrackedProcess,
     readonly options: FrrOptions,
     private readonly dir: string,
   ) {}
@@ -58,7 +59,7 @@ export class FrrVrrp {
     const zebra = daemon('zebra', host.writeFile(`${name}-zebra.conf`, ''));
     await zebra.waitForOutput(/zebra \S+ starting/);
     const vrrpd = daemon('vrrpd', config);
-    const frr = new FrrVrrp(host, vrrpd, options, dir);
+    const frr = new FrrVrrp(host, vrrpd, zebra, options, dir);
     await waitFor(`vrrpd on ${host.name}`, async () => (await frr.routers()).size > 0, {
       detail: () => `${zebra.output()}\n${vrrpd.output().slice(-3000)}`,
     });
@@ -115,12 +116,21 @@ export class FrrVrrp {
     );
   }
 
+  /** TERM: priority 0. Its devices go with it, so that it can be started again. */
   stop(): Promise<Exit> {
-    return this.process.stop('SIGTERM');
+    return this.#end('SIGTERM');
   }
 
+  /** SIGKILL; the addresses go, too, as they do with a machine that has no power. */
   kill(): Promise<Exit> {
-    return this.process.stop('SIGKILL');
+    return this.#end('SIGKILL');
+  }
+
+  async #end(signal: 'SIGTERM' | 'SIGKILL'): Promise<Exit> {
+    const exit = await this.process.stop(signal);
+    await this.zebra.stop(signal);
+    for (const device of deviceNames(this.options)) await this.host.ip(`link del ${device}`);
+    return exit;
   }
 }
 
@@ -136,8 +146,13 @@ function configOf(device: string, options: FrrOptions): string {
   ].join('');
 }
 
+function deviceNames(options: FrrOptions): readonly string[] {
+  const has = (family: '4' | '6') =>
+    options.addresses.some((address) => address.includes(':') === (family === '6'));
+  return (['4', '6'] as const).filter(has).map((family) => `vrrp${family}-${options.virtualRouterId}`);
+}
+
 async function makeDevices(host: Host, device: string, options: FrrOptions): Promise<void> {
-  const id = options.virtualRouterId.toString(16).padStart(2, '0');
   // While its device is down the address is still the machine's: only the device that has it may answer for it.
   await host.exec([
     'sysctl',
@@ -146,18 +161,13 @@ async function makeDevices(host: Host, device: string, options: FrrOptions): Pro
     'net.ipv4.conf.all.arp_ignore=1',
     'net.ipv4.conf.all.arp_announce=2',
   ]);
-  for (const [family, digit] of [
-    ['4', '1'],
-    ['6', '2'],
-  ] as const) {
-    const addresses = options.addresses.filter((address) => address.includes(':') === (family === '6'));
-    if (addresses.length === 0) continue;
-    const name = `vrrp${family}-${options.virtualRouterId}`;
-    await host.ip(
-      `link add ${name} link ${device} address 00:00:5e:00:0${digit}:${id} type macvlan mode bridge`,
-    );
-    for (const address of addresses) {
-      await host.ip(`addr add ${address}/${family === '6' ? '128 nodad' : '32'} dev ${name}`);
+  const id = options.virtualRouterId.toString(16).padStart(2, '0');
+  for (const name of deviceNames(options)) {
+    const isV6 = name.startsWith('vrrp6');
+    const mac = `00:00:5e:00:0${isV6 ? 2 : 1}:${id}`;
+    await host.ip(`link add ${name} link ${device} address ${mac} type macvlan mode bridge`);
+    for (const address of options.addresses.filter((one) => one.includes(':') === isV6)) {
+      await host.ip(`addr add ${address}${isV6 ? '/128 nodad' : '/32'} dev ${name}`);
     }
     await host.ip(`link set ${name} up`);
   }
