@@ -18,6 +18,8 @@ struct LinkRecord {
   Link link;
   bool is_ethernet = false;
   uint32_t master = 0;  // bond, bridge, VRF that it is enslaved to; 0: none
+  // The device that a virtual MAC of ours is on; empty: this is none.
+  std::string virtual_mac_parent;
 
   bool operator==(const LinkRecord& other) const;
 };

@@ -14,7 +14,6 @@
 #include <vector>
 
 #include "io/file_descriptor.h"
-#include "io/rtnetlink.h"
 
 namespace uvs {
 
@@ -33,9 +32,9 @@ std::mutex calls;
 
 struct Device {
   uint32_t ifindex = 0;
-  std::string name, kind, alias;
+  std::string name;
   MacAddress mac;
-  uint32_t lower_ifindex = 0;  // IFLA_LINK
+  std::optional<VirtualMacMark> mark;
   std::optional<ArpSettings> arp;
 };
 
@@ -61,11 +60,8 @@ std::optional<Device> read_device(const NetlinkMessage& message) {
   Device device;
   device.ifindex = static_cast<uint32_t>(body->ifi_index);
   device.name = attributes.text(IFLA_IFNAME);
-  device.alias = attributes.text(IFLA_IFALIAS);
+  device.mark = mark_of(attributes);
   device.mac = attributes.value<MacAddress>(IFLA_ADDRESS).value_or(MacAddress{});
-  device.lower_ifindex = attributes.value<uint32_t>(IFLA_LINK).value_or(0);
-  if (const auto info = attributes.find(IFLA_LINKINFO))
-    device.kind = NetlinkAttributes(*info).text(IFLA_INFO_KIND);
   device.arp = read_arp(attributes);
   return device;
 }
@@ -95,11 +91,6 @@ const Device* find_by_index(const std::vector<Device>& devices, uint32_t ifindex
   const auto found = std::find_if(devices.begin(), devices.end(),
                                   [&](const Device& device) { return device.ifindex == ifindex; });
   return found == devices.end() ? nullptr : &*found;
-}
-
-// The mark of a device that we may remove. The kind counts too: an alias is quickly given by hand.
-std::optional<VirtualMacMark> mark_of(const Device& device) {
-  return device.kind == kKind ? read_mark(device.alias) : std::nullopt;
 }
 
 NetlinkRequest change(uint32_t ifindex, unsigned flags = 0) {
@@ -199,8 +190,7 @@ Status release_parent(NetlinkSocket& netlink, const VirtualMacMark& mark) {
   const auto devices = list_devices(netlink);
   if (!devices.ok()) return devices.status();
   for (const Device& device : devices.value()) {
-    const auto other = mark_of(device);
-    if (other && other->parent_ifindex == mark.parent_ifindex) return {};
+    if (device.mark && device.mark->parent_ifindex == mark.parent_ifindex) return {};
   }
   const Device* parent = find_by_index(devices.value(), mark.parent_ifindex);
   if (!parent || !parent->arp) return {};
@@ -224,10 +214,11 @@ int delete_device(NetlinkSocket& netlink, uint32_t ifindex) {
   return error == ENODEV ? 0 : error;
 }
 
-Status remove_device(NetlinkSocket& netlink, const Device& device, const VirtualMacMark& mark) {
+// One of ours.
+Status remove_device(NetlinkSocket& netlink, const Device& device) {
   if (const int error = delete_device(netlink, device.ifindex))
     return errno_status(error, "cannot remove the virtual MAC's device " + device.name);
-  return release_parent(netlink, mark);
+  return release_parent(netlink, *device.mark);
 }
 
 Status creation_failed(int error, const std::string& name, const std::string& parent) {
@@ -303,9 +294,9 @@ Status set_up(NetlinkSocket& netlink, uint32_t ifindex, const std::string& name,
 std::optional<ArpSettings> original_settings(const std::vector<Device>& devices,
                                              const Device& parent) {
   for (const Device& device : devices) {
-    const auto mark = mark_of(device);
-    if (mark && mark->parent_ifindex == parent.ifindex && mark->parent_settings)
-      return mark->parent_settings;
+    if (device.mark && device.mark->parent_ifindex == parent.ifindex &&
+        device.mark->parent_settings)
+      return device.mark->parent_settings;
   }
   return parent.arp;
 }
@@ -352,6 +343,12 @@ std::optional<VirtualMacMark> read_mark(std::string_view alias) {
   return mark;
 }
 
+std::optional<VirtualMacMark> mark_of(const NetlinkAttributes& link) {
+  const auto info = link.find(IFLA_LINKINFO);
+  if (!info || NetlinkAttributes(*info).text(IFLA_INFO_KIND) != kKind) return std::nullopt;
+  return read_mark(link.text(IFLA_IFALIAS));
+}
+
 Status add_virtual_mac(const std::string& name, const std::string& parent_name,
                        const MacAddress& mac) {
   if (Status status = check_name(name); !status.ok()) return status;
@@ -373,15 +370,14 @@ Status add_virtual_mac(const std::string& name, const std::string& parent_name,
 
   uint32_t ifindex = 0;
   if (const Device* there = find_by_name(devices.value(), name)) {
-    const auto existing = mark_of(*there);
-    if (!existing) {
+    if (!there->mark) {
       return {ErrorCode::kIo, "the device " + name +
                                   " is there already and is not ours; remove it (ip link del " +
                                   name + ") or give use_vmac another name"};
     }
-    if (existing->parent_ifindex == parent->ifindex && there->mac == mac) {
+    if (there->mark->parent_ifindex == parent->ifindex && there->mac == mac) {
       ifindex = there->ifindex;
-    } else if (Status status = remove_device(netlink, *there, *existing); !status.ok()) {
+    } else if (Status status = remove_device(netlink, *there); !status.ok()) {
       return status;
     }
   }
@@ -406,10 +402,9 @@ Status remove_virtual_mac(const std::string& name) {
   if (!devices.ok()) return devices.status();
   const Device* device = find_by_name(devices.value(), name);
   if (!device) return {};
-  const auto mark = mark_of(*device);
-  if (!mark)
+  if (!device->mark)
     return {ErrorCode::kIo, "the device " + name + " is not ours (its alias is not uvs); it stays"};
-  return remove_device(netlink.value(), *device, *mark);
+  return remove_device(netlink.value(), *device);
 }
 
 Status remove_leftover_virtual_macs() {
@@ -419,9 +414,8 @@ Status remove_leftover_virtual_macs() {
   const auto devices = list_devices(netlink.value());
   if (!devices.ok()) return devices.status();
   for (const Device& device : devices.value()) {
-    const auto mark = mark_of(device);
-    if (!mark) continue;
-    if (Status status = remove_device(netlink.value(), device, *mark); !status.ok()) return status;
+    if (!device.mark) continue;
+    if (Status status = remove_device(netlink.value(), device); !status.ok()) return status;
   }
   return {};
 }

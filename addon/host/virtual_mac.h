@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "core/net/address.h"
+#include "io/rtnetlink.h"
 #include "io/status.h"
 
 namespace uvs {
@@ -30,6 +31,8 @@ struct VirtualMacMark {
 std::string write_mark(const VirtualMacMark& mark);
 // Nothing: no mark of ours.
 std::optional<VirtualMacMark> read_mark(std::string_view alias);
+// Of a device as rtnetlink tells it. The kind counts too: an alias is quickly given by hand.
+std::optional<VirtualMacMark> mark_of(const NetlinkAttributes& link);
 
 // Makes the macvlan device `name` (up to 15 characters) on `parent` with `mac`, up, so that an
 // IPv4 address on it is answered with `mac` and by nobody else on this machine. Makes one of ours

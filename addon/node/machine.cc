@@ -11,11 +11,14 @@ Result<uvs_hash_key> random_key() {
   return key;
 }
 
+// A standby service's packets are the host's; the replies of connections that it still has are ours.
 SteeringKeys keys_of(const TableSpec& table) {
   SteeringKeys keys;
   for (const ServiceSpec& service : table.services) {
-    keys.services.push_back(service_key(service.family, service.address, service.port, service.protocol));
-    keys.fragments.push_back(fragment_destination(service.family, service.address));
+    if (!service.is_standby) {
+      keys.services.push_back(service_key(service.family, service.address, service.port, service.protocol));
+      keys.fragments.push_back(fragment_destination(service.family, service.address));
+    }
     for (const DestinationSpec& destination : service.destinations) {
       if (destination.method != ForwardingMethod::kNat) continue;
       keys.fragments.push_back(fragment_source(destination.family, destination.address));

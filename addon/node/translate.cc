@@ -10,7 +10,8 @@ namespace {
 
 constexpr size_t kRowSize = 32;  // of the table's head, a service and a destination alike
 
-constexpr uint8_t kFlagShFallback = 1, kFlagShPort = 2, kFlagOnePacket = 4, kFlagDraining = 8;
+constexpr uint8_t kFlagShFallback = 1, kFlagShPort = 2, kFlagOnePacket = 4, kFlagDraining = 8,
+                  kFlagStandby = 16;
 
 std::optional<Family> family_of(uint8_t number) {
   if (number != 4 && number != 6) return std::nullopt;
@@ -32,6 +33,7 @@ std::optional<ServiceSpec> decode_service(const uint8_t* row) {
   service.has_sh_port = (row[21] & kFlagShPort) != 0;
   service.is_one_packet = (row[21] & kFlagOnePacket) != 0;
   service.is_draining = (row[21] & kFlagDraining) != 0;
+  service.is_standby = (row[21] & kFlagStandby) != 0;
   return service;
 }
 

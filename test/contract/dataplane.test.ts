@@ -112,6 +112,21 @@ describe.each(implementations)('$name', ({ create }) => {
     ]);
   });
 
+  test('a service that stands by keeps its row, and comes back from it', async () => {
+    const dataplane = await started();
+    const rows = () => [...dataplane.services()].map(({ port, destinations }) => [port, destinations.length]);
+    for (const isStandby of [false, true, true, false]) {
+      const generation = await dataplane.publish(
+        table(service(80, [1, 2], { isStandby }), service(443, [1])),
+      );
+      expect(dataplane.status().generation).toBe(generation);
+      expect(rows()).toEqual([
+        [80, 2],
+        [443, 1],
+      ]);
+    }
+  });
+
   test('there are no connections without traffic', async () => {
     const dataplane = await started();
     expect(await dataplane.connections(10)).toEqual({ connections: [], next: undefined });
@@ -167,6 +182,7 @@ describe('memory alone', () => {
     await dataplane.publish(table(web));
     dataplane.setCounts(web, destination(1), { active: 3 });
     dataplane.addTraffic(web, destination(1), { inPackets: 7n });
+    await dataplane.publish(table(service(80, [1, 2], { isStandby: true })));
     await dataplane.publish(table(service(443, []), service(80, [2, 1])));
     const [, row] = dataplane.services();
     expect(row?.traffic.inPackets).toBe(7n);

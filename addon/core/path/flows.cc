@@ -36,6 +36,12 @@ void Flows<F>::classify(Item& item) const {
 template <Family F>
 void Flows<F>::settle(Item& item) {
   const ParsedPacket& packet = item.packet;
+  if (item.service != nullptr && item.service->key.is_standby) {
+    // Another director's to forward. The connection, if we have it, neither moves on nor lives
+    // longer: should the service come back to us, it goes on where it stood.
+    item.decision = to_host();
+    return;
+  }
   if (item.service == nullptr) {
     const ConnectionIndex reply =
         connections_.find_reply(item.hash, packet.destination, packet.destination_port,
@@ -204,6 +210,11 @@ void Flows<F>::settle_icmp_error(Item& item) {
                                     quoted.destination, quoted.destination_port, quoted.protocol);
   }
   if (index == kNoConnection) return;
+  if (direction == Direction::kRequest) {
+    const Service* service =
+        context_.table->find(quoted.protocol, F, quoted.source, quoted.source_port);
+    if (service != nullptr && service->key.is_standby) return;
+  }
   pass(item, connections_[index], direction);
 }
 

@@ -44,6 +44,8 @@ struct ServiceSpec {
   bool has_sh_port = false;
   bool is_one_packet = false;
   bool is_draining = false;
+  // Another director serves it: what is sent to it goes to the host, connections and counters keep.
+  bool is_standby = false;
   std::vector<DestinationSpec> destinations;  // in the scheduler's order of visit
   bool operator==(const ServiceSpec&) const = default;
 };

@@ -46,7 +46,7 @@ bool has_same_settings(const ServiceSpec& spec, const Service& service) {
   const ServiceSpec& key = service.key;
   return spec.scheduler == key.scheduler && spec.has_sh_fallback == key.has_sh_fallback &&
          spec.has_sh_port == key.has_sh_port && spec.is_one_packet == key.is_one_packet &&
-         spec.is_draining == key.is_draining;
+         spec.is_draining == key.is_draining && spec.is_standby == key.is_standby;
 }
 
 Traffic read(const TrafficState& state) {

@@ -59,6 +59,7 @@ TableSpec any_table(FuzzInput& input) {
                                static_cast<SchedulerId>(choice % kSchedulerCount));
     spec.is_one_packet = (choice & 16) != 0;
     spec.is_draining = (choice & 0xe0) == 0xe0;
+    spec.is_standby = (choice & 0xe0) == 0xc0;
     const uint8_t servers = input.byte();
     for (int d = 1; d <= 4; d++) {
       if ((servers >> d & 1) == 0) continue;

@@ -23,6 +23,7 @@ TableSpec any_table(std::mt19937_64& random) {
     if (below(4) == 0) continue;
     ServiceSpec service = udp_service("10.9.0.1:" + std::to_string(53 + s), {}, static_cast<SchedulerId>(below(kSchedulerCount)));
     service.is_draining = below(8) == 0;
+    service.is_standby = below(8) == 0;
     for (uint32_t d = 1; d <= 6; d++) {
       if (below(3) == 0) continue;
       service.destinations.push_back(dr("10.1.0." + std::to_string(d) + ":53", below(4)));

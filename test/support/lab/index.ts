@@ -9,6 +9,7 @@ export {
   parseAdverts,
   parseAnnouncements,
 } from './adverts.js';
+export { BareDataplane, serviceRow } from './bare-dataplane.js';
 export { Cable, type Cut } from './cable.js';
 export { Capture } from './capture.js';
 export { configText, type ServerSpec, type ServiceSpec, serverAt } from './config.js';

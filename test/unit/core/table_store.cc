@@ -85,6 +85,10 @@ TEST_CASE("what did not change is the same object and no change") {
   world.take_up({first, changed});
   REQUIRE(world.store.newest().changes.size() == 1);
   CHECK_FALSE(world.store.newest().changes[0].has_new_destinations);
+  changed.is_standby = true;
+  world.take_up({first, changed});
+  REQUIRE(world.store.newest().changes.size() == 1);
+  CHECK_FALSE(world.store.newest().changes[0].has_new_destinations);
   world.take_up({changed, first});  // order alone
   CHECK(world.store.newest().changes.empty());
   CHECK(&world.service(1) == before);

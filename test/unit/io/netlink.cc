@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -12,6 +13,7 @@
 
 #include "../../contract/io/scratch_network.h"
 #include "host/addresses.h"
+#include "host/virtual_mac.h"
 #include "io/monotonic_clock.h"
 
 namespace uvs::test {
@@ -172,6 +174,31 @@ TEST_CASE("named devices alone are attached to, by name wherever it is") {
   run("ip link set uvsio-else down && ip link set uvsio-else name uvsio-near && ip link set "
       "uvsio-near up");
   CHECK(eventually([&] { return machine.follower.mac(near).has_value(); }));
+}
+
+TEST_CASE("a named device brings its virtual MACs along, and no other child") {
+  UVS_REQUIRES("root");
+  ScratchNetwork network;
+  constexpr MacAddress kVirtualMac{{0, 0, 0x5e, 0, 1, 51}};
+  REQUIRE(add_virtual_mac("uvsio-vrrp1", ScratchNetwork::kNear, kVirtualMac).ok());
+  Machine machine(std::vector<std::string>{ScratchNetwork::kNear});
+  CHECK(machine.follower.mac(if_nametoindex("uvsio-vrrp1")) == kVirtualMac);
+  CHECK(machine.follower.count() == 2);
+
+  run("ip link add uvsio-mv link uvsio-near type macvlan && ip link set uvsio-mv up");
+  REQUIRE(add_virtual_mac("uvsio-vrrp2", ScratchNetwork::kNear, {{0, 0, 0x5e, 0, 1, 52}}).ok());
+  REQUIRE(add_virtual_mac("uvsio-vrrp3", ScratchNetwork::kFar, {{0, 0, 0x5e, 0, 1, 53}}).ok());
+  const uint32_t second = if_nametoindex("uvsio-vrrp2");
+  CHECK(eventually([&] { return machine.follower.mac(second).has_value(); }));
+  CHECK(eventually([&] {
+    const auto states = machine.netlink->devices();
+    return std::any_of(states.begin(), states.end(), [](const DeviceState& state) {
+      return state.name == "uvsio-vrrp3" && !state.reason.empty();
+    });
+  }));
+  CHECK(machine.follower.count() == 3);
+  REQUIRE(remove_virtual_mac("uvsio-vrrp2").ok());
+  CHECK(eventually([&] { return !machine.follower.mac(second); }));
 }
 
 TEST_CASE("a named device that is not there stops a start") {
