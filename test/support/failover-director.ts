@@ -31,7 +31,7 @@ export function servicesAt(...addresses: readonly string[]): DirectorConfig {
       lvs_sched rr
       lvs_method NAT
       protocol TCP
-      real_server 10.1.0.1 80 {
+      real_server ${address.includes(':') ? 'fd01::1' : '10.1.0.1'} 80 {
       }
     }`,
   );

@@ -241,6 +241,7 @@ export class Failover {
       notify: (instance, state, priority) => this.notify(instance, state, priority),
       feed: (instance, event) => runner.handle(instance, event),
       onTransition: (instance, transition) => this.onTransition(instance, transition),
+      onIncomplete: () => runner.armRetry(),
       onTakeover: (instance, takeover) => this.onTakeover(instance, takeover),
       tell: (instance, telling) => this.tell(instance, telling),
     };

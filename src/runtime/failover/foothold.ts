@@ -57,15 +57,9 @@ export function addressDevice({ device, virtualMacDevice }: VirtualRouter): stri
   return virtualMacDevice ?? device;
 }
 
-/** RFC 9568 7.3. */
-export function virtualMacOf({ virtualRouterId, family }: VirtualRouter): string {
-  const last = virtualRouterId.toString(16).padStart(2, '0');
-  return `00:00:5e:00:0${family === 4 ? 1 : 2}:${last}`;
-}
-
 function isThere(router: VirtualRouter, links: readonly Link[]): boolean {
   const found = links.find(({ name }) => name === router.virtualMacDevice);
-  return found !== undefined && found.mac === virtualMacOf(router);
+  return found !== undefined && found.mac === router.virtualMac;
 }
 
 function sourceOf(

@@ -78,12 +78,16 @@ export class Holdings {
     }
   }
 
-  /** Tries again what could not be added. */
-  async retry(): Promise<void> {
+  /** Tries again what could not be added. Gives the owners of what is there now. */
+  async retry(): Promise<ReadonlySet<string>> {
+    const helped = new Set<string>();
     for (const holding of this.held.values()) {
       const [owner] = holding.owners;
-      if (owner !== undefined && !holding.isAdded) await this.ensure(owner, holding);
+      if (owner === undefined || holding.isAdded || !holding.isFailureTold) continue;
+      await this.ensure(owner, holding);
+      if (holding.isAdded) helped.add(owner);
     }
+    return helped;
   }
 
   /** True while something that is owned could not be added. */

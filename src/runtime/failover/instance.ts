@@ -53,6 +53,8 @@ export type InstanceParts = {
   /** An event that an executed action has caused. */
   readonly feed: (instance: Instance, event: VrrpEvent) => void;
   readonly onTransition: (instance: Instance, transition: Transition) => void;
+  /** Something could not be added; it must be tried again. */
+  readonly onIncomplete: () => void;
   readonly onTakeover: (instance: Instance, takeover: TakeoverEntry) => void;
   readonly tell: (instance: Instance, telling: Telling) => void;
 };
@@ -200,6 +202,7 @@ export class Instance {
     this.enqueue(async () => {
       if (!this.holdsAddresses) return;
       await this.parts.holdings.add(this.key, possessionsOf(this.router));
+      if (!this.parts.holdings.isComplete(this.key)) this.parts.onIncomplete();
       this.announce(this.router.announce.repeat, this.targets());
     });
   }
@@ -269,6 +272,7 @@ export class Instance {
     const possessions = possessionsOf(this.router);
     await this.entrust(possessions);
     await this.parts.holdings.add(this.key, possessions);
+    if (!this.parts.holdings.isComplete(this.key)) this.parts.onIncomplete();
     this.endTakeover();
   }
 
@@ -285,6 +289,7 @@ export class Instance {
     await this.entrust(unionOf(before, next));
     await this.parts.holdings.exchange(this.key, next);
     await this.entrust(next);
+    if (!this.parts.holdings.isComplete(this.key)) this.parts.onIncomplete();
     const old = new Set(before.addresses.map(({ address, device }) => `${address} ${device}`));
     const added = next.addresses.filter(({ address, device }) => !old.has(`${address} ${device}`));
     if (added.length > 0) this.announce(this.router.announce.repeat, added);

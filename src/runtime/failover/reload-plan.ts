@@ -37,7 +37,8 @@ function planOne(before: RouterConfig, config: RouterConfig): RouterPlan {
 
 /** What peers know the virtual router by, and what its adverts come and go through. */
 function identityOf(router: VirtualRouter): object {
-  const { device, family, version, virtualRouterId, delivery, virtualMacDevice } = router;
+  const { device, family, version, virtualRouterId, delivery, virtualMacDevice, virtualMac } = router;
   const group = delivery.kind === 'multicast' ? delivery.group : undefined;
-  return { device, family, version, virtualRouterId, kind: delivery.kind, group, virtualMacDevice };
+  const { kind } = delivery;
+  return { device, family, version, virtualRouterId, kind, group, virtualMacDevice, virtualMac };
 }

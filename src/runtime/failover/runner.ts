@@ -13,7 +13,7 @@ import { judge, type Observations } from '../../vrrp/tracking.js';
 import type { Cancel, Clock } from '../clock.js';
 import type { StrayCounters } from './counters.js';
 import { Ears } from './ears.js';
-import { footholdOf, speakingDevice, virtualMacOf } from './foothold.js';
+import { footholdOf, speakingDevice } from './foothold.js';
 import type { RunningGroup } from './group.js';
 import type { Holdings } from './holdings.js';
 import type { Instance, Telling } from './instance.js';
@@ -273,12 +273,13 @@ export class Runner {
   /** The virtual MAC's device, with the address that adverts come from where IPv6 wants one. */
   private async makeDevice(instance: Instance, source: IpAddress): Promise<void> {
     const { router } = instance;
-    const { virtualMacDevice: name, device: parent } = router;
-    if (name === undefined || instance.isMakingDevice || instance.purpose !== 'running') return;
+    const { virtualMacDevice: name, virtualMac: mac, device: parent } = router;
+    if (name === undefined || mac === undefined || instance.isMakingDevice || instance.purpose !== 'running')
+      return;
     const isFirst = !instance.mustRetry;
     instance.isMakingDevice = true;
     try {
-      await this.parts.network.addVirtualMac(name, parent, virtualMacOf(router));
+      await this.parts.network.addVirtualMac(name, parent, mac);
       if (router.family === 6 && speakingDevice(router) === name) {
         const place = { address: source, prefixLength: 64, device: name, label: undefined } as const;
         await this.parts.network.addAddress({ ...place, scope: 'link', broadcast: undefined });
@@ -329,14 +330,17 @@ export class Runner {
     this.cancelRefresh ??= this.parts.clock.soon(() => this.refresh());
   }
 
-  private armRetry(): void {
+  /** Whatever could not be done is tried again by and by. */
+  armRetry(): void {
     const { clock, holdings } = this.parts;
     const isWanted = holdings.isIncomplete || [...this.instances.values()].some(({ mustRetry }) => mustRetry);
     if (!isWanted || this.isClosed || this.cancelRetry !== undefined) return;
     this.cancelRetry = clock.at(addMicros(clock.now(), retryPause), () => {
       this.cancelRetry = undefined;
-      void holdings.retry();
       this.refresh();
+      void holdings.retry().then((owners) => {
+        for (const owner of owners) this.instances.get(owner)?.restore();
+      });
     });
   }
 }
