@@ -27,6 +27,8 @@ const includes: Readonly<Record<string, readonly string[]>> = {
   io: ['core/net', 'bpf'],
   worker: ['core/path', 'core/table', 'core/net', 'io'],
   host: ['core/forward', 'core/net', 'io'],
+  // A process of its own that knows nothing of packets.
+  launcher: [],
   // It builds the devices, the worker and its director, and hands them to each other; it decides nothing.
   node: ['worker', 'host', 'io', 'core/path', 'core/table', 'core/forward', 'core/net'],
 };

@@ -6,8 +6,8 @@ import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, test } from 'vitest';
 
-/** `pkg:NAME`: the program of that name; `addon`: the built native addon; `bpf`: programs can be loaded. */
-export type Need = 'root' | 'bpf' | 'addon' | `pkg:${string}`;
+/** `pkg:NAME`: the program of that name; `addon`, `launcher`: built native parts; `bpf`: programs can be loaded. */
+export type Need = 'root' | 'bpf' | 'addon' | 'launcher' | `pkg:${string}`;
 
 export type Required = {
   /** Undefined when nothing is lacking. */
@@ -40,6 +40,8 @@ function lackOf(need: Need): string | undefined {
       return canUseBpf() ? undefined : 'the bpf system call (CAP_BPF, and a kernel that has it)';
     case 'addon':
       return existsSync(addonPath) ? undefined : 'the native addon (npm run build:native)';
+    case 'launcher':
+      return existsSync(launcherPath) ? undefined : 'the launcher of scripts (npm run build:native)';
     default: {
       const program = need.slice('pkg:'.length);
       return hasProgram(program) ? undefined : `the program ${program} (scripts/setup.sh)`;
@@ -50,6 +52,7 @@ function lackOf(need: Need): string | undefined {
 /** Bit numbers of linux/capability.h. */
 const capability = { netAdmin: 12, sysAdmin: 21, bpf: 39 } as const;
 const addonPath = fileURLToPath(new URL('../../build/addon/Release/uvs.node', import.meta.url));
+const launcherPath = fileURLToPath(new URL('../../build/addon/Release/uvs-launcher', import.meta.url));
 /** Packages whose programs are not on anybody's PATH. */
 const programPaths: Readonly<Record<string, string>> = { frr: '/usr/lib/frr/zebra' };
 

@@ -1,0 +1,72 @@
+// What the script runner asks of this machine: accounts, files, its own rights. A test answers from a table.
+
+import { lstatSync, readFileSync, readlinkSync, type Stats } from 'node:fs';
+import { getSystemErrorMap } from 'node:util';
+import type { AccountDatabase } from './accounts.js';
+import type { FileFacts, LookAt } from './program-path.js';
+
+export type ScriptMachine = {
+  readonly accounts: () => AccountDatabase;
+  readonly lookAt: LookAt;
+  readonly uid: number;
+  readonly gid: number;
+  /** CAP_SETUID and CAP_SETGID reach a program that we start. */
+  readonly mayChangeAccount: () => boolean;
+  /** Directories for programs that are named without one. */
+  readonly searchPath: () => readonly string[];
+};
+
+/** CAP_SETGID and CAP_SETUID. */
+const accountCapabilities = (1n << 6n) | (1n << 7n);
+
+export const thisMachine: ScriptMachine = {
+  accounts: () => ({ passwd: textOf('/etc/passwd'), group: textOf('/etc/group') }),
+  lookAt,
+  uid: process.getuid?.() ?? 0,
+  gid: process.getgid?.() ?? 0,
+  mayChangeAccount,
+  searchPath: () => (process.env.PATH ?? '/usr/bin:/bin').split(':').filter((entry) => entry.startsWith('/')),
+};
+
+/** `no such file or directory` for 2. */
+export function errnoText(errno: number): string {
+  return getSystemErrorMap().get(-errno)?.[1] ?? `error ${errno}`;
+}
+
+/** What a failed system call says. */
+export function failureText(error: unknown): string {
+  const errno = error instanceof Error && 'errno' in error ? Number(error.errno) : Number.NaN;
+  return Number.isNaN(errno) ? String(error) : errnoText(Math.abs(errno));
+}
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+function lookAt(path: string): FileFacts | string {
+  try {
+    const stats = lstatSync(path);
+    const target = stats.isSymbolicLink() ? readlinkSync(path) : undefined;
+    return { kind: kindOf(stats), uid: stats.uid, gid: stats.gid, mode: stats.mode & 0o7777, target };
+  } catch (error) {
+    return failureText(error);
+  }
+}
+
+function kindOf(stats: Stats): FileFacts['kind'] {
+  if (stats.isSymbolicLink()) return 'link';
+  if (stats.isDirectory()) return 'directory';
+  return stats.isFile() ? 'file' : 'other';
+}
+
+/** A root process gives its children what it has; any other only its ambient set. */
+function mayChangeAccount(): boolean {
+  const status = textOf('/proc/self/status');
+  const set = process.geteuid?.() === 0 ? 'CapEff' : 'CapAmb';
+  const bits = new RegExp(`^${set}:\\s*([0-9a-f]+)$`, 'm').exec(status)?.[1];
+  return bits !== undefined && (BigInt(`0x${bits}`) & accountCapabilities) === accountCapabilities;
+}

@@ -1,0 +1,62 @@
+// A script runner without processes: a test sees what would run, and says how it ends.
+
+import type { ScriptCommand, ScriptPolicy } from '../../src/model/failover-config.js';
+import type { Fate } from '../../src/runtime/failover/launcher.js';
+import type { Run, ScriptDefect, ScriptEnd, ScriptRunner } from '../../src/runtime/failover/script-runner.js';
+
+export type FakeRun = {
+  readonly command: ScriptCommand;
+  readonly policy: ScriptPolicy;
+  readonly fate: Fate;
+  /** How often its end was wanted. */
+  endCount: number;
+  /** It has ended like this. */
+  readonly finish: (end: ScriptEnd) => void;
+};
+
+export class FakeScriptRunner implements ScriptRunner {
+  /** Running now, in the order of their start. */
+  running: FakeRun[] = [];
+  /** Words of everything that was ever started. */
+  readonly started: string[] = [];
+  /** Program → what is wrong with it. */
+  readonly defects = new Map<string, ScriptDefect>();
+
+  inspect({ words: [program = ''] }: ScriptCommand): ScriptDefect | undefined {
+    return this.defects.get(program);
+  }
+
+  run(command: ScriptCommand, policy: ScriptPolicy, fate: Fate, onEnd: (end: ScriptEnd) => void): Run {
+    const defect = this.inspect(command);
+    if (defect !== undefined) {
+      queueMicrotask(() => onEnd({ kind: 'not-run', why: defect.why }));
+      return { end: () => {} };
+    }
+    const run: FakeRun = {
+      command,
+      policy,
+      fate,
+      endCount: 0,
+      finish: (end) => {
+        this.running = this.running.filter((other) => other !== run);
+        onEnd(end);
+      },
+    };
+    this.running.push(run);
+    this.started.push(command.words.join(' '));
+    return {
+      end: () => {
+        run.endCount += 1;
+      },
+    };
+  }
+
+  /** The oldest that runs ends with this status. */
+  exit(status: number): void {
+    const [run] = this.running;
+    if (run === undefined) throw new Error('nothing runs');
+    run.finish({ kind: 'exited', status });
+  }
+}
+
+export const noPolicy: ScriptPolicy = { account: undefined, isSecure: false };
