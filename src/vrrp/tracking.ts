@@ -100,7 +100,9 @@ export type ScriptState = {
 
 export type ScriptEvent =
   | { readonly kind: 'deadline' }
-  | { readonly kind: 'exited'; readonly run: number; readonly status: number };
+  | { readonly kind: 'exited'; readonly run: number; readonly status: number }
+  /** This machine could not run it or lost sight of it: that says nothing of what it tests. */
+  | { readonly kind: 'inconclusive'; readonly run: number };
 
 export type ScriptAction =
   | { readonly kind: 'run-script'; readonly run: number }
@@ -127,8 +129,11 @@ export function stepScript(
   now: Micros,
 ): ScriptStep {
   const { phase, run } = state;
-  if (event.kind === 'exited') {
+  if (event.kind !== 'deadline') {
     if (phase.kind !== 'running' || event.run !== run) return { state, actions: [] };
+    if (event.kind === 'inconclusive') {
+      return { state: { ...state, phase: nextWait(script, phase.startedAt, now) }, actions: [] };
+    }
     return onResult(script, state, phase.startedAt, event.status === 0, `exit status ${event.status}`, now);
   }
   if (now < scriptDeadline(state)) return { state, actions: [] };
@@ -150,10 +155,9 @@ function onResult(
   why: string,
   now: Micros,
 ): ScriptStep {
-  const due = addMicros(startedAt, script.interval);
-  const phase = { kind: 'waiting' as const, runAt: due > now ? due : now };
+  const phase = nextWait(script, startedAt, now);
   if (isGood === state.isUp) return { state: { ...state, against: 0, phase }, actions: [] };
-  const isFirst = state.run === 1;
+  const isFirst = state.run === 1 || state.isUp === undefined;
   const against = state.against + 1;
   if (!isFirst && against < (isGood ? script.rise : script.fall)) {
     return { state: { ...state, against, phase }, actions: [] };
@@ -162,4 +166,9 @@ function onResult(
     state: { ...state, isUp: isGood, against: 0, phase },
     actions: [{ kind: 'script-result', isUp: isGood, why }],
   };
+}
+
+function nextWait({ interval }: TrackScript, startedAt: Micros, now: Micros): ScriptState['phase'] {
+  const due = addMicros(startedAt, interval);
+  return { kind: 'waiting', runAt: due > now ? due : now };
 }

@@ -143,6 +143,25 @@ describe('scripts', () => {
     expect(scriptDeadline(stepScript(script, state, exited, seconds(6.5)).state)).toBe(seconds(6.5));
   });
 
+  test('a run that this machine could not do concludes nothing, and the next result is still the first', () => {
+    const { state } = stepScript(script, startScript(script, micros(0)), { kind: 'deadline' }, micros(0));
+    const { state: waiting, actions } = stepScript(
+      script,
+      state,
+      { kind: 'inconclusive', run: 1 },
+      seconds(0.1),
+    );
+    expect([waiting.isUp, waiting.phase, actions]).toEqual([
+      undefined,
+      { kind: 'waiting', runAt: seconds(1) },
+      [],
+    ]);
+    const again = stepScript(script, waiting, { kind: 'deadline' }, seconds(1)).state;
+    expect(stepScript(script, again, { kind: 'exited', run: 2, status: 0 }, seconds(1)).state.isUp).toBe(
+      true,
+    );
+  });
+
   test('a timeout kills it and counts as failure; its late end counts for nothing', () => {
     const { state } = stepScript(script, startScript(script, micros(0)), { kind: 'deadline' }, micros(0));
     expect(stepScript(script, state, { kind: 'deadline' }, seconds(1.9)).actions).toEqual([]);
