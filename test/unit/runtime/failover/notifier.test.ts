@@ -1,0 +1,118 @@
+// What is said to whom, beyond the recorded life in test/golden: priorities, virtual servers, reloads, defects, stop.
+
+import { beforeEach, expect, test } from 'vitest';
+import {
+  type FailoverConfig,
+  type Fifo,
+  type NotifyScripts,
+  noFailover,
+  noNotifyScripts,
+} from '../../../../src/model/failover-config.js';
+import { Notifications, stopBound } from '../../../../src/runtime/failover/notifier.js';
+import { serverLine, serviceLine } from '../../../../src/runtime/failover/notify-lines.js';
+import { FakeScriptRunner } from '../../../support/fake-script-runner.js';
+import { ManualClock } from '../../../support/manual-clock.js';
+import { RecordingLog } from '../../../support/recording-log.js';
+import { ip, router } from '../../vrrp/fixtures.js';
+
+let clock: ManualClock;
+let runner: FakeScriptRunner;
+let log: RecordingLog;
+let notifications: Notifications;
+
+beforeEach(() => {
+  clock = new ManualClock();
+  runner = new FakeScriptRunner();
+  log = new RecordingLog();
+  notifications = new Notifications({ clock, log, runner });
+});
+
+const origin = { file: 'test', line: 1, column: 1 };
+const command = (text: string) => ({ words: text.split(' '), account: undefined });
+
+function configOf(notify: Partial<NotifyScripts>, changes: Partial<FailoverConfig> = {}): FailoverConfig {
+  const routers = [{ router: router({ name: 'VI_1' }), notify: { ...noNotifyScripts, ...notify }, origin }];
+  return { ...noFailover, routers, ...changes };
+}
+
+test('the script of a state before `notify`, whatever came before first, and strangers not at all', () => {
+  notifications.configure(
+    configOf({ any: command('any x'), master: command('master'), backup: command('backup') }),
+  );
+  notifications.routerChanged('VI_1', 'BACKUP', 100);
+  notifications.routerChanged('VI_1', 'MASTER', 100);
+  notifications.routerChanged('VI_9', 'MASTER', 100);
+  notifications.groupChanged('G', 'MASTER', 100);
+  const order: string[] = [];
+  while (runner.running.length > 0) {
+    expect(runner.running).toHaveLength(1);
+    order.push(runner.running[0]?.command.words.join(' ') ?? '');
+    runner.exit(0);
+  }
+  expect(order).toEqual([
+    'backup',
+    'any x INSTANCE VI_1 BACKUP 100',
+    'master',
+    'any x INSTANCE VI_1 MASTER 100',
+  ]);
+});
+
+test('a deleted router is told by the configuration before, and its account', () => {
+  const scriptPolicy = { account: { user: 'before', group: undefined }, isSecure: true };
+  notifications.configure(configOf({ any: command('any'), deleted: command('deleted') }, { scriptPolicy }));
+  for (let reload = 0; reload < 2; reload++) notifications.configure(noFailover);
+  notifications.routerChanged('VI_1', 'DELETED', 100);
+  expect(runner.running).toMatchObject([{ command: { words: ['deleted'] }, policy: scriptPolicy }]);
+  runner.exit(0);
+  expect(runner.running).toMatchObject([
+    { command: { words: ['any', 'INSTANCE', 'VI_1', 'DELETED', '100'] } },
+  ]);
+});
+
+test('scripts that can not be run are said when they are configured, once, with the remedy', () => {
+  const defect = {
+    why: 'has no program to run (/no: no such file or directory)',
+    remedy: 'correct its path',
+  };
+  runner.defects.set('/no', defect);
+  const fifo: Fifo = { hears: 'lvs', path: '/nowhere/fifo', account: undefined, script: command('/no') };
+  const config = configOf(
+    { master: command('/no'), any: command('/no'), stop: command('/yes') },
+    { fifos: [fifo] },
+  );
+  notifications.configure(config);
+  notifications.configure(config);
+  const text = `${defect.why} remedy=${defect.remedy}`;
+  expect(log.take()).toEqual([
+    `warn notify_master of VI_1 ${text}`,
+    `warn notify of VI_1 ${text}`,
+    `warn the script of FIFO /nowhere/fifo ${text}`,
+  ]);
+});
+
+test('a stop waits for its scripts, at most so long, and leaves them running', async () => {
+  notifications.configure(configOf({ stop: command('stop'), any: command('any') }));
+  notifications.routerChanged('VI_1', 'STOP', 100);
+  let isStopped = false;
+  const stopped = notifications.stop().then(() => {
+    isStopped = true;
+  });
+  runner.exit(0);
+  await clock.settle();
+  expect([isStopped, runner.running.length]).toEqual([false, 1]);
+  await clock.advance(stopBound);
+  await stopped;
+  expect(runner.running[0]?.endCount).toBe(0);
+  expect(log.take()).toEqual(['warn notify scripts still run; the director does not wait for them']);
+});
+
+test('lines about virtual servers', () => {
+  const service = { protocol: 'tcp', address: ip('10.0.0.1'), port: 80 } as const;
+  expect(serviceLine(service, true)).toBe('VS [10.0.0.1]:tcp:80 UP\n');
+  const server = { address: ip('10.1.0.1'), port: 8080 };
+  expect(serverLine(service, server, false)).toBe('RS [10.1.0.1]:tcp:8080 [10.0.0.1]:tcp:80 DOWN\n');
+  const sixth = { protocol: 'udp', address: ip('fd00::1'), port: 53 } as const;
+  expect(serverLine(sixth, { address: ip('fd00::2'), port: 53 }, true)).toBe(
+    'RS [fd00::2]:udp:53 [fd00::1]:udp:53 UP\n',
+  );
+});
