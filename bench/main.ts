@@ -3,6 +3,7 @@
 
 import { failoverBench } from './failover/bench.js';
 import { forwardingBench } from './forwarding/bench.js';
+import { publishBench } from './publish/latency.js';
 import { stallBench } from './reload/stall.js';
 
 type Bench = { readonly about: string; readonly run: (args: readonly string[]) => Promise<number> };
@@ -10,6 +11,7 @@ type Bench = { readonly about: string; readonly run: (args: readonly string[]) =
 const benches: Readonly<Record<string, Bench>> = {
   failover: failoverBench,
   forwarding: forwardingBench,
+  publish: publishBench,
   reload: stallBench,
 };
 
