@@ -11,8 +11,19 @@ import { addReload } from './reload.js';
 import { addRun } from './run.js';
 import { addStats } from './stats.js';
 import { addStatus } from './status.js';
+import { addSwitchover } from './switchover.js';
 
-const verbs = [addRun, addCheck, addReload, addStatus, addList, addConnections, addStats, addDoctor];
+const verbs = [
+  addRun,
+  addCheck,
+  addReload,
+  addStatus,
+  addList,
+  addConnections,
+  addStats,
+  addSwitchover,
+  addDoctor,
+];
 
 /** Runs `director ARGS` and gives its exit code; what there is to say has been said. */
 export function runCommandLine(args: readonly string[]): Promise<ExitCode> {

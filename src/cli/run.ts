@@ -56,7 +56,7 @@ export const addRun: AddVerb = (program) => {
 /** Runs until a signal ends it. `parts` stands in for the machine in tests. */
 export async function run(
   options: RunOptions,
-  parts: Pick<DirectorOptions, 'dataplane'> = {},
+  parts: Pick<DirectorOptions, 'dataplane' | 'network'> = {},
 ): Promise<void> {
   preferShortPauses();
   const log = createLog(options.logFormat, options.logLevel, print);
@@ -119,6 +119,10 @@ function watchForEnd(director: Director, log: Log, notify: Notify): End {
   };
   const stopListening = listenForSignals({
     reload: () => void reload(director, notify),
+    dump: (kind) =>
+      void director
+        .dump(kind)
+        .catch((error: unknown) => log.error('no dump was written', { reason: String(error) })),
     stop: (signal) => void stop(signal),
     force: () => process.exit(forcedExit),
   });

@@ -1,7 +1,9 @@
 // `director status`: how the director is, for people: what is in force, what is up, and what is wrong.
 
+import { durationText } from '../model/units.js';
 import type { CheckerView, DirectorStatus, ServerView, ServiceView } from '../runtime/views.js';
 import { type AddVerb, clientOf, jsonOption, print, printJson, socketOption } from './command.js';
+import { formatFailover } from './failover-text.js';
 import { numericName } from './listing.js';
 
 type Options = { readonly socket: string; readonly json?: true };
@@ -9,7 +11,7 @@ type Options = { readonly socket: string; readonly json?: true };
 export const addStatus: AddVerb = (program) => {
   program
     .command('status')
-    .description('how the director is: generation, services, servers that fail, devices')
+    .description('how the director is: services, servers that fail, devices, virtual routers')
     .addOption(socketOption())
     .addOption(jsonOption())
     .action(status);
@@ -30,7 +32,7 @@ export function formatStatus(answer: DirectorStatus, services: readonly ServiceV
   const lines = [
     `director ${answer.version}, pid ${answer.pid}, up ${durationText(answer.uptime)}`,
     `configuration  ${answer.source}, generation ${answer.generation}${since}`,
-    `services       ${counts.up} up, ${counts.down} down, ${counts.draining} draining`,
+    `services       ${counts.up} up, ${counts.down} down, ${counts.draining} draining${standbyText(counts)}`,
     `servers        ${servers.live} of ${servers.total} live, ${answer.checkerCount} checkers`,
     `connections    ${dataplane.connectionCount} of at most ${dataplane.connectionLimit}`,
     `input/output   ${dataplane.io}`,
@@ -41,8 +43,14 @@ export function formatStatus(answer: DirectorStatus, services: readonly ServiceV
     ),
     ...answer.missingAddresses.map((address) => `warning        ${address} is on no device of this machine`),
     ...services.flatMap(troubleOf),
+    ...formatFailover(answer),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+/** Services of backups, where there are virtual routers. */
+function standbyText({ standby }: DirectorStatus['services']): string {
+  return standby === 0 ? '' : `, ${standby} standing by for another director`;
 }
 
 function troubleOf(service: ServiceView): string[] {
@@ -61,24 +69,4 @@ function reasonOf(server: ServerView): string {
   const failing = server.checkers.filter((checker) => !checker.isUp);
   const text = ({ kind, lastFailure }: CheckerView) => `${kind} check, ${lastFailure ?? 'not yet passed'}`;
   return failing.map(text).join('; ');
-}
-
-function durationText(micros: number): string {
-  const total_s = Math.floor(micros / 1_000_000);
-  const units = [
-    [86_400, 'd'],
-    [3_600, 'h'],
-    [60, 'min'],
-    [1, 's'],
-  ] as const;
-  const at = units.findIndex(([size]) => total_s >= size);
-  if (at < 0) return '0 s';
-  let rest = total_s;
-  const parts: string[] = [];
-  for (const [size, name] of units.slice(at, at + 2)) {
-    const count = Math.floor(rest / size);
-    rest %= size;
-    if (count > 0) parts.push(`${count} ${name}`);
-  }
-  return parts.join(' ');
 }

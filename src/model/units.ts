@@ -18,3 +18,25 @@ export function seconds(value: number): Micros {
 export function addMicros(a: Micros, b: Micros): Micros {
   return (a + b) as Micros;
 }
+
+const units = [
+  [86_400, 'd'],
+  [3_600, 'h'],
+  [60, 'min'],
+  [1, 's'],
+] as const;
+
+/** `2 d 3 h`, `5 min`, `0 s`: the two largest units of whole seconds. */
+export function durationText(duration: number): string {
+  const total_s = Math.floor(duration / 1_000_000);
+  const at = units.findIndex(([size]) => total_s >= size);
+  if (at < 0) return '0 s';
+  let rest = total_s;
+  const parts: string[] = [];
+  for (const [size, name] of units.slice(at, at + 2)) {
+    const count = Math.floor(rest / size);
+    rest %= size;
+    if (count > 0) parts.push(`${count} ${name}`);
+  }
+  return parts.join(' ');
+}

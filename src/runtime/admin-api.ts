@@ -1,12 +1,14 @@
 // The routes of the control API: HTTP/JSON, the same for the CLI, `curl --unix-socket` and anybody else. Counters are
 // strings, for they can pass 2^53; times are integer microseconds. Knows no sockets.
 
+import { z } from 'zod';
 import { printConfig } from '../config/index.js';
 import { DirectorError, type ErrorCode } from '../errors.js';
 import type { ChangeRequest } from './changes.js';
 import { type Clock, nextTurn } from './clock.js';
 import { ConfigError, diagnosticJson } from './config-source.js';
 import type { ChangeResult, Director } from './director.js';
+import { dumpKinds } from './failover/dump.js';
 import { HttpError, type HttpRequest, type HttpResponse } from './http.js';
 import { metricsContentType, metricsText } from './metrics.js';
 
@@ -21,7 +23,11 @@ const routes: Readonly<Record<string, Readonly<Record<string, Route>>>> = {
   '/v1/connections': { GET: getConnections },
   '/v1/stats': { GET: getStats },
   '/v1/config': { GET: getConfig },
+  '/v1/virtual-routers': { GET: getVirtualRouters },
+  '/v1/dump': { GET: getDump },
   '/v1/reload': { POST: postReload },
+  '/v1/switchover': { POST: postSwitchover },
+  '/v1/preemption': { POST: postPreemption },
   '/v1/changes': { POST: postChanges },
 };
 
@@ -81,6 +87,8 @@ const statusByCode: Partial<Record<ErrorCode, number>> = {
   CONFIG_UNREADABLE: 422,
   INVALID_CHANGE: 400,
   LIMIT_REACHED: 409,
+  NOT_FOUND: 404,
+  NOT_MASTER: 409,
   NOT_RUNNING: 503,
 };
 
@@ -123,19 +131,57 @@ async function getConfig(director: Director): Promise<object> {
   return { source, generation, text: printConfig(config), config };
 }
 
+async function getVirtualRouters(director: Director): Promise<object> {
+  return director.virtualRouters();
+}
+
+async function getDump(director: Director, { url }: HttpRequest): Promise<object> {
+  const kind = url.searchParams.get('kind') ?? 'data';
+  const known = dumpKinds.find((candidate) => candidate === kind);
+  if (known === undefined) {
+    throw new HttpError(400, 'BAD_PARAMETER', `kind is one of ${dumpKinds.join(', ')}`);
+  }
+  return { kind: known, text: director.dumpText(known) };
+}
+
+/** `router` or `group`; without either all that are master here. */
+const targetSchema = z.strictObject({ router: z.string().optional(), group: z.string().optional() });
+const switchoverSchema = targetSchema.extend({ wait: z.boolean().default(true) });
+
+async function postSwitchover(director: Director, request: HttpRequest): Promise<object> {
+  const { router, group, wait } = await readBody(request, switchoverSchema);
+  return { outcomes: await director.switchover(router ?? group, wait) };
+}
+
+async function postPreemption(director: Director, request: HttpRequest): Promise<object> {
+  const { router, group } = await readBody(request, targetSchema);
+  return { virtualRouters: director.allowPreemption(router ?? group) };
+}
+
+/** An empty body is an empty object. */
+async function readBody<T>(request: HttpRequest, schema: z.ZodType<T>): Promise<T> {
+  const text = await request.body();
+  const result = schema.safeParse(text.trim() === '' ? {} : parseJson(text));
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  throw new HttpError(400, 'BAD_PARAMETER', `${issue?.path.join('.') || 'body'}: ${issue?.message}`);
+}
+
 async function postReload(director: Director): Promise<object> {
   return resultJson(await director.reload());
 }
 
 async function postChanges(director: Director, request: HttpRequest): Promise<object> {
-  const text = await request.body();
-  let changes: unknown;
+  const changes = parseJson(await request.body());
+  return resultJson(await director.apply(changes as readonly ChangeRequest[]));
+}
+
+function parseJson(text: string): unknown {
   try {
-    changes = JSON.parse(text);
+    return JSON.parse(text);
   } catch (error) {
     throw new HttpError(400, 'BAD_JSON', `the body is not JSON: ${(error as Error).message}`);
   }
-  return resultJson(await director.apply(changes as readonly ChangeRequest[]));
 }
 
 function resultJson({ generation, changes, diagnostics }: ChangeResult): object {

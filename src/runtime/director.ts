@@ -18,6 +18,8 @@ import {
 import { describeChanges } from './describe-changes.js';
 import { Engine, fixedSettingsChanged } from './engine.js';
 import { type DirectorEvent, EventStream } from './events.js';
+import { type DumpKind, dumpText } from './failover/dump.js';
+import { writeDump } from './failover/dump-file.js';
 import { Failover, type FailoverParts } from './failover/failover.js';
 import type { SwitchoverOutcome } from './failover/switchover.js';
 import type { FailoverView } from './failover/views.js';
@@ -163,6 +165,20 @@ export class Director {
   /** The virtual routers and sync groups, and what has happened to them. */
   virtualRouters(): FailoverView {
     return this.requireRunning().failover.view();
+  }
+
+  /** What keepalived would write on USR1 (`data`), USR2 (`stats`) or for `--signum=JSON`. */
+  dumpText(kind: DumpKind): string {
+    const { engine, failover } = this.requireRunning();
+    return dumpText(kind, failover.dumpInput(engine.configInForce.global.routerId));
+  }
+
+  /** Writes it to the file that the configuration names, and gives its path. Throws IO. */
+  async dump(kind: DumpKind): Promise<string> {
+    const path = this.config().failover.dumps[kind];
+    await writeDump(path, this.dumpText(kind));
+    this.parts.log.info('dump written', { kind, path });
+    return path;
   }
 
   status(): DirectorStatus {

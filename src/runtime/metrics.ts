@@ -3,17 +3,11 @@
 
 import type { Traffic } from '../dataplane/port.js';
 import type { DestinationId, ServiceId } from '../model/forwarding-table.js';
+import { failoverFamilies } from './failover-metrics.js';
+import { bit, counter, type Family, gauge, label, type Sample } from './metric-family.js';
 import type { DestinationView, DirectorStatus, ServerView, ServiceView } from './views.js';
 
 export const metricsContentType = 'text/plain; version=0.0.4; charset=utf-8';
-
-type Sample = readonly [labels: string, value: number | bigint];
-type Family = {
-  readonly name: string;
-  readonly type: 'gauge' | 'counter';
-  readonly help: string;
-  readonly samples: Iterable<Sample>;
-};
 
 /** The whole page; each piece ends at a line end. */
 export function* metricsText(
@@ -73,6 +67,7 @@ function families(status: DirectorStatus, services: readonly ServiceView[]): Fam
     gauge('uvs_addresses_missing', 'Addresses of services that are on no device.', [
       ['', status.missingAddresses.length],
     ]),
+    ...failoverFamilies(status),
     ...serviceFamilies(services),
     ...destinationFamilies(services),
     ...serverFamilies(services),
@@ -92,6 +87,11 @@ function serviceFamilies(services: readonly ServiceView[]): Family[] {
       'uvs_service_draining',
       '1 when the service was removed and drains.',
       each((s) => bit(s.isDraining)),
+    ),
+    gauge(
+      'uvs_service_standby',
+      "1 when the service's address is another director's.",
+      each((s) => bit(s.isStandby)),
     ),
     ...trafficFamilies('uvs_service', 'the service', (name) => each((service) => service.traffic[name])),
   ];
@@ -199,27 +199,10 @@ function trafficFamilies(
   ];
 }
 
-function gauge(name: string, help: string, samples: Iterable<Sample>): Family {
-  return { name, type: 'gauge', help, samples };
-}
-
-function counter(name: string, help: string, samples: Iterable<Sample>): Family {
-  return { name, type: 'counter', help, samples };
-}
-
 function serviceLabels(service: ServiceId): string {
   return `protocol="${service.protocol}",address="${service.address}",port="${service.port}"`;
 }
 
 function serverLabels(server: DestinationId): string {
   return `server_address="${server.address}",server_port="${server.port}"`;
-}
-
-function label(name: string, value: string): string {
-  const escaped = value.replace(/[\\"\n]/g, (character) => (character === '\n' ? '\\n' : `\\${character}`));
-  return `${name}="${escaped}"`;
-}
-
-function bit(value: boolean): 0 | 1 {
-  return value ? 1 : 0;
 }

@@ -1,7 +1,9 @@
-// Signals as calls: HUP reloads, TERM and INT stop, a second INT gives up waiting.
+// Signals as calls: HUP reloads, TERM and INT stop, a second one of them gives up waiting, USR1 and USR2 write dumps.
 
 export type SignalHandlers = {
   readonly reload: () => void;
+  /** USR1: data, USR2: statistics. */
+  readonly dump: (kind: 'data' | 'stats') => void;
   readonly stop: (signal: string) => void;
   /** A second INT or TERM while stopping. */
   readonly force: () => void;
@@ -11,13 +13,22 @@ export type SignalHandlers = {
 export function listenForSignals(handlers: SignalHandlers): () => void {
   let isStopping = false;
   const onHup = () => handlers.reload();
+  const onData = () => handlers.dump('data');
+  const onStats = () => handlers.dump('stats');
   const onStop = (signal: NodeJS.Signals) => {
     if (isStopping) return handlers.force();
     isStopping = true;
     handlers.stop(signal);
   };
-  process.on('SIGHUP', onHup).on('SIGTERM', onStop).on('SIGINT', onStop);
+  const listeners = [
+    ['SIGHUP', onHup],
+    ['SIGUSR1', onData],
+    ['SIGUSR2', onStats],
+    ['SIGTERM', onStop],
+    ['SIGINT', onStop],
+  ] as const;
+  for (const [signal, listener] of listeners) process.on(signal, listener);
   return () => {
-    process.off('SIGHUP', onHup).off('SIGTERM', onStop).off('SIGINT', onStop);
+    for (const [signal, listener] of listeners) process.off(signal, listener);
   };
 }

@@ -58,11 +58,12 @@ export async function serviceViews(
 }
 
 function counts(engine: Engine): Pick<DirectorStatus, 'services' | 'servers'> {
-  const services = { total: 0, up: 0, down: 0, draining: 0 };
+  const services = { total: 0, up: 0, down: 0, draining: 0, standby: 0 };
   const servers = { total: 0, live: 0 };
   for (const state of engine.serviceStates) {
     services.total += 1;
     services[state.isDraining ? 'draining' : state.isQuorumUp ? 'up' : 'down'] += 1;
+    if (state.isStandby) services.standby += 1;
     servers.total += state.servers.length;
     for (const server of state.servers) if (isServerUp(server)) servers.live += 1;
   }

@@ -49,12 +49,13 @@ export type ServiceView = ServiceId & {
   readonly servers: readonly ServerView[];
 };
 
-/** `up` and `down` are of those in force. */
+/** `up` and `down` are of those in force; `standby` (their addresses are another director's) counts beside them. */
 export type ServiceCounts = {
   readonly total: number;
   readonly up: number;
   readonly down: number;
   readonly draining: number;
+  readonly standby: number;
 };
 
 export type DirectorStatus = FailoverView & {

@@ -1,13 +1,13 @@
 // The state of a virtual router in words, for status: what it is, why, since when, and what it waits for.
 
-import { type Micros, micros } from '../model/units.js';
+import { durationText, type Micros, micros, seconds } from '../model/units.js';
 import type { VirtualRouter } from '../model/virtual-router.js';
 import { causeText, secondsText } from './cause.js';
 import { type BackupState, effectivePriority, type VrrpState } from './state.js';
 
 /** One sentence or two; the state's name first. */
 export function describeState(state: VrrpState, now: Micros, router: VirtualRouter): string {
-  const age = secondsText(micros(now - state.since));
+  const age = ageText(micros(now - state.since));
   const head = `${state.kind} since ${age}: ${causeText(state.cause)}`;
   const waits = waitText(state, now, router);
   return waits === undefined ? head : `${head}; ${waits}`;
@@ -49,6 +49,11 @@ function backupText(state: BackupState, now: Micros, router: VirtualRouter): str
     return `${follows}, below us: preempt_delay leaves it alone for ${until(preemption.until, now)} more`;
   }
   return `${follows}; ${takesOver}`;
+}
+
+/** To the millisecond while that tells something: `6.586 s`, then `2 h 3 min`. */
+function ageText(age: Micros): string {
+  return age < seconds(60) ? secondsText(age) : durationText(age);
 }
 
 function until(at: Micros, now: Micros): string {

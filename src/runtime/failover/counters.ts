@@ -18,6 +18,9 @@ export type RouterCounters = {
   /** Frames: gratuitous ARP and unsolicited neighbour advertisements. */
   announced: number;
   announceFailures: number;
+  /** Of a master that was lost; and how many of them took longer than their budget. */
+  takeovers: number;
+  lateTakeovers: number;
   /** By code; far more than are written to the log. */
   readonly told: Record<string, number>;
 };
@@ -34,6 +37,8 @@ export function newCounters(): RouterCounters {
     rejected: Object.fromEntries(rejections.map((reason) => [reason, 0])) as Record<Rejection, number>,
     announced: 0,
     announceFailures: 0,
+    takeovers: 0,
+    lateTakeovers: 0,
     told: {},
   };
 }

@@ -12,6 +12,7 @@ import type { DirectorEvent } from '../events.js';
 import type { Log } from '../log.js';
 import { createSerial } from '../serial.js';
 import { Announcer } from './announcer.js';
+import type { DumpInput } from './dump.js';
 import { Duty } from './duty.js';
 import type { RunningGroup } from './group.js';
 import { Holdings } from './holdings.js';
@@ -22,7 +23,7 @@ import { Prober } from './prober.js';
 import { planReload } from './reload-plan.js';
 import { Roster } from './roster.js';
 import { Runner } from './runner.js';
-import { failoverView } from './status.js';
+import { dumpInputOf, failoverView } from './status.js';
 import { type SwitchoverOutcome, Switchovers } from './switchover.js';
 import { TellGate } from './tell-gate.js';
 import { type TakeoverEntry, Timeline } from './timeline.js';
@@ -200,9 +201,17 @@ export class Failover {
     );
   }
 
-  /** The configuration in force, and the virtual routers that run by it. */
-  get configInForce(): FailoverConfig {
-    return this.config;
+  /** What the dumps show. */
+  dumpInput(routerId: string | undefined): DumpInput {
+    const { running, roster, config } = this;
+    const { clock } = this.parts;
+    return dumpInputOf(roster, config, routerId, {
+      holdings: running?.holdings,
+      status: running?.tracking.status ?? { scripts: [], files: [] },
+      links: running?.network.links() ?? [],
+      now: clock.now(),
+      wall: clock.wall(),
+    });
   }
 
   private createRunning(): Running {

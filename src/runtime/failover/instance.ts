@@ -317,6 +317,8 @@ export class Instance {
     const priority = effectivePriority(this.state);
     const entry = takeoverEntry(takeover.cause, took, this.router, priority, parts.clock.wall());
     if (entry === undefined) return;
+    this.counters.takeovers += 1;
+    if (!entry.isWithin) this.counters.lateTakeovers += 1;
     this.record.takeovers.push(entry);
     if (this.record.takeovers.length > maxTakeovers) this.record.takeovers.shift();
     parts.onTakeover(this, entry);

@@ -1,4 +1,4 @@
-// Puts together what failover shows of itself. Reads only.
+// Puts together what failover shows of itself, in status and in dumps. Reads only.
 
 import type { FailoverConfig } from '../../model/failover-config.js';
 import { type Micros, micros } from '../../model/units.js';
@@ -6,10 +6,12 @@ import { budgetEntries, failoverBudget } from '../../vrrp/budget.js';
 import { describeState } from '../../vrrp/describe.js';
 import { effectivePriority, type HeardMaster, type VrrpState } from '../../vrrp/state.js';
 import type { StrayCounters } from './counters.js';
+import type { DumpInput } from './dump.js';
 import type { Holdings } from './holdings.js';
 import type { Instance } from './instance.js';
 import type { Roster } from './roster.js';
 import type { Timeline } from './timeline.js';
+import type { Tracking } from './trackers.js';
 import type { FailoverView, SyncGroupView, VirtualRouterView } from './views.js';
 
 export function failoverView(
@@ -20,19 +22,65 @@ export function failoverView(
   now: Micros,
   holdings: Holdings,
 ): FailoverView {
-  const groupOf = new Map(
-    config.groups.flatMap(({ group }) => group.members.map((name) => [name, group.name])),
-  );
+  const groupOf = groupNames(config);
   return {
     virtualRouters: roster.all.map((instance) =>
       routerView(instance, groupOf.get(instance.name), now, holdings),
     ),
-    syncGroups: roster.groups.flatMap(({ config: own, state, members }): SyncGroupView[] =>
-      own === undefined ? [] : [{ name: own.group.name, state, members: members.map(({ name }) => name) }],
-    ),
+    syncGroups: groupViews(roster),
     timeline: [...timeline.entries],
     strays: { ...strays },
   };
+}
+
+/** The parts of a dump that don't come from the virtual routers. */
+export type DumpFacts = Pick<DumpInput, 'links' | 'now' | 'wall'> & {
+  readonly holdings: Holdings | undefined;
+  readonly status: Tracking['status'];
+};
+
+export function dumpInputOf(
+  roster: Roster,
+  config: FailoverConfig,
+  routerId: string | undefined,
+  { holdings, status, links, now, wall }: DumpFacts,
+): DumpInput {
+  const groupOf = groupNames(config);
+  return {
+    routerId,
+    config,
+    routers: roster.all.map((instance) => ({
+      config: instance.config,
+      group: groupOf.get(instance.name),
+      state: instance.state,
+      since: instance.since,
+      source: instance.voice.source,
+      hasAddresses: hasAddresses(instance, holdings),
+      counters: instance.counters,
+    })),
+    groups: groupViews(roster),
+    scripts: status.scripts,
+    files: status.files,
+    links,
+    now,
+    wall,
+  };
+}
+
+function groupNames({ groups }: FailoverConfig): ReadonlyMap<string, string> {
+  return new Map(groups.flatMap(({ group }) => group.members.map((name) => [name, group.name])));
+}
+
+function groupViews({ groups }: Roster): SyncGroupView[] {
+  return groups.flatMap(({ config, state, members }) =>
+    config === undefined
+      ? []
+      : [{ name: config.group.name, state, members: members.map(({ name }) => name) }],
+  );
+}
+
+function hasAddresses(instance: Instance, holdings: Holdings | undefined): boolean {
+  return instance.holdsAddresses && holdings?.isComplete(instance.key) === true;
 }
 
 function routerView(
@@ -64,7 +112,7 @@ function routerView(
         : { address: master.source, priority: master.priority, age: micros(now - master.at) },
     addresses: router.addresses.map(({ address }) => address),
     excludedAddresses: router.excludedAddresses.map(({ address }) => address),
-    hasAddresses: instance.holdsAddresses && holdings.isComplete(instance.key),
+    hasAddresses: hasAddresses(instance, holdings),
     faults: [...state.faults, ...(state.groupFault === undefined ? [] : [`${state.groupFault} is in fault`])],
     counters: { ...counters, rejected: { ...counters.rejected }, told: { ...counters.told } },
     budget: budgetEntries(failoverBudget(router, effectivePriority(state))),

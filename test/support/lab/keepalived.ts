@@ -101,6 +101,21 @@ export class Keepalived {
     return found;
   }
 
+  /** What USR1 or USR2 makes it write. */
+  async dumpText(kind: 'data' | 'stats'): Promise<string> {
+    const file = `${this.temp}/keepalived.${kind}`;
+    rmSync(file, { force: true });
+    this.process.signal(kind === 'data' ? 'SIGUSR1' : 'SIGUSR2');
+    let before = '';
+    return await waitFor(file, () => {
+      const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
+      // It grows while it is written.
+      const isWhole = text !== '' && text === before;
+      before = text;
+      return isWhole ? text : undefined;
+    });
+  }
+
   async stats(instance: string): Promise<Readonly<Record<string, number>>> {
     return (await this.dump(instance)).stats;
   }

@@ -1,0 +1,276 @@
+// keepalived.data: virtual routers, sync groups, scripts, files and interfaces as they are now, in keepalived's words.
+
+import type { Link } from '../../dataplane/network.js';
+import { familyOf } from '../../model/address.js';
+import type { NotifyScripts } from '../../model/failover-config.js';
+import { addMicros, type Micros, micros } from '../../model/units.js';
+import type { AnnouncePolicy, Track, VirtualRouter } from '../../model/virtual-router.js';
+import { effectivePriority, nextDeadline } from '../../vrrp/state.js';
+import { masterDownInterval } from '../../vrrp/timers.js';
+import type { DumpedRouter, DumpInput } from './dump.js';
+import { addressWords, commandWords, momentWords, stateWord } from './dump-words.js';
+
+export function dataText(input: DumpInput): string {
+  const lines = [
+    ...section('Global definitions', globalLines(input)),
+    ...section(
+      'VRRP Topology',
+      input.routers.flatMap((router) => routerLines(router, input)),
+    ),
+    ...section('VRRP Sync groups', groupLines(input)),
+    ...section('VRRP Scripts', scriptLines(input)),
+    ...section('VRRP Track files', fileLines(input)),
+    ...section('Interfaces', input.links.flatMap(linkLines)),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+/** Without lines it is left out, as keepalived does. */
+function section(title: string, lines: readonly string[]): readonly string[] {
+  return lines.length === 0 ? [] : [`------< ${title} >------`, ...lines];
+}
+
+function globalLines({ routerId, config }: DumpInput): string[] {
+  const { scriptPolicy, tellsStatesOnReload } = config;
+  const { account } = scriptPolicy;
+  return [
+    ...(routerId === undefined ? [] : [` Router ID = ${routerId}`]),
+    ...config.fifos.map(
+      ({ hears, path }) => ` ${hears === 'all' ? '' : `${hears.toUpperCase()} `}notify fifo = ${path}`,
+    ),
+    ` FIFO write vrrp states on reload = ${tellsStatesOnReload}`,
+    ` Script security ${scriptPolicy.isSecure ? 'enabled' : 'disabled'}`,
+    ...(account === undefined
+      ? []
+      : [` Default script user ${account.user} ${account.group ?? ''}`.trimEnd()]),
+  ];
+}
+
+function routerLines(dumped: DumpedRouter, { now, wall, links }: DumpInput): string[] {
+  const { config, group, state, since, source } = dumped;
+  const { router } = config;
+  const word = stateWord(state.kind);
+  const deadline = nextDeadline(state);
+  const masterInterval = state.kind === 'backup' ? state.masterInterval : router.advertInterval;
+  const downTimer = masterDownInterval(router, effectivePriority(state), masterInterval);
+  const master = state.kind === 'backup' ? state.master : undefined;
+  return [
+    ` VRRP Instance = ${router.name}`,
+    `   VRRP Version = ${router.version}`,
+    ...(router.family === 6 ? ['   Using Native IPv6'] : []),
+    ...(group === undefined ? [] : [`   Sync group = ${group}`]),
+    `   State = ${word}`,
+    ...(master === undefined
+      ? []
+      : [`   Master router = ${master.source}`, `   Master priority = ${master.priority}`]),
+    ...(router.delivery.kind === 'unicast' ? ['   Flags:', '     Using unicast'] : ['   Flags: none']),
+    `   Wantstate = ${word}`,
+    `   Number of interface and track script faults = ${state.faults.length}`,
+    `   Last transition = ${momentWords(since)}`,
+    `   Read timeout = ${deadline === undefined ? 'DISABLED' : momentWords(addMicros(wall, micros(deadline - now)))}`,
+    `   Master down timer = ${downTimer} usecs`,
+    ...deviceLines(router, links),
+    `   Using src_ip = ${source ?? '(none)'}${router.source === undefined ? '' : ' (from configuration)'}`,
+    ...(router.delivery.kind === 'multicast' ? [`   Multicast address ${router.delivery.group}`] : []),
+    ...announceLines(router.announce),
+    `   Down timer adverts = ${router.downTimerAdverts}`,
+    `   Send advert after receive lower priority advert = ${router.answersLowerPriority}`,
+    `   Send advert after receive higher priority advert = ${router.answersHigherPriority}`,
+    `   Virtual Router ID = ${router.virtualRouterId}`,
+    `   Priority = ${router.priority}`,
+    `   Effective priority = ${effectivePriority(state)}`,
+    `   Total priority = ${state.priority}`,
+    `   Advert interval = ${intervalWords(router)}`,
+    `   Accept = ${enabled(router.acceptsTraffic)}`,
+    `   Preempt = ${enabled(router.preempt)}`,
+    ...(router.preemptDelay > 0 ? [`   Preempt delay = ${secondsOf(router.preemptDelay)} secs`] : []),
+    ...authenticationLines(router),
+    ...addressLines(dumped),
+    ...peerLines(router),
+    ...routeLines(router),
+    ...trackLines(router),
+    ...notifyLines(config.notify),
+  ];
+}
+
+function deviceLines({ device, virtualMacDevice }: VirtualRouter, links: readonly Link[]): string[] {
+  if (virtualMacDevice === undefined) return [`   Interface = ${device}`];
+  const isUp = links.some(({ name, isUp: up }) => name === virtualMacDevice && up);
+  return [
+    `   Use VMAC, i/f name ${virtualMacDevice}, is_up = ${isUp}, xmit_base = false`,
+    `   Interface = ${virtualMacDevice}, vmac on ${device}`,
+  ];
+}
+
+function announceLines(announce: AnnouncePolicy): string[] {
+  return [
+    `   Gratuitous ARP delay = ${secondsOf(announce.delay)}`,
+    `   Gratuitous ARP repeat = ${announce.repeat}`,
+    `   Gratuitous ARP refresh = ${secondsOf(announce.refresh)}`,
+    `   Gratuitous ARP refresh repeat = ${announce.refreshRepeat}`,
+    `   Gratuitous ARP lower priority delay = ${secondsOf(announce.lowerPriorityDelay)}`,
+    `   Gratuitous ARP lower priority repeat = ${announce.lowerPriorityRepeat}`,
+  ];
+}
+
+function authenticationLines({ version, authentication }: VirtualRouter): string[] {
+  if (version !== 2) return [];
+  if (authentication.kind === 'none') return ['   Authentication type = none'];
+  return ['   Authentication type = SIMPLE_PASSWORD', `   Password = ${authentication.password}`];
+}
+
+function addressLines({ config: { router }, hasAddresses }: DumpedRouter): string[] {
+  const write = (address: VirtualRouter['addresses'][number]) =>
+    `     ${addressWords(address, router, hasAddresses)}`;
+  const { addresses, excludedAddresses } = router;
+  return [
+    `   Virtual IP (${addresses.length}):`,
+    ...addresses.map(write),
+    ...(excludedAddresses.length === 0 ? [] : ['   Virtual IP Excluded :', ...excludedAddresses.map(write)]),
+  ];
+}
+
+function peerLines({ delivery }: VirtualRouter): string[] {
+  if (delivery.kind !== 'unicast') return [];
+  return [
+    `   Unicast TTL = ${delivery.ttl}`,
+    `   Check unicast src : ${delivery.checksSource ? 'yes' : 'no'}`,
+    '   Unicast Peer :',
+    ...delivery.peers.map(
+      ({ address, minTtl, maxTtl }) => `     ${address} min_ttl ${minTtl} max_ttl ${maxTtl}`,
+    ),
+  ];
+}
+
+function routeLines({ routes }: VirtualRouter): string[] {
+  if (routes.length === 0) return [];
+  const lines = routes.map(({ destination, gateway, device, source, metric, table }) => {
+    const via = gateway === undefined ? '' : ` via ${familyOf(gateway) === 4 ? 'inet' : 'inet6'} ${gateway}`;
+    const rest = [
+      device === undefined ? '' : ` dev ${device}`,
+      source === undefined ? '' : ` src ${source}`,
+      metric === undefined ? '' : ` metric ${metric}`,
+      table === undefined ? '' : ` table ${table}`,
+    ];
+    return `     ${destination.address}/${destination.length}${via}${rest.join('')}`;
+  });
+  return ['   Virtual Routes :', ...lines];
+}
+
+/** The router's own device is tracked without being asked; keepalived does not list it. */
+function trackLines({ tracks: all, device }: VirtualRouter): string[] {
+  const tracks = all.filter(
+    ({ kind, name, weight }) => kind !== 'interface' || name !== device || weight !== 0,
+  );
+  const titles = {
+    interface: 'Tracked interfaces',
+    script: 'Tracked scripts',
+    file: 'Tracked files',
+  } as const;
+  return (['interface', 'script', 'file'] as const).flatMap((kind) => {
+    const own = tracks.filter((track) => track.kind === kind);
+    return own.length === 0 ? [] : [`   ${titles[kind]} :`, ...own.map(trackLine)];
+  });
+}
+
+function trackLine({ kind, name, weight, isReversed }: Track): string {
+  return `     ${name}${kind === 'file' ? ',' : ''} weight ${weight}${isReversed ? ' reverse' : ''}`;
+}
+
+function notifyLines(notify: NotifyScripts): string[] {
+  const scripts = [
+    ['Backup', notify.backup],
+    ['Master', notify.master],
+    ['Fault', notify.fault],
+    ['Stop', notify.stop],
+    ['Deleted', notify.deleted],
+    ['Master rx lower pri', notify.masterRxLowerPriority],
+    ['Generic', notify.any],
+  ] as const;
+  const lines = scripts.flatMap(([what, script]) =>
+    script === undefined ? [] : [`   ${what} state transition script = '${commandWords(script)}'`],
+  );
+  return [...lines, `   Notify priority changes = ${notify.tellsPriority}`];
+}
+
+function groupLines({ groups, routers }: DumpInput): string[] {
+  return groups.flatMap(({ name, state, members }) => {
+    const own = routers.filter(({ config }) => members.includes(config.router.name));
+    const faults = own.filter(({ state: { faults } }) => faults.length > 0).length;
+    const init = own.filter(({ state: { kind } }) => kind === 'initialize').length;
+    return [
+      ` VRRP Sync Group = ${name}, ${state === undefined || state === 'stop' ? 'INIT' : state.toUpperCase()}`,
+      `   Num member fault ${faults}, num member init ${init}`,
+      '   VRRP member instances :',
+      ...members.map((member) => `     ${member}`),
+    ];
+  });
+}
+
+function scriptLines({ config, scripts, routers }: DumpInput): string[] {
+  return config.scripts.flatMap((script) => {
+    const status = scripts.find(({ name }) => name === script.name);
+    const word = status?.isUp === undefined ? 'INIT' : status.isUp ? 'GOOD' : 'BAD';
+    return [
+      ` VRRP Script = ${script.name}`,
+      `   Command = '${script.command.join(' ')}'`,
+      `   Interval = ${secondsOf(script.interval)} sec`,
+      `   Timeout = ${secondsOf(script.timeout)} sec`,
+      `   Rise = ${script.rise}`,
+      `   Fall = ${script.fall}`,
+      `   Status = ${word}`,
+      ...(status?.lastResult === undefined ? [] : [`   Last result = ${status.lastResult}`]),
+      ...(status?.defect === undefined ? [] : [`   Can not run = ${status.defect}`]),
+      ...trackingLines('script', script.name, routers),
+      `   State = ${status?.isRunning === true ? 'running' : 'idle'}`,
+    ];
+  });
+}
+
+function fileLines({ config, files, routers }: DumpInput): string[] {
+  return config.files.flatMap(({ name, path, weight }) => {
+    const status = files.find((file) => file.name === name);
+    return [
+      ` Track file = ${name}`,
+      `   File = ${path}`,
+      `   Status = ${status?.value ?? 0}`,
+      `   Weight = ${weight}`,
+      ...trackingLines('file', name, routers),
+    ];
+  });
+}
+
+function trackingLines(kind: Track['kind'], name: string, routers: readonly DumpedRouter[]): string[] {
+  const lines = routers.flatMap(({ config: { router } }) =>
+    router.tracks
+      .filter((track) => track.kind === kind && track.name === name)
+      .map(({ weight }) => `     ${router.name}, weight ${weight}`),
+  );
+  return ['   Tracking instances :', ...lines];
+}
+
+function linkLines({ name, ifindex, mac, isUp, mtu, addresses }: Link): string[] {
+  const first = (family: 4 | 6) =>
+    addresses.find(({ address }) => familyOf(address) === family)?.address ?? '(none)';
+  return [
+    ` Name = ${name}`,
+    `   index = ${ifindex}`,
+    `   IPv4 address = ${first(4)}`,
+    `   IPv6 address = ${first(6)}`,
+    ...(mac === '' ? [] : [`   MAC = ${mac}`]),
+    `   State = ${isUp ? 'UP, RUNNING' : 'not UP, not RUNNING'}`,
+    `   MTU = ${mtu}`,
+  ];
+}
+
+function intervalWords({ version, advertInterval }: VirtualRouter): string {
+  return version === 2 ? `${secondsOf(advertInterval)} sec` : `${advertInterval / 1_000} milli-sec`;
+}
+
+function secondsOf(duration: Micros): number {
+  return duration / 1_000_000;
+}
+
+function enabled(isOn: boolean): string {
+  return isOn ? 'enabled' : 'disabled';
+}

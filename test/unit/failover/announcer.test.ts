@@ -1,0 +1,173 @@
+// Announcements and probes: rounds, pauses, what is dropped, and whose answers count.
+import { describe, expect, test } from 'vitest';
+import { MemoryNetwork } from '../../../src/dataplane/memory-network.js';
+import type { IpAddress } from '../../../src/model/address.js';
+import { micros, seconds } from '../../../src/model/units.js';
+import { type AnnounceOrder, Announcer } from '../../../src/runtime/failover/announcer.js';
+import { Prober, probeWindow } from '../../../src/runtime/failover/prober.js';
+import { announcement } from '../../../src/vrrp/announcement.js';
+import { readHolder } from '../../../src/vrrp/frames.js';
+import { ManualClock } from '../../support/manual-clock.js';
+
+const ip = (text: string) => text as IpAddress;
+const one = { address: ip('10.0.0.100'), device: 'eth0' };
+const two = { address: ip('10.0.0.101'), device: 'eth0' };
+const elsewhere = { address: ip('10.0.0.102'), device: 'eth1' };
+
+async function fixture() {
+  const clock = new ManualClock();
+  const links = [{ name: 'eth0', mac: '02:00:00:00:00:0a' }, { name: 'eth1' }, { name: 'tun0', mac: '' }];
+  const network = new MemoryNetwork({ clock, links });
+  await network.start(() => {});
+  const announcer = new Announcer({ network, clock, isRouter: (device) => device === 'eth1' });
+  const failures: string[] = [];
+  const order = (more: Partial<AnnounceOrder> = {}): AnnounceOrder => ({
+    key: 'VI_1',
+    targets: [one, two],
+    repeat: 2,
+    pause: micros(0),
+    onSent: () => {},
+    onFailed: (reason) => failures.push(reason),
+    ...more,
+  });
+  /** `100 101 100`: the last bytes of the addresses, in order. */
+  const sent = () =>
+    network.sentFrames.map(({ frame }) => readHolder(frame)?.address.split('.').at(-1)).join(' ');
+  return { clock, network, announcer, order, sent, failures };
+}
+
+describe('announcements', () => {
+  test('without a pause: all at once, in rounds', async () => {
+    const f = await fixture();
+    f.announcer.announce(f.order());
+    expect(f.sent()).toBe('100 101 100 101');
+    expect(f.clock.alarmCount).toBe(0);
+  });
+
+  test('with a pause: one after another on a device, beside other devices', async () => {
+    const f = await fixture();
+    f.announcer.announce(f.order({ targets: [one, two, elsewhere], pause: micros(10_000) }));
+    expect(f.sent()).toBe('100 102');
+    await f.clock.advance(micros(10_000));
+    expect(f.sent()).toBe('100 102 101 102');
+    await f.clock.advance(micros(20_000));
+    expect(f.sent()).toBe('100 102 101 102 100 101');
+    await f.clock.advance(seconds(1));
+    expect(f.clock.alarmCount).toBe(0);
+  });
+
+  test('a newer order of the same router replaces what is left; another router’s waits in line', async () => {
+    const f = await fixture();
+    f.announcer.announce(f.order({ pause: micros(10_000) }));
+    f.announcer.announce(
+      f.order({
+        key: 'VI_2',
+        targets: [{ ...one, address: ip('10.0.0.200') }],
+        repeat: 1,
+        pause: micros(10_000),
+      }),
+    );
+    f.announcer.announce(f.order({ targets: [two], repeat: 1, pause: micros(10_000) }));
+    await f.clock.advance(seconds(1));
+    expect(f.sent()).toBe('100 200 101');
+  });
+
+  test('what is dropped is not sent', async () => {
+    const f = await fixture();
+    f.announcer.announce(f.order({ pause: micros(10_000) }));
+    f.announcer.drop('VI_1');
+    await f.clock.advance(seconds(1));
+    expect([f.sent(), f.clock.alarmCount]).toEqual(['100', 0]);
+    f.announcer.announce(f.order({ pause: micros(10_000) }));
+    f.announcer.stop();
+    expect(f.clock.alarmCount).toBe(0);
+  });
+
+  test('a failure is reported once an order and device', async () => {
+    const f = await fixture();
+    f.network.setLink({ name: 'eth0', isUp: false });
+    f.announcer.announce(f.order({ targets: [one, two, { ...one, device: 'eth9' }] }));
+    expect(f.failures).toEqual(['interface eth0 is down', 'there is no interface eth9']);
+  });
+
+  test('a device without MAC has no neighbours', async () => {
+    const f = await fixture();
+    f.announcer.announce(f.order({ targets: [{ ...one, device: 'tun0' }] }));
+    expect([f.sent(), f.failures]).toEqual(['', []]);
+  });
+
+  test('IPv6 says router where the kernel does', async () => {
+    const f = await fixture();
+    f.announcer.announce(f.order({ targets: [{ address: ip('fd00::1'), device: 'eth1' }], repeat: 1 }));
+    expect((f.network.sentFrames[0]?.frame[58] ?? 0) & 0x80).toBe(0x80);
+  });
+});
+
+describe('probes', () => {
+  const other = '02:00:00:00:99:99';
+  const answer = (address: IpAddress, mac = other) => announcement(address, mac);
+
+  async function probed() {
+    const f = await fixture();
+    const answers: string[] = [];
+    const prober = new Prober(f);
+    prober.probe([one, two], (address, mac) => answers.push(`${address} ${mac}`));
+    return { ...f, prober, answers };
+  }
+
+  test('each address is asked for once, and an answer is heard once', async () => {
+    const { network, prober, answers } = await probed();
+    expect(network.sentFrames).toHaveLength(2);
+    prober.onFrame('eth0', answer(one.address));
+    prober.onFrame('eth0', answer(one.address));
+    prober.onFrame('eth0', answer(two.address));
+    expect(answers).toEqual([`10.0.0.100 ${other}`, `10.0.0.101 ${other}`]);
+  });
+
+  test('our own MAC, another address, another device and noise are no answers', async () => {
+    const { network, prober, answers } = await probed();
+    for (const { mac } of network.links().filter((link) => link.mac !== '')) {
+      prober.onFrame('eth0', answer(one.address, mac));
+    }
+    prober.onFrame('eth0', answer(ip('10.0.0.7')));
+    prober.onFrame('eth1', answer(one.address));
+    prober.onFrame('eth0', new Uint8Array(3));
+    expect(answers).toEqual([]);
+  });
+
+  test('after the window nobody listens; a second question opens it again', async () => {
+    const { clock, prober, answers, network } = await probed();
+    await clock.advance(probeWindow);
+    prober.onFrame('eth0', answer(one.address));
+    expect([answers, clock.alarmCount]).toEqual([[], 0]);
+    prober.probe([one], (address) => answers.push(address));
+    expect(network.sentFrames).toHaveLength(3);
+    prober.onFrame('eth0', answer(one.address));
+    expect(answers).toEqual(['10.0.0.100']);
+    prober.stop();
+    expect(clock.alarmCount).toBe(0);
+  });
+
+  test('two routers ask on one device: each listens as long as it wants', async () => {
+    const { clock, prober, answers } = await probed();
+    await clock.advance(micros(probeWindow / 2));
+    const third = ip('10.0.0.103');
+    prober.probe([{ address: third, device: 'eth0' }], (address) => answers.push(`second ${address}`));
+    await clock.advance(micros(probeWindow / 2));
+    prober.onFrame('eth0', answer(one.address));
+    prober.onFrame('eth0', answer(third));
+    expect(answers).toEqual(['second 10.0.0.103']);
+  });
+
+  test('a device that is down, or goes in this moment, is asked nothing', async () => {
+    const f = await fixture();
+    const prober = new Prober(f);
+    f.network.setLink({ name: 'eth0', isUp: false });
+    prober.probe([one], () => {});
+    f.network.listen = () => {
+      throw new Error('no such device');
+    };
+    prober.probe([elsewhere], () => {});
+    expect([f.network.sentFrames.length, f.clock.alarmCount]).toEqual([0, 0]);
+  });
+});

@@ -1,0 +1,194 @@
+// Addresses and routes with their owners: who adds, who removes, in which order, and what happens when it fails.
+import { describe, expect, test } from 'vitest';
+import type { Link } from '../../../src/dataplane/network.js';
+import type { HostAddress } from '../../../src/dataplane/port.js';
+import type { IpAddress } from '../../../src/model/address.js';
+import type { VirtualRoute } from '../../../src/model/virtual-router.js';
+import {
+  Holdings,
+  type HoldingsNetwork,
+  possessionsOf,
+  unionOf,
+} from '../../../src/runtime/failover/holdings.js';
+import { routerWith } from '../../support/failover-director.js';
+import { vip as prefix } from '../vrrp/fixtures.js';
+
+const address = (text: string, more: Partial<HostAddress> = {}): HostAddress => ({
+  address: text as IpAddress,
+  prefixLength: 24,
+  device: 'eth0',
+  label: undefined,
+  scope: 'global',
+  broadcast: undefined,
+  ...more,
+});
+const route: VirtualRoute = {
+  destination: { address: '10.7.0.0' as IpAddress, length: 16 },
+  gateway: undefined,
+  device: 'eth0',
+  source: undefined,
+  metric: undefined,
+  table: undefined,
+};
+const one = address('10.0.0.100');
+const two = address('10.0.0.101');
+
+function fixture() {
+  const calls: string[] = [];
+  const warnings: string[] = [];
+  const broken = new Set<string>();
+  const act = async (what: string, name: string) => {
+    await Promise.resolve();
+    if (broken.has(name)) throw new Error('no such device');
+    calls.push(`${what} ${name}`);
+  };
+  const network: HoldingsNetwork = {
+    addAddress: (held) => act('add', held.address),
+    removeAddress: (held) => act('remove', held.address),
+    addRoute: () => act('add', 'route'),
+    removeRoute: () => act('remove', 'route'),
+  };
+  const holdings = new Holdings(network, (owner, message) => warnings.push(`${owner}: ${message}`));
+  return { calls, warnings, broken, holdings };
+}
+
+const linkWith = (...addresses: readonly string[]): Link => ({
+  name: 'eth0',
+  ifindex: 2,
+  mac: '',
+  isUp: true,
+  mtu: 1500,
+  addresses: addresses.map((text) => ({ address: text as IpAddress, length: 24 })),
+});
+
+test('addresses before routes, and back in reverse', async () => {
+  const { calls, holdings } = fixture();
+  await holdings.add('a', { addresses: [one, two], routes: [route] });
+  await holdings.remove('a');
+  expect(calls).toEqual([
+    'add 10.0.0.100',
+    'add 10.0.0.101',
+    'add route',
+    'remove route',
+    'remove 10.0.0.101',
+    'remove 10.0.0.100',
+  ]);
+});
+
+test('the last owner removes; a claim counts at once', async () => {
+  const { calls, holdings } = fixture();
+  await holdings.add('a', { addresses: [one], routes: [] });
+  holdings.claim('b', { addresses: [one], routes: [] });
+  await holdings.remove('a');
+  await holdings.add('b', { addresses: [one], routes: [] });
+  expect(calls).toEqual(['add 10.0.0.100']);
+  await holdings.remove('b');
+  expect(calls).toEqual(['add 10.0.0.100', 'remove 10.0.0.100']);
+});
+
+test('whoever comes while it is being removed gets it again', async () => {
+  const { calls, holdings } = fixture();
+  await holdings.add('a', { addresses: [one], routes: [] });
+  const removed = holdings.remove('a');
+  await Promise.resolve();
+  await holdings.add('b', { addresses: [one], routes: [] });
+  await removed;
+  expect(calls).toEqual(['add 10.0.0.100', 'remove 10.0.0.100', 'add 10.0.0.100']);
+  expect(holdings.isComplete('b')).toBe(true);
+});
+
+test('clean removes what nobody holds', async () => {
+  const { calls, holdings } = fixture();
+  await holdings.add('a', { addresses: [one], routes: [] });
+  await holdings.clean('b', { addresses: [one, two], routes: [route] });
+  expect(calls).toEqual(['add 10.0.0.100', 'remove route', 'remove 10.0.0.101']);
+});
+
+test('what can’t be removed is said, and forgotten', async () => {
+  const { warnings, broken, holdings } = fixture();
+  await holdings.add('a', { addresses: [one], routes: [route] });
+  broken.add('10.0.0.100').add('route');
+  await holdings.remove('a');
+  await holdings.clean('a', { addresses: [two], routes: [] });
+  expect(warnings).toEqual([
+    "a: can't remove the route 10.7.0.0/16 dev eth0: no such device",
+    "a: can't remove 10.0.0.100/24 on eth0: no such device",
+  ]);
+});
+
+test('what can’t be added is said once, tried again, and then there', async () => {
+  const { calls, warnings, broken, holdings } = fixture();
+  broken.add('10.0.0.100');
+  await holdings.add('a', { addresses: [one, two], routes: [] });
+  expect([holdings.isComplete('a'), holdings.isIncomplete]).toEqual([false, true]);
+  expect(await holdings.retry()).toEqual(new Set());
+  expect(warnings).toEqual(["a: can't add 10.0.0.100/24 on eth0: no such device"]);
+  broken.clear();
+  expect(await holdings.retry()).toEqual(new Set(['a']));
+  expect([holdings.isComplete('a'), holdings.isIncomplete]).toEqual([true, false]);
+  expect(calls).toEqual(['add 10.0.0.101', 'add 10.0.0.100']);
+});
+
+describe('what somebody else has removed', () => {
+  test('is found when it was seen before, and not while it is only on its way', async () => {
+    const { holdings } = fixture();
+    await holdings.add('a', { addresses: [one], routes: [] });
+    expect(holdings.findLost([linkWith()])).toEqual([]);
+    expect(holdings.findLost([linkWith('10.0.0.100')])).toEqual([]);
+    expect(holdings.findLost([linkWith()])).toEqual([{ owner: 'a', address: one }]);
+    expect(holdings.isComplete('a')).toBe(false);
+    expect(holdings.findLost([linkWith()])).toEqual([]);
+    await holdings.add('a', { addresses: [one], routes: [] });
+    expect(holdings.isComplete('a')).toBe(true);
+  });
+
+  test('a device that is gone has taken it along', async () => {
+    const { holdings } = fixture();
+    await holdings.add('a', { addresses: [one], routes: [] });
+    holdings.findLost([linkWith('10.0.0.100')]);
+    expect(holdings.findLost([])).toHaveLength(1);
+  });
+});
+
+describe('exchange', () => {
+  test('new ones come first', async () => {
+    const { calls, holdings } = fixture();
+    await holdings.add('a', { addresses: [one], routes: [] });
+    calls.length = 0;
+    await holdings.exchange('a', { addresses: [two], routes: [] });
+    expect(calls).toEqual(['add 10.0.0.101', 'remove 10.0.0.100']);
+  });
+
+  test('what is one to the kernel goes first', async () => {
+    const { calls, holdings } = fixture();
+    await holdings.add('a', { addresses: [one], routes: [] });
+    calls.length = 0;
+    await holdings.exchange('a', { addresses: [{ ...one, label: 'eth0:1' }], routes: [] });
+    expect(calls).toEqual(['remove 10.0.0.100', 'add 10.0.0.100']);
+  });
+
+  test('the same is the same', async () => {
+    const { calls, holdings } = fixture();
+    await holdings.add('a', { addresses: [one], routes: [route] });
+    calls.length = 0;
+    await holdings.exchange('a', { addresses: [one], routes: [route] });
+    expect(calls).toEqual([]);
+  });
+});
+
+test('what a virtual router holds: excluded addresses too, on the virtual MAC’s device where there is one', () => {
+  const router = routerWith({
+    addresses: [prefix('10.0.0.100/24'), { ...prefix('10.0.0.101/24'), device: 'eth1', label: 'eth1:v' }],
+    excludedAddresses: [prefix('fd00::100/64')],
+    virtualMacDevice: 'uvs.51',
+  });
+  const { addresses } = possessionsOf(router);
+  expect(
+    addresses.map(({ address: text, device, label }) => `${text} ${device} ${label ?? ''}`.trim()),
+  ).toEqual(['10.0.0.100 uvs.51', '10.0.0.101 eth1 eth1:v', 'fd00::100 uvs.51']);
+});
+
+test('a union has each thing once', () => {
+  const both = unionOf({ addresses: [one], routes: [route] }, { addresses: [one, two], routes: [route] });
+  expect(both).toEqual({ addresses: [one, two], routes: [route] });
+});

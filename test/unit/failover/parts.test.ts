@@ -1,0 +1,364 @@
+// The small parts of failover, each alone: what is told, remembered, counted as standing by, and called in which words.
+import { lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import type { Link, Network } from '../../../src/dataplane/network.js';
+import type { IpAddress } from '../../../src/model/address.js';
+import { addMicros, micros, seconds } from '../../../src/model/units.js';
+import { newCounters } from '../../../src/runtime/failover/counters.js';
+import { writeDump } from '../../../src/runtime/failover/dump-file.js';
+import { Duty } from '../../../src/runtime/failover/duty.js';
+import { Ears } from '../../../src/runtime/failover/ears.js';
+import { footholdOf } from '../../../src/runtime/failover/foothold.js';
+import { groupState } from '../../../src/runtime/failover/group.js';
+import { isIpv6Router } from '../../../src/runtime/failover/ipv6-router.js';
+import { notifyWord } from '../../../src/runtime/failover/notify-words.js';
+import { TellGate, tellPause } from '../../../src/runtime/failover/tell-gate.js';
+import {
+  lostAt,
+  maxTransitions,
+  Timeline,
+  takeoverAllowance,
+  takeoverEntry,
+} from '../../../src/runtime/failover/timeline.js';
+import { RouterVoice } from '../../../src/runtime/failover/voice.js';
+import type { Cause } from '../../../src/vrrp/cause.js';
+import { createInstance, type VrrpState } from '../../../src/vrrp/state.js';
+import { failoverOf, routerWith } from '../../support/failover-director.js';
+import { vip as prefix } from '../vrrp/fixtures.js';
+
+const ip = (text: string) => text as IpAddress;
+
+describe('what is told', () => {
+  test('one of a code and router is written now and then, with the number that was kept back', () => {
+    const gate = new TellGate();
+    const at = (after: number) => addMicros(seconds(100), micros(after));
+    expect(gate.admit('VI_1', 'second-master', at(0))).toEqual({ isWritten: true, keptBack: 0 });
+    expect(gate.admit('VI_1', 'second-master', at(tellPause - 1)).isWritten).toBe(false);
+    expect(gate.admit('VI_1', 'second-master', at(tellPause - 1)).isWritten).toBe(false);
+    expect(gate.admit('VI_2', 'second-master', at(5)).isWritten).toBe(true);
+    expect(gate.admit('VI_1', 'stalled', at(5)).isWritten).toBe(true);
+    expect(gate.admit('VI_1', 'second-master', at(tellPause))).toEqual({ isWritten: true, keptBack: 2 });
+    expect(gate.admit('VI_1', 'second-master', at(2 * tellPause))).toEqual({ isWritten: true, keptBack: 0 });
+  });
+
+  test('what is forgotten is new', () => {
+    const gate = new TellGate();
+    gate.admit('VI_1', 'stalled', seconds(1));
+    gate.forget('VI_1');
+    expect(gate.admit('VI_1', 'stalled', seconds(1)).isWritten).toBe(true);
+  });
+});
+
+describe('timeline', () => {
+  test('is bounded; the newest stay', () => {
+    const timeline = new Timeline();
+    for (let i = 0; i <= maxTransitions; i++) {
+      timeline.add({ at: micros(i), router: 'VI_1', from: 'backup', to: 'master' }, { kind: 'owner' });
+    }
+    expect(timeline.entries).toHaveLength(maxTransitions);
+    expect(timeline.entries[0]?.at).toBe(1);
+  });
+
+  const master = ip('10.0.0.2');
+  test.each<[Cause, number | undefined]>([
+    [{ kind: 'silence', silence: seconds(3), master }, 7],
+    [{ kind: 'silence', silence: seconds(3), master: undefined }, undefined],
+    [{ kind: 'released', by: master }, 9],
+    [{ kind: 'preempted', master, priority: 50 }, undefined],
+    [{ kind: 'owner' }, undefined],
+  ])('%j: the master before was last known to live at %s s', (cause, at_s) => {
+    expect(lostAt(cause, seconds(10), seconds(9))).toBe(at_s === undefined ? undefined : seconds(at_s));
+  });
+
+  test('a takeover is within its budget, or over it by what timers and addresses take', () => {
+    const cause = { kind: 'released', by: master } as const;
+    const entry = (took: number) => takeoverEntry(cause, micros(took), routerWith(), 100, seconds(1));
+    expect(entry(609_375 + takeoverAllowance)).toMatchObject({ budget: 609_375, isWithin: true });
+    expect(entry(609_375 + takeoverAllowance + 1)?.isWithin).toBe(false);
+    expect(takeoverEntry({ kind: 'owner' }, micros(1), routerWith(), 100, seconds(1))).toBeUndefined();
+  });
+});
+
+describe('duty', () => {
+  test('an address stands by until one of its virtual routers forwards', () => {
+    const duty = new Duty();
+    const shared = [prefix('10.0.0.100')];
+    duty.expect(
+      failoverOf({
+        routers: [routerWith({ addresses: shared }), routerWith({ name: 'VI_2', addresses: shared })],
+      }),
+    );
+    expect(duty.isVirtual(ip('10.0.0.100'))).toBe(true);
+    expect(duty.isVirtual(ip('10.0.0.7'))).toBe(false);
+    expect(duty.isStandby(ip('10.0.0.7'))).toBe(false);
+    expect(duty.isStandby(ip('10.0.0.100'))).toBe(true);
+    duty.forward('VI_2', 'VI_2', true);
+    expect(duty.isStandby(ip('10.0.0.100'))).toBe(false);
+    // Two of one name, while it restarts.
+    duty.forward('VI_2 (2)', 'VI_2', true);
+    duty.forward('VI_2', 'VI_2', false);
+    expect(duty.isStandby(ip('10.0.0.100'))).toBe(false);
+    duty.forward('VI_2 (2)', 'VI_2', false);
+    expect(duty.isStandby(ip('10.0.0.100'))).toBe(true);
+  });
+});
+
+describe('words', () => {
+  test.each([
+    ['master', 'master', 'MASTER'],
+    ['backup', 'backup', 'BACKUP'],
+    ['fault', 'fault', 'FAULT'],
+    ['stop', 'initialize', 'STOP'],
+    ['master-rx-lower-priority', 'master', 'MASTER_RX_LOWER_PRI'],
+    ['priority', 'master', 'MASTER_PRIORITY'],
+    ['priority', 'releasing', 'MASTER_PRIORITY'],
+    ['priority', 'backup', 'BACKUP_PRIORITY'],
+    ['priority', 'fault', undefined],
+    ['priority', 'initialize', undefined],
+  ] as const)('%s in state %s: %s', (state, current, word) => {
+    expect(notifyWord(state, current)).toBe(word);
+  });
+
+  test.each([
+    [['master', 'master'], 'master'],
+    [['master', 'releasing'], 'master'],
+    [['backup', 'backup'], 'backup'],
+    [['initialize', 'initialize'], 'stop'],
+    [['backup', 'fault'], 'fault'],
+    [['backup', 'master'], undefined],
+    [['backup', 'initialize'], undefined],
+    [[], undefined],
+  ] as const)('a group of %j: %s', (kinds, expected) => {
+    const state = createInstance(routerWith(), seconds(0));
+    expect(groupState(kinds.map((kind) => ({ ...state, kind }) as VrrpState))).toBe(expected);
+  });
+});
+
+describe('ears', () => {
+  const group = ip('224.0.0.18');
+  const other = ip('224.0.0.19');
+
+  function fake() {
+    const calls: string[] = [];
+    const network = {
+      hear: ({ device, family, groups }: Parameters<Network['hear']>[0]) => {
+        calls.push(`hear ${device} ${family} ${groups.join(' ')}`.trim());
+      },
+      stopHearing: (device: string, family: number) => {
+        calls.push(`stop ${device} ${family}`);
+      },
+    };
+    return { calls, ears: new Ears(network) };
+  }
+
+  test('one for a device and family; groups are joined as they are wanted', () => {
+    const { calls, ears } = fake();
+    ears.join('a', 'eth0', 2, 4, group);
+    ears.join('b', 'eth0', 2, 4, group);
+    ears.join('c', 'eth0', 2, 4, undefined);
+    ears.join('d', 'eth0', 2, 6, ip('ff02::12'));
+    ears.join('e', 'eth0', 2, 4, other);
+    expect(calls).toEqual([
+      'hear eth0 4 224.0.0.18',
+      'hear eth0 6 ff02::12',
+      'hear eth0 4 224.0.0.18 224.0.0.19',
+    ]);
+    expect(ears.listenersAt('eth0', 4)).toEqual(['a', 'b', 'c', 'e']);
+    expect(ears.listenersAt('eth1', 4)).toEqual([]);
+  });
+
+  test('a device that came back with another index is heard anew', () => {
+    const { calls, ears } = fake();
+    ears.join('a', 'eth0', 2, 4, group);
+    ears.join('a', 'eth0', 2, 4, group);
+    ears.join('a', 'eth0', 7, 4, group);
+    expect(calls).toEqual(['hear eth0 4 224.0.0.18', 'hear eth0 4 224.0.0.18']);
+  });
+
+  test('the last one that leaves closes it; whoever moves hears in one place only', () => {
+    const { calls, ears } = fake();
+    ears.join('a', 'eth0', 2, 4, group);
+    ears.join('b', 'eth0', 2, 4, group);
+    ears.join('a', 'eth1', 3, 4, group);
+    expect(ears.listenersAt('eth0', 4)).toEqual(['b']);
+    ears.leave('b');
+    ears.leave('b');
+    expect(calls.slice(-1)).toEqual(['stop eth0 4']);
+  });
+
+  test('one that failed is tried again', () => {
+    let isBroken = true;
+    const heard: string[] = [];
+    const ears = new Ears({
+      hear: ({ device }) => {
+        if (isBroken) throw new Error('no');
+        heard.push(device);
+      },
+      stopHearing: () => {},
+    });
+    expect(() => ears.join('a', 'eth0', 2, 4, group)).toThrow('no');
+    isBroken = false;
+    ears.join('a', 'eth0', 2, 4, group);
+    expect(heard).toEqual(['eth0']);
+  });
+});
+
+describe('voice', () => {
+  const place = { device: 'eth0', ifindex: 2, source: ip('10.0.0.1') };
+
+  function fake() {
+    const calls: string[] = [];
+    let failure: string | undefined;
+    const network: Pick<Network, 'open' | 'close' | 'advertise'> = {
+      open: ({ router, device, source, ttl }) => {
+        calls.push(`open ${router} ${device} ${source} ${ttl}`);
+      },
+      close: (router) => {
+        calls.push(`close ${router}`);
+      },
+      advertise: (_, messages, repetition) => {
+        const said = messages.map(({ bytes }) => bytes[2]).join(' ');
+        const lease =
+          repetition === undefined ? 'once' : `every ${repetition.interval} for ${repetition.lease}`;
+        calls.push(`say ${said || 'nothing'} ${lease}`);
+        return failure;
+      },
+    };
+    const counters = newCounters();
+    const voice = new RouterVoice(network, 'VI_1', counters);
+    const fail = (text: string | undefined) => {
+      failure = text;
+    };
+    return { calls, counters, voice, fail };
+  }
+
+  test('is opened where something is new, and closed', () => {
+    const { calls, voice } = fake();
+    const router = routerWith();
+    expect(voice.source).toBeUndefined();
+    expect(voice.open(router, place)).toBe(true);
+    expect(voice.open(router, place)).toBe(false);
+    expect(voice.open(router, { ...place, ifindex: 3 })).toBe(true);
+    expect(voice.open(router, { ...place, source: ip('10.0.0.2') })).toBe(true);
+    expect(voice.source).toBe('10.0.0.2');
+    voice.close();
+    expect(voice.source).toBeUndefined();
+    expect(calls).toHaveLength(4);
+  });
+
+  test('the repeater is armed by a master, and silenced once', () => {
+    const { calls, voice } = fake();
+    const router = routerWith();
+    voice.open(router, place);
+    voice.hush();
+    voice.say(router, 100, true);
+    voice.hush();
+    voice.hush();
+    voice.say(router, 0, true);
+    voice.hush();
+    voice.say(router, 100, false);
+    expect(calls.slice(1)).toEqual([
+      'say 100 every 1000000 for 4000000',
+      'say nothing once',
+      'say 0 once',
+      'say 100 once',
+    ]);
+  });
+
+  test('counts what it says, and what it could not say', () => {
+    const { counters, voice, fail } = fake();
+    const router = routerWith();
+    expect(voice.say(router, 100, true)).toBe('there is nowhere to send from');
+    voice.open(router, place);
+    expect(voice.say(router, 0, false)).toBeUndefined();
+    fail('Network is down');
+    expect(voice.say(router, 100, true)).toBe('Network is down');
+    expect(counters).toMatchObject({ sent: 3, sendFailures: 2, priorityZeroSent: 1 });
+    expect(voice.goodbye(router)[0]?.bytes[2]).toBe(0);
+  });
+});
+
+describe('foothold', () => {
+  const link = (name: string, more: Partial<Link> = {}): Link => ({
+    name,
+    ifindex: 2,
+    mac: '02:00:00:00:00:01',
+    isUp: true,
+    mtu: 1500,
+    addresses: [
+      { address: ip('10.0.0.100'), length: 32 },
+      { address: ip('10.0.0.1'), length: 24 },
+      { address: ip('fd00::1'), length: 64 },
+      { address: ip('fe80::1'), length: 64 },
+    ],
+    ...more,
+  });
+  const isVirtual = (address: IpAddress) => address === '10.0.0.100';
+  const at = (router: Parameters<typeof footholdOf>[0], ...links: Link[]) =>
+    footholdOf(router, links, isVirtual);
+
+  test('the first address of its own, of its family', () => {
+    expect(at(routerWith(), link('eth0'))).toMatchObject({
+      kind: 'ready',
+      device: 'eth0',
+      source: '10.0.0.1',
+    });
+    expect(at(routerWith({ family: 6 }), link('eth0'))).toMatchObject({ source: 'fe80::1' });
+  });
+
+  test('a configured source may be on another device, unless it is link-local', () => {
+    const source = ip('10.9.0.1');
+    const lo = link('lo', { addresses: [{ address: source, length: 32 }] });
+    expect(at(routerWith({ source }), link('eth0'), lo)).toMatchObject({ kind: 'ready', source });
+    const local = ip('fe80::9');
+    const eth1 = link('eth1', { addresses: [{ address: local, length: 64 }] });
+    expect(at(routerWith({ family: 6, source: local }), link('eth0'), eth1).kind).toBe('fault');
+  });
+
+  test.each([
+    ['there is no interface eth0', 'gone', [] as Link[]],
+    ['interface eth0 is down', 'down', [link('eth0', { isUp: false })]],
+    ['interface eth0 has no IPv4 address of its own', 'gone', [link('eth0', { addresses: [] })]],
+  ])('%s', (reason, lack, links) => {
+    expect(at(routerWith(), ...links)).toEqual({ kind: 'fault', reason, lack });
+  });
+
+  test('a virtual MAC’s device that is another’s, by its MAC, must be made', () => {
+    const router = routerWith({ virtualMacDevice: 'uvs.51', virtualMac: '00:00:5e:00:01:33' });
+    const own = link('uvs.51', { ifindex: 9, mac: '00:00:5e:00:01:33', addresses: [] });
+    expect(at(router, link('eth0'), link('uvs.51'))).toMatchObject({ lack: { unmade: '10.0.0.1' } });
+    expect(at(router, link('eth0'), own)).toMatchObject({ kind: 'ready', device: 'uvs.51', ifindex: 9 });
+  });
+});
+
+describe('dump files', () => {
+  test('are written beside what is there, and moved into place', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'uvs-dump-'));
+    const path = join(folder, 'keepalived.data');
+    await writeDump(path, 'one');
+    await writeDump(path, 'two');
+    expect(readFileSync(path, 'utf8')).toBe('two');
+    expect(lstatSync(path).mode & 0o777).toBe(0o600);
+    expect(readdirSync(folder)).toEqual(['keepalived.data']);
+    rmSync(folder, { recursive: true });
+  });
+
+  test('what can’t be written leaves nothing', async () => {
+    await expect(writeDump('/nonexistent/folder/data', 'x')).rejects.toMatchObject({
+      code: 'IO',
+      message: expect.stringMatching(/^can't write \/nonexistent\/folder\/data: ENOENT/),
+    });
+    const folder = mkdtempSync(join(tmpdir(), 'uvs-dump-'));
+    await expect(writeDump(folder, 'x')).rejects.toMatchObject({ code: 'IO' });
+    expect(
+      readdirSync(join(folder, '..')).filter((name) => name.startsWith(`${folder.split('/').at(-1)}.`)),
+    ).toEqual([]);
+    rmSync(folder, { recursive: true });
+  });
+});
+
+test('a device that is not there is no IPv6 router', () => {
+  expect(isIpv6Router('nonexistent0')).toBe(false);
+});
