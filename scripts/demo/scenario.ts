@@ -97,8 +97,8 @@ async function play(
     await director.waitForServers(`${vip}:80`, [a]);
     await director.waitForServers(`[${vip6}]:80`, [v6Of(a)]);
   });
-  await showList(director);
   const outage = seconds(stoppedAt);
+  await showList(director);
   check(Number(outage) < 5, `out of the table ${outage} s after it stopped`);
   requests += await ask(client, vip, 100, { 'server-a': 100 });
   requests += await ask(client, vip6, 50, { 'server-a': 50 });

@@ -80,6 +80,14 @@ export type FailoverStatus = {
   readonly strays: { readonly short: number; readonly unknownRouter: number };
 };
 
+type Endpoint = { readonly address: string; readonly port: number };
+type Table = Endpoint & { readonly destinations: readonly Endpoint[] };
+
+/** As `list -n` writes it. */
+function endpointText({ address, port }: Endpoint): string {
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
 export class Director {
   private constructor(
     readonly host: Host,
@@ -137,12 +145,11 @@ export class Director {
   /** Waits until exactly these servers (as `list -n` writes them) are in the table of the service on `vip`. */
   async waitForServers(vip: string, servers: readonly string[], timeout_s = 10): Promise<void> {
     const wanted = [...servers].sort().join(' ');
+    // By the socket: on a busy machine the start of a command takes longer than what is waited for.
     const present = async () => {
-      const service = (await this.list()).find((candidate) => candidate.address === vip);
-      return (service?.servers ?? [])
-        .map((server) => server.address)
-        .sort()
-        .join(' ');
+      const { services } = (await this.api('GET', '/v1/services')).body as { services: readonly Table[] };
+      const service = services.find((candidate) => endpointText(candidate) === vip);
+      return (service?.destinations ?? []).map(endpointText).sort().join(' ');
     };
     await waitFor(`${vip} to have [${wanted}]`, async () => (await present()) === wanted, {
       timeout_s,

@@ -34,9 +34,12 @@ export function splitPort(port: Port): { readonly host: string; readonly device:
 }
 
 // Given in every host so that the lab behaves the same whatever the machine's own defaults are. They are the
-// kernel's defaults, but for duplicate address detection, which would delay every IPv6 address by seconds.
+// kernel's defaults, but for duplicate address detection, which would delay every IPv6 address by seconds, and for a
+// wide range of ports: the kernel goes through it for all namespaces together, and a port that comes again within two
+// minutes belongs to a connection that a director still knows.
 const baseSysctls: Readonly<Record<string, string | number>> = {
   'net.ipv4.ip_forward': 0,
+  'net.ipv4.ip_local_port_range': '1024 65535',
   'net.ipv4.conf.all.rp_filter': 0,
   'net.ipv4.conf.default.rp_filter': 0,
   'net.ipv4.conf.all.accept_redirects': 0,
