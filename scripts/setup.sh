@@ -15,7 +15,8 @@ daemons="nginx keepalived frr ipvsadm iperf3"
 main() {
   require_node
   step "system packages" install_packages
-  if stale package-lock.json node_modules/.package-lock.json || stale package.json node_modules/.package-lock.json; then
+  if [ -e "$half_installed" ] || stale package-lock.json node_modules/.package-lock.json ||
+    stale package.json node_modules/.package-lock.json; then
     step "npm packages and build" install_npm_packages
   fi
   if newer_than build/native.stamp addon CMakeLists.txt; then step "addon" bash scripts/build.sh native; fi
@@ -148,9 +149,16 @@ disable_new_daemons() {
   done
 }
 
+# Is there while packages are being installed. npm's own mark does not tell: an interrupted `npm ci` may leave it with
+# half of the packages gone.
+half_installed=build/npm-packages.incomplete
+
 install_npm_packages() {
+  mkdir -p build
+  touch "$half_installed"
   npm ci --no-audit --no-fund
   touch node_modules/.package-lock.json
+  rm "$half_installed"
 }
 
 # stale SOURCE OUTPUT: OUTPUT is missing or older.
