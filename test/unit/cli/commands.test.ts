@@ -19,7 +19,7 @@ const goodFile = join(folder, 'good.conf');
 const badFile = join(folder, 'bad.conf');
 const warnedFile = join(folder, 'warned.conf');
 const main = 'src/cli/main.ts';
-const processTimeout_ms = 30_000;
+const processTimeout_ms = 120_000;
 
 const good = `
 virtual_server 10.0.0.1 80 {
