@@ -18,6 +18,8 @@ namespace {
 constexpr uint32_t kMtu = 65'535;
 constexpr uint32_t kTxQueueLength = 1000;
 constexpr uint8_t kAddrGenModeNone = 1;  // IN6_ADDR_GEN_MODE_NONE
+constexpr uint8_t kOperUp = 6;           // IF_OPER_UP
+constexpr int kReadyPatience_ms = 5000;
 
 NetlinkRequest link_request(uint16_t type, uint16_t flags, uint32_t ifindex, unsigned set,
                             unsigned mask) {
@@ -50,6 +52,17 @@ void silence_ipv6(NetlinkSocket& netlink, const char* name, uint32_t ifindex) {
   const std::string path = std::string("/proc/sys/net/ipv6/conf/") + name + "/disable_ipv6";
   FileDescriptor file(open(path.c_str(), O_WRONLY | O_CLOEXEC));
   if (file.is_open()) (void)!write(file.get(), "1", 1);
+}
+
+bool is_ready_to_send(NetlinkSocket& netlink, uint32_t ifindex) {
+  bool is_ready = false;
+  NetlinkRequest request = link_request(RTM_GETLINK, NLM_F_ACK, ifindex, 0, 0);
+  (void)netlink.request(request, [&](const NetlinkMessage& message) {
+    const auto attributes = message.attributes<ifinfomsg>();
+    is_ready = attributes.value<uint8_t>(IFLA_OPERSTATE) == kOperUp &&
+               attributes.text(IFLA_QDISC) != "noop";
+  });
+  return is_ready;
 }
 
 }  // namespace
@@ -92,6 +105,16 @@ Status raise_slow_path_pair(NetlinkSocket& netlink, const SlowPathPair& pair) {
         link_request(RTM_NEWLINK, NLM_F_ACK, ifindex, IFF_UP | IFF_NOARP, IFF_UP | IFF_NOARP);
     if (const int error = netlink.request(request))
       return errno_status(error, "cannot bring up the veth pair uvs0/uvs1");
+  }
+  // A device that got its carrier becomes able to send a moment later, in the kernel's work queue (up
+  // to some hundred milliseconds where many devices come and go). What is redirected into it before
+  // is lost.
+  for (const uint32_t ifindex : {pair.kernel_ifindex, pair.worker_ifindex}) {
+    for (int waited_ms = 0; !is_ready_to_send(netlink, ifindex); waited_ms++) {
+      if (waited_ms >= kReadyPatience_ms)
+        return {ErrorCode::kIo, "the veth pair uvs0/uvs1 is up, but the kernel does not let it send"};
+      usleep(1000);
+    }
   }
   return {};
 }
