@@ -1,6 +1,9 @@
-// The library: `createDirector`, the types of what goes in and comes out, and the in-memory data plane for tests.
+// The library: `createDirector`, the types of what goes in and comes out, and data plane and network in memory for tests.
 
 export { MemoryDataplane, type MemoryLimits } from './dataplane/memory.js';
+export { MemoryNetwork, type MemoryNetworkOptions } from './dataplane/memory-network.js';
+export { MemoryWire } from './dataplane/memory-wire.js';
+export type { Network } from './dataplane/network.js';
 export type { ConnectionPage, ConnectionRecord, Dataplane, Traffic } from './dataplane/port.js';
 export { DirectorError, type ErrorCode } from './errors.js';
 export type { IpAddress } from './model/address.js';
@@ -13,5 +16,6 @@ export { ConfigError, type ConfigSource, type Diagnostic } from './runtime/confi
 export { createDirector, type DirectorOptions } from './runtime/create-director.js';
 export type { ChangeResult, Director } from './runtime/director.js';
 export type { DirectorEvent } from './runtime/events.js';
+export type { SwitchoverOutcome } from './runtime/failover/switchover.js';
 export type { Log } from './runtime/log.js';
-export type { DirectorStatus, ServiceView } from './runtime/views.js';
+export type { DirectorStatus, FailoverView, ServiceView, VirtualRouterView } from './runtime/views.js';
