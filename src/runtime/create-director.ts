@@ -11,7 +11,7 @@ import { type Clock, systemClock } from './clock.js';
 import { type ConfigSource, createConfigLoader, type Diagnostic, type ReadOptions } from './config-source.js';
 import { Director } from './director.js';
 import { isIpv6Router } from './failover/ipv6-router.js';
-import { silentNotifier, untracked } from './failover/silent.js';
+import { createScripts } from './failover/scripts.js';
 import { type Log, silentLog } from './log.js';
 import { createProbes, type NativeProbes, type Probes } from './probes/probe.js';
 
@@ -41,8 +41,7 @@ export function createDirector(source: ConfigSource, options: DirectorOptions = 
     clock,
     log,
     network: () => options.network ?? missingNetwork(),
-    notifier: silentNotifier,
-    tracking: untracked,
+    ...createScripts(clock, log),
     isRouter: isIpv6Router,
     probes: options.probes ?? createProbes(nativeProbes),
     random: options.random ?? Math.random,

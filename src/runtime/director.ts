@@ -241,7 +241,10 @@ export class Director {
       );
       undo.push(() => parts.dataplane.stop());
 
-      const emit = (event: DirectorEvent) => this.stream.emit(event);
+      const emit = (event: DirectorEvent) => {
+        this.stream.emit(event);
+        parts.notifier.hear(event);
+      };
       const failover: Failover = new Failover({
         ...parts,
         emit,

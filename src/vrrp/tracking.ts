@@ -10,7 +10,7 @@ export type Observations = {
   /** undefined: no result yet. */
   readonly scripts: ReadonlyMap<string, boolean | undefined>;
   /** Scripts that can not be run, and why, as it follows their name: `has nobody to run as`. Bad, reversed or not. */
-  readonly scriptDefects?: ReadonlyMap<string, string>;
+  readonly scriptDefects?: ReadonlyMap<string, string> | undefined;
   /** The number in the file; a file without one counts as 0. */
   readonly files: ReadonlyMap<string, number>;
 };

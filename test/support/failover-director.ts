@@ -14,7 +14,6 @@ import { type Micros, micros, seconds } from '../../src/model/units.js';
 import type { SyncGroup, Track, VirtualRouter } from '../../src/model/virtual-router.js';
 import { Director } from '../../src/runtime/director.js';
 import type { DirectorEvent } from '../../src/runtime/events.js';
-import { untracked } from '../../src/runtime/failover/silent.js';
 import type { Tracking } from '../../src/runtime/failover/trackers.js';
 import type { VirtualRouterView } from '../../src/runtime/failover/views.js';
 import { router } from '../unit/vrrp/fixtures.js';
@@ -128,7 +127,14 @@ export class TestTracking {
 
   readonly create = (onChange: () => void): Tracking => {
     this.onChange = onChange;
-    return { ...untracked(), scripts: this.scripts, files: this.files };
+    return {
+      configure: () => {},
+      scripts: this.scripts,
+      files: this.files,
+      scriptDefects: new Map(),
+      status: { scripts: [], files: [] },
+      stop: () => {},
+    };
   };
 
   setScript(name: string, isUp: boolean): void {
@@ -246,7 +252,13 @@ export class FailoverDirector {
         socket: undefined,
         version: '0',
         onDiagnostics: () => {},
-        notifier: { configure: () => {}, routerChanged: hear, groupChanged: hear, stop: async () => {} },
+        notifier: {
+          configure: () => {},
+          routerChanged: hear,
+          groupChanged: hear,
+          hear: () => {},
+          stop: async () => {},
+        },
         tracking: this.tracking.create,
         isRouter: () => false,
       },

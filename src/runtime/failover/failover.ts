@@ -17,24 +17,18 @@ import { Duty } from './duty.js';
 import type { RunningGroup } from './group.js';
 import { Holdings } from './holdings.js';
 import type { Instance, InstanceParts, Telling, Transition } from './instance.js';
-import type { Notifier } from './notifier.js';
 import { notifyWord } from './notify-words.js';
 import { Prober } from './prober.js';
 import { planReload } from './reload-plan.js';
 import { Roster } from './roster.js';
 import { Runner } from './runner.js';
+import type { ConfiguredNotifier } from './scripts.js';
 import { dumpInputOf, failoverView } from './status.js';
 import { type SwitchoverOutcome, Switchovers } from './switchover.js';
 import { TellGate } from './tell-gate.js';
 import { type TakeoverEntry, Timeline } from './timeline.js';
 import type { Tracking } from './trackers.js';
 import { type FailoverView, noFailoverView } from './views.js';
-
-/** Whoever runs scripts hears of each configuration before its virtual routers do. */
-export type ConfiguredNotifier = Notifier & {
-  configure(config: FailoverConfig): void;
-  stop(): Promise<void>;
-};
 
 export type FailoverParts = {
   readonly network: () => Network;
@@ -96,7 +90,11 @@ export class Failover {
     this.isStarted = true;
     const { running, roster } = this;
     this.config = config;
-    if (running === undefined) return;
+    if (running === undefined) {
+      // FIFOs hear of virtual servers, too.
+      this.parts.notifier.configure(config);
+      return;
+    }
     const { runner } = running;
     const plans = planReload(
       roster.current.map((instance) => instance.config),
@@ -138,7 +136,10 @@ export class Failover {
   /** The end, at once: what still holds addresses gives them up; devices, sockets and guardian go. Safe to call twice. */
   async stop(): Promise<void> {
     const { running, roster } = this;
-    if (running === undefined) return;
+    if (running === undefined) {
+      await this.parts.notifier.stop();
+      return;
+    }
     this.running = undefined;
     const { runner, network } = running;
     for (const instance of roster.all) runner.handle(instance, { kind: 'stop' });

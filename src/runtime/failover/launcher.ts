@@ -65,8 +65,12 @@ export class Launcher {
     fate: Fate,
     onEvent: (event: LaunchEvent) => void,
   ): number {
-    this.prepare();
     this.lastId += 1;
+    if (this.isClosing) {
+      queueMicrotask(() => onEvent({ kind: 'lost', why: 'it was told to end' }));
+      return this.lastId;
+    }
+    this.prepare();
     this.listeners.set(this.lastId, onEvent);
     this.request(['run', String(this.lastId), String(uid), String(gid), fate, ...words]);
     return this.lastId;
@@ -77,7 +81,7 @@ export class Launcher {
     if (this.listeners.has(id)) this.request(['end', String(id)]);
   }
 
-  /** Ends the programs that die with us; resolves when they and the launcher are gone. */
+  /** Ends the programs that die with us; resolves when they and the launcher are gone. No other is started then. */
   close(): Promise<void> {
     this.isClosing = true;
     const child = this.process;
@@ -120,7 +124,9 @@ export class Launcher {
   private onGone(child: ChildProcess, why: string): void {
     if (this.process !== child) return;
     this.process = undefined;
-    if (!this.isClosing) this.parts.onDeath(why);
+    // Whatever outlives us goes on, and nobody waits for it any more.
+    if (this.isClosing) return;
+    this.parts.onDeath(why);
     for (const id of [...this.listeners.keys()]) this.tell(id, { kind: 'lost', why });
   }
 }

@@ -5,8 +5,8 @@ import {
   accessSync,
   closeSync,
   constants,
+  fchownSync,
   fstatSync,
-  lchownSync,
   lstatSync,
   openSync,
   unlinkSync,
@@ -78,7 +78,6 @@ export class NotifyFifo {
 
   private open(): void {
     const { path } = this.fifo;
-    if (this.isOurs) this.giveAway();
     try {
       const { O_RDWR, O_NONBLOCK, O_NOFOLLOW } = constants;
       const fd = openSync(path, O_RDWR | O_NONBLOCK | O_NOFOLLOW);
@@ -88,6 +87,8 @@ export class NotifyFifo {
         return;
       }
       this.fd = fd;
+      // Once it is open: without CAP_DAC_OVERRIDE not even root opens what is another's.
+      if (this.isOurs) this.giveAway(fd);
     } catch (error) {
       this.refuse(failureText(error));
       return;
@@ -99,7 +100,7 @@ export class NotifyFifo {
   }
 
   /** To the account that reads it: its own, else that of scripts. */
-  private giveAway(): void {
+  private giveAway(fd: number): void {
     const { log, machine } = this.parts;
     const wanted = this.fifo.account ?? this.policy.account ?? { user: defaultScriptUser, group: undefined };
     const account = findAccount(wanted, machine.accounts());
@@ -109,7 +110,7 @@ export class NotifyFifo {
     }
     if (account.uid === machine.uid && account.gid === machine.gid) return;
     try {
-      lchownSync(this.fifo.path, account.uid, account.gid);
+      fchownSync(fd, account.uid, account.gid);
     } catch (error) {
       const remedy = 'give the director CAP_CHOWN, or make the FIFO yourself';
       log.warn(`FIFO ${this.fifo.path} can't be given to ${account.name}: ${failureText(error)}`, { remedy });

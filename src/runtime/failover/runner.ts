@@ -267,7 +267,8 @@ export class Runner {
       if (kind === 'interface')
         devices.set(name, this.links.find((link) => link.name === name)?.isUp === true);
     }
-    return { devices, ...this.parts.observe() };
+    const { scripts, scriptDefects, files } = this.parts.observe();
+    return { devices, scripts, scriptDefects, files };
   }
 
   /** The virtual MAC's device, with the address that adverts come from where IPv6 wants one. */

@@ -276,6 +276,7 @@ rootTest('a stop ends what dies with the director, and leaves the rest', async (
   expect(dying.pids.map(isAlive)).toEqual([false, false]);
   expect(living.pids.map(isAlive)).toEqual([true, true]);
   for (const pid of living.pids) process.kill(pid, 'SIGKILL');
+  expect(await runIn(runner, ['/bin/true'])).toMatchObject({ kind: 'inconclusive' });
 });
 
 rootTest(

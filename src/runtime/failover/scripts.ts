@@ -1,0 +1,67 @@
+// Everything by which failover runs programs, made of its parts: one runner for tracked scripts, notify scripts and FIFOs.
+
+import type { FailoverConfig } from '../../model/failover-config.js';
+import type { Clock } from '../clock.js';
+import type { DirectorEvent } from '../events.js';
+import type { Log } from '../log.js';
+import { Notifications, type Notifier } from './notifier.js';
+import { ProcessScriptRunner } from './script-runner.js';
+import { Trackers, type Tracking } from './trackers.js';
+
+/** Whoever runs scripts hears of each configuration before its virtual routers do. */
+export type ConfiguredNotifier = Notifier & {
+  configure(config: FailoverConfig): void;
+  /** Servers and services that go up and down are written to FIFOs. */
+  hear(event: DirectorEvent): void;
+  /** Waits for scripts of what was said, bounded; then everything that we started and that shall not outlive us is gone. */
+  stop(): Promise<void>;
+};
+
+export type Scripts = {
+  readonly notifier: ConfiguredNotifier;
+  readonly tracking: (onChange: () => void) => Tracking;
+};
+
+/** Runs real programs; starts nothing before a configuration asks for it. */
+export function createScripts(clock: Clock, log: Log): Scripts {
+  const runner = new ProcessScriptRunner({ log });
+  const notifications = new Notifications({ clock, log, runner });
+  return {
+    notifier: {
+      configure: (config) => {
+        if (runsPrograms(config)) runner.prepare();
+        notifications.configure(config);
+      },
+      routerChanged: (name, state, priority) => notifications.routerChanged(name, state, priority),
+      groupChanged: (name, state, priority) => notifications.groupChanged(name, state, priority),
+      hear: (event) => hear(notifications, event),
+      stop: async () => {
+        await notifications.stop();
+        await runner.stop();
+      },
+    },
+    tracking: (onChange) => new Trackers({ clock, log, runner }, onChange),
+  };
+}
+
+function hear(notifications: Notifications, event: DirectorEvent): void {
+  switch (event.kind) {
+    case 'server-up':
+    case 'server-down':
+      notifications.serverChanged(event.service, event.server, event.kind === 'server-up');
+      return;
+    case 'service-up':
+    case 'service-down':
+      notifications.serviceChanged(event.service, event.kind === 'service-up');
+      return;
+    default:
+  }
+}
+
+function runsPrograms({ routers, groups, scripts, fifos }: FailoverConfig): boolean {
+  const notifies = [...routers, ...groups].map(({ notify }) => notify);
+  const hasNotify = notifies.some(({ tellsPriority: _, ...commands }) =>
+    Object.values(commands).some(Boolean),
+  );
+  return scripts.length > 0 || fifos.length > 0 || hasNotify;
+}
