@@ -1,0 +1,76 @@
+// What failover does on this machine's network: hears and sends adverts, repeats them for a control plane that stalls,
+// listens for address probes, tells of links that change, and keeps a guardian. One thread, `uvs-network`, does whatever
+// must not wait for the control plane. It decides nothing. The rules are those of the port, src/dataplane/network.ts.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "host/advert_schedule.h"
+#include "host/advert_socket.h"
+#include "host/frame_socket.h"
+#include "host/guardian_messages.h"
+#include "host/network_links.h"
+#include "io/status.h"
+
+namespace uvs {
+
+// Called on the network thread, a lost lease also on the thread that calls advertise(); never under a lock of Network.
+// Must not wait.
+class NetworkEvents {
+ public:
+  virtual ~NetworkEvents() = default;
+  virtual void advert(const std::string& device, Family family, const HeardAdvert& advert) = 0;
+  virtual void links_changed() = 0;
+  // Until acknowledge_expiry() the router sends nothing with a repetition.
+  virtual void lease_expired(const std::string& router) = 0;
+  virtual void frame(const std::string& device, std::span<const uint8_t> frame) = 0;
+  virtual void warning(const std::string& message) = 0;
+};
+
+class Network {
+ public:
+  using Done = std::function<void(Status)>;
+
+  // Removes routes and virtual MAC devices that a dead director left, starts guardian (its executable is
+  // `guardian_path`) and thread. IO, PRIVILEGE_MISSING. `events` outlives the returned object.
+  static Result<std::unique_ptr<Network>> start(const std::string& guardian_path,
+                                                NetworkEvents& events);
+  // Joins the thread and lets the guardian carry out what it has: whoever ends without stop() has come to grief.
+  ~Network();
+
+  // Dismisses the guardian, which does nothing, and joins the thread; whoever waits for an entrust hears that it is done.
+  // Waits up to a second. Twice is fine; nothing else may be called after it.
+  void stop();
+
+  // One control thread. As in the port, which says what they mean.
+  Status hear(const std::string& device, Family family, const std::vector<IpAddress>& groups);
+  void stop_hearing(const std::string& device, Family family);
+  Status open(const std::string& router, const AdvertVoice& voice);
+  void close(const std::string& router);
+  // Empty: everything was sent.
+  std::string advertise(const std::string& router, std::vector<AdvertMessage> messages,
+                        const std::optional<Repetition>& repetition);
+  void acknowledge_expiry(const std::string& router);
+  // The will's voice is the router's. `done` is called on the network thread or before this returns.
+  void entrust(const std::string& router, LastWill will, Done done);
+  void revoke(const std::string& router);
+  // Empty: it was sent.
+  std::string send_frame(const std::string& device, std::span<const uint8_t> frame);
+  Status listen(const std::string& device, std::vector<ProbedAddress> addresses);
+  void unlisten(const std::string& device);
+
+  // For tests: whom to stop or kill.
+  std::optional<pid_t> guardian_pid() const;
+
+ private:
+  struct Impl;
+  explicit Network(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace uvs
