@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 
+#include "node/host_values.h"
 #include "node/machine.h"
 #include "node/port_object.h"
 #include "node/promise.h"
@@ -24,23 +25,6 @@ MachineOptions read_options(const Napi::Object& object) {
     for (uint32_t i = 0; i < names.Length(); i++) options.interfaces->push_back(names.Get(i).ToString().Utf8Value());
   }
   return options;
-}
-
-HostAddress read_address(const Napi::Object& object) {
-  const ParsedAddress parsed = address_property(object, "address");
-  HostAddress address;
-  address.family = parsed.family;
-  address.address = parsed.address;
-  address.prefix_length = static_cast<uint8_t>(number_property(object, "prefixLength"));
-  address.device = text_property(object, "device");
-  address.label = text_property(object, "label");
-  const std::string scope = text_property(object, "scope", "global");
-  address.scope = scope == "link"   ? HostAddress::Scope::kLink
-                  : scope == "host" ? HostAddress::Scope::kHost
-                  : scope == "site" ? HostAddress::Scope::kSite
-                                    : HostAddress::Scope::kGlobal;
-  if (object.Get("broadcast").IsString()) address.broadcast = address_property(object, "broadcast").address;
-  return address;
 }
 
 Napi::Object event_object(Napi::Env env, const MachineEvent& event) {
@@ -175,12 +159,12 @@ class Dataplane final : public Napi::ObjectWrap<Dataplane> {
   }
 
   Napi::Value add(const Napi::CallbackInfo& info) {
-    const HostAddress address = read_address(info[0].As<Napi::Object>());
+    const HostAddress address = read_host_address(info[0]);
     return PromiseWork::start(self(info), [address] { return add_address(address); },
                               [](Napi::Env env) -> Napi::Value { return env.Undefined(); });
   }
   Napi::Value remove(const Napi::CallbackInfo& info) {
-    const HostAddress address = read_address(info[0].As<Napi::Object>());
+    const HostAddress address = read_host_address(info[0]);
     return PromiseWork::start(self(info), [address] { return remove_address(address); },
                               [](Napi::Env env) -> Napi::Value { return env.Undefined(); });
   }

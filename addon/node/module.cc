@@ -6,6 +6,7 @@
 #include "node/dataplane.h"
 #include "node/host.h"
 #include "node/memory_dataplane.h"
+#include "node/network.h"
 
 namespace {
 
@@ -13,6 +14,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   uvs::export_dataplane(env, exports);
   uvs::export_memory_dataplane(env, exports);
   uvs::export_host(env, exports);
+  uvs::export_network(env, exports);
   return exports;
 }
 

@@ -219,7 +219,10 @@ export class MemoryNetwork implements Network, WireStation {
   async removeVirtualMac(name: string): Promise<void> {
     this.requireRunning();
     const known = this.devices.find((device) => device.name === name);
-    if (known?.parent !== undefined) this.removeLink(name);
+    if (known === undefined) return;
+    if (known.parent === undefined)
+      throw new DirectorError('IO', `the device ${name} is not ours, and stays`);
+    this.removeLink(name);
   }
 
   async stop(): Promise<void> {

@@ -3,6 +3,7 @@
 
 import { createRequire } from 'node:module';
 import { DirectorError, type ErrorCode } from '../errors.js';
+import type { Network } from './network.js';
 import type { DataplaneEvent, DataplaneStatus, HostAddress } from './port.js';
 
 /** What every native data plane can do, on real devices or in memory. */
@@ -65,6 +66,8 @@ export type TcpProbe = {
 
 export type NativeModule = {
   readonly Dataplane: new () => NativeDataplane;
+  /** Exactly the port; errors carry their code as native code gives it. */
+  readonly Network: new () => Network;
   readonly MemoryDataplane: new (options: { connections: number; host: MemoryHost }) => NativeMemoryDataplane;
   /** Sends `text` to the service manager ($NOTIFY_SOCKET); false when there is none. */
   sdNotify(text: string): boolean;

@@ -126,7 +126,7 @@ export interface Network {
   removeRoute(route: VirtualRoute): Promise<void>;
   /** Makes the macvlan device `name` on `parent` with `mac`, up, with the sysctls that it needs; ok when it is ours already. */
   addVirtualMac(name: string, parent: string, mac: string): Promise<void>;
-  /** Ok when it is gone; never removes a device that is not ours. */
+  /** Ok when it is gone. Throws IO for a device that is not ours; that stays. */
   removeVirtualMac(name: string): Promise<void>;
 
   /** Ends threads and sockets and dismisses the guardian: nothing of a will is done. Safe to call twice. */

@@ -4,9 +4,9 @@
 import { createRequire } from 'node:module';
 import { createNativeDataplane } from '../dataplane/native.js';
 import { loadNative } from '../dataplane/native-module.js';
+import { createNativeNetwork } from '../dataplane/native-network.js';
 import type { Network } from '../dataplane/network.js';
 import type { Dataplane } from '../dataplane/port.js';
-import { DirectorError } from '../errors.js';
 import { type Clock, systemClock } from './clock.js';
 import { type ConfigSource, createConfigLoader, type Diagnostic, type ReadOptions } from './config-source.js';
 import { Director } from './director.js';
@@ -40,7 +40,7 @@ export function createDirector(source: ConfigSource, options: DirectorOptions = 
     dataplane: options.dataplane ?? createNativeDataplane(),
     clock,
     log,
-    network: () => options.network ?? missingNetwork(),
+    network: () => options.network ?? createNativeNetwork(),
     ...createScripts(clock, log),
     isRouter: isIpv6Router,
     probes: options.probes ?? createProbes(nativeProbes),
@@ -56,10 +56,6 @@ export function createDirector(source: ConfigSource, options: DirectorOptions = 
 export function productVersion(): string {
   const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
   return version;
-}
-
-function missingNetwork(): never {
-  throw new DirectorError('NATIVE_MISSING', 'this build has no native network: virtual routers can not run');
 }
 
 /** Loads the addon when a probe needs it, not before. */

@@ -1,13 +1,17 @@
 // The port's promises about adverts, leases, last wills, probes and addresses, kept by every network. Two networks at
 // the ends of one wire: `near` is the director, `far` the rest of the world.
 
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { MemoryNetwork } from '../../src/dataplane/memory-network.js';
 import { answeredAddress, MemoryWire } from '../../src/dataplane/memory-wire.js';
+import { createNativeNetwork } from '../../src/dataplane/native-network.js';
 import type { AdvertMessage, Network, NetworkEvent, Voice } from '../../src/dataplane/network.js';
 import type { HostAddress } from '../../src/dataplane/port.js';
 import type { IpAddress, Prefix } from '../../src/model/address.js';
 import { micros, seconds } from '../../src/model/units.js';
+import type { VirtualRoute } from '../../src/model/virtual-router.js';
 import { systemClock } from '../../src/runtime/clock.js';
 import { addressQuestion } from '../support/address-question.js';
 
@@ -60,8 +64,33 @@ async function memoryBench(): Promise<Bench> {
   };
 }
 
+/** Both ends are devices of this namespace: test/lab/network-contract.test.ts makes one, and runs this file in it. */
+async function nativeBench(): Promise<Bench> {
+  const end = async (device: string, addresses: readonly [Prefix, Prefix]) => {
+    const network = createNativeNetwork();
+    const events: NetworkEvent[] = [];
+    await network.start((event) => events.push(event));
+    return { network, device, addresses, events };
+  };
+  const near = await end('uvs-near', nearAddresses);
+  const far = await end('uvs-far', farAddresses);
+  return {
+    near,
+    far,
+    setUp: async (device, isUp) => {
+      await promisify(execFile)('ip', ['link', 'set', device, isUp ? 'up' : 'down']);
+    },
+    close: async () => {
+      await near.network.stop();
+      await far.network.stop();
+      await promisify(execFile)('sh', ['-c', process.env.UVS_CONTRACT_RESET ?? 'true']);
+    },
+  };
+}
+
 const implementations: readonly { readonly name: string; readonly open: () => Promise<Bench> }[] = [
   { name: 'memory', open: memoryBench },
+  ...(process.env.UVS_CONTRACT_NATIVE === '1' ? [{ name: 'native', open: nativeBench }] : []),
 ];
 
 const families = [
@@ -300,6 +329,41 @@ describe.each(implementations)('$name', ({ open }) => {
       await near.network.removeAddress(placed);
       expect(addressesAt(near)).not.toContain(placed.address);
     }
+  });
+
+  test('a route is ok when it is there already, and when it is gone already', async () => {
+    const { near } = await opened();
+    const route: VirtualRoute = {
+      destination: { address: ip('203.0.113.0'), length: 24 },
+      gateway: ip('198.18.0.2'),
+      device: near.device,
+      source: undefined,
+      metric: undefined,
+      table: undefined,
+    };
+    await near.network.addRoute(route);
+    await near.network.addRoute(route);
+    await near.network.removeRoute(route);
+    await near.network.removeRoute(route);
+    const missing = near.network.addRoute({ ...route, device: 'nodev0', gateway: undefined });
+    await expect(missing).rejects.toMatchObject({ code: 'DEVICE_MISSING' });
+  });
+
+  test('a virtual MAC is a device with that MAC; one that is not ours stays', async () => {
+    const { near } = await opened();
+    const mac = '00:00:5e:00:01:33';
+    await near.network.addVirtualMac('vrrp.51', near.device, mac);
+    await near.network.addVirtualMac('vrrp.51', near.device, mac);
+    const named = (name: string) => near.network.links().find((link) => link.name === name);
+    await vi.waitFor(() => expect(named('vrrp.51')).toMatchObject({ mac, isUp: true }));
+    await near.network.removeVirtualMac('vrrp.51');
+    await near.network.removeVirtualMac('vrrp.51');
+    expect(named('vrrp.51')).toBeUndefined();
+    const foreign = near.network.removeVirtualMac(near.device);
+    await expect(foreign).rejects.toMatchObject({ code: 'IO' });
+    expect(named(near.device)).toBeDefined();
+    const parentless = near.network.addVirtualMac('vrrp.51', 'nodev0', mac);
+    await expect(parentless).rejects.toMatchObject({ code: 'DEVICE_MISSING' });
   });
 
   test.each(families)(

@@ -1,0 +1,124 @@
+// The network of the addon behind the port: sockets, threads and the guardian in C++ (addon/host/network.h), values here.
+// Adds nothing but error codes.
+
+import type { Family } from '../model/address.js';
+import type { VirtualRoute } from '../model/virtual-router.js';
+import { coded, loadNative } from './native-module.js';
+import type {
+  AdvertMessage,
+  Ear,
+  LastWill,
+  Link,
+  Network,
+  NetworkEvent,
+  ProbeFilter,
+  Repetition,
+  Voice,
+} from './network.js';
+import type { HostAddress } from './port.js';
+
+/** Failover's network on this machine; start() needs CAP_NET_ADMIN and CAP_NET_RAW. */
+export function createNativeNetwork(): Network {
+  return new NetworkPort(new (loadNative().Network)());
+}
+
+class NetworkPort implements Network {
+  constructor(private readonly native: Network) {}
+
+  start(onEvent: (event: NetworkEvent) => void): Promise<void> {
+    return settled(() => this.native.start(onEvent));
+  }
+
+  links(): readonly Link[] {
+    return checked(() => this.native.links());
+  }
+
+  hear(ear: Ear): void {
+    checked(() => this.native.hear(ear));
+  }
+
+  stopHearing(device: string, family: Family): void {
+    this.native.stopHearing(device, family);
+  }
+
+  open(voice: Voice): void {
+    checked(() => this.native.open(voice));
+  }
+
+  close(router: string): void {
+    this.native.close(router);
+  }
+
+  advertise(
+    router: string,
+    messages: readonly AdvertMessage[],
+    repetition: Repetition | undefined,
+  ): string | undefined {
+    return this.native.advertise(router, messages, repetition);
+  }
+
+  entrust(router: string, will: LastWill): Promise<void> {
+    return settled(() => this.native.entrust(router, will));
+  }
+
+  revoke(router: string): void {
+    this.native.revoke(router);
+  }
+
+  sendFrame(device: string, frame: Uint8Array): string | undefined {
+    return this.native.sendFrame(device, frame);
+  }
+
+  listen(filter: ProbeFilter): void {
+    checked(() => this.native.listen(filter));
+  }
+
+  unlisten(device: string): void {
+    this.native.unlisten(device);
+  }
+
+  addAddress(address: HostAddress): Promise<void> {
+    return settled(() => this.native.addAddress(address));
+  }
+
+  removeAddress(address: HostAddress): Promise<void> {
+    return settled(() => this.native.removeAddress(address));
+  }
+
+  addRoute(route: VirtualRoute): Promise<void> {
+    return settled(() => this.native.addRoute(route));
+  }
+
+  removeRoute(route: VirtualRoute): Promise<void> {
+    return settled(() => this.native.removeRoute(route));
+  }
+
+  addVirtualMac(name: string, parent: string, mac: string): Promise<void> {
+    return settled(() => this.native.addVirtualMac(name, parent, mac));
+  }
+
+  removeVirtualMac(name: string): Promise<void> {
+    return settled(() => this.native.removeVirtualMac(name));
+  }
+
+  stop(): Promise<void> {
+    return settled(() => this.native.stop());
+  }
+}
+
+function checked<T>(call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    throw coded(error);
+  }
+}
+
+/** Errors of the call itself reject, too. */
+async function settled<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    throw coded(error);
+  }
+}
