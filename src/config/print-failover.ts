@@ -74,6 +74,7 @@ function accountText(account: Account | undefined): string | undefined {
 
 function commandLine(keyword: string, command: ScriptCommand | undefined): string[] {
   if (command === undefined) return [];
+  if (command.words.length === 0) return [keyword];
   const account = accountText(command.account);
   const text = word(commandText(command.words));
   return [`${keyword} ${text}${account === undefined ? '' : ` ${account}`}`];

@@ -13,7 +13,10 @@ export type NotifyScripts = {
   readonly backup: ScriptCommand | undefined;
   readonly fault: ScriptCommand | undefined;
   readonly stop: ScriptCommand | undefined;
-  /** A reload has removed the virtual router. */
+  /**
+   * A reload has removed the virtual router. Without words nothing runs, but `any` and the FIFOs hear DELETED; when it is
+   * undefined they hear FAULT.
+   */
   readonly deleted: ScriptCommand | undefined;
   /** `notify_master_rx_lower_pri`: a master heard a losing one. */
   readonly masterRxLowerPriority: ScriptCommand | undefined;

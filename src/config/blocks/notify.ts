@@ -19,13 +19,18 @@ export function readAccount(user: Word | undefined, group: Word | undefined): Ac
   return user === undefined ? undefined : { user: user.text, group: group?.text };
 }
 
+/** `notify_deleted` alone changes only the word. */
+function bareDeleted(block: Block): ScriptCommand | undefined {
+  return settingOf(block, 'notify_deleted') === undefined ? undefined : { words: [], account: undefined };
+}
+
 export function readNotify(block: Block, tellsPriority: boolean): NotifyScripts {
   return {
     master: commandOf(block, 'notify_master'),
     backup: commandOf(block, 'notify_backup'),
     fault: commandOf(block, 'notify_fault'),
     stop: commandOf(block, 'notify_stop'),
-    deleted: commandOf(block, 'notify_deleted'),
+    deleted: commandOf(block, 'notify_deleted') ?? bareDeleted(block),
     masterRxLowerPriority: commandOf(block, 'notify_master_rx_lower_pri'),
     any: commandOf(block, 'notify'),
     tellsPriority: flagOf(block, 'notify_priority_changes') ?? tellsPriority,

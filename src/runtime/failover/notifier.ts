@@ -162,6 +162,7 @@ export class Notifications implements Notifier {
       ...fifos.map(({ path, script }) => ({ title: `the script of FIFO ${path}`, command: script })),
     ];
     for (const { title, command } of commands) {
+      if (command?.words.length === 0) continue;
       const defect = command && this.parts.runner.inspect(command, scriptPolicy);
       const text = `${title} ${defect?.why}`;
       if (defect === undefined || this.saidDefects.has(text)) continue;
@@ -177,10 +178,14 @@ export class Notifications implements Notifier {
     any: ScriptCommand | undefined,
     policy: ScriptPolicy,
   ): void {
-    const subject = `${kind} ${name}`;
-    const { keyword, command } = own;
-    if (command !== undefined) this.queue.add({ subject, title: `${keyword} of ${name}`, command, policy });
-    if (any !== undefined) this.queue.add({ subject, title: `notify of ${name}`, command: any, policy });
+    const jobs = [
+      { title: `${own.keyword} of ${name}`, command: own.command },
+      { title: `notify of ${name}`, command: any },
+    ];
+    for (const { title, command } of jobs) {
+      if (command === undefined || command.words.length === 0) continue;
+      this.queue.add({ subject: `${kind} ${name}`, title, command, policy });
+    }
   }
 
   private tell(kind: SubjectKind, name: string, state: NotifyState, priority: number): void {

@@ -69,6 +69,13 @@ test('a deleted router is told by the configuration before, and its account', ()
   ]);
 });
 
+test('notify_deleted without a script changes the word alone', () => {
+  notifications.configure(configOf({ any: command('any'), deleted: { words: [], account: undefined } }));
+  notifications.configure(noFailover);
+  notifications.routerChanged('VI_1', 'DELETED', 100);
+  expect([runner.started, log.take()]).toEqual([['any INSTANCE VI_1 DELETED 100'], []]);
+});
+
 test('scripts that can not be run are said when they are configured, once, with the remedy', () => {
   const defect = {
     why: 'has no program to run (/no: no such file or directory)',
