@@ -50,7 +50,11 @@ export const codes = {
   'duplicate-router': error('two virtual routers with one virtual_router_id, device and family'),
   'left-out': warning('a script or tracked file without what it needs; whoever tracks it goes without'),
   'missing-setting': error('a block without a keyword that it needs'),
+  'no-addresses': warning('a virtual router without a virtual address'),
+  'strict-mode': warning('what strict_mode has no room for; the text says whether it is taken'),
+  'no-script-user': warning('scripts for which no user is named'),
   'lonely-group': warning('a sync group with fewer than two virtual routers'),
+  'mixed-owners': warning('a sync group in which some own their addresses (priority 255) and others do not'),
   'two-groups': warning('a virtual router in two sync groups; the first one counts'),
   'invalid-interval': error('an advert interval that the version of VRRP cannot carry'),
   'interval-rounded': notice('an advert interval that is no multiple of 10 ms, as version 3 wants it'),
@@ -79,7 +83,9 @@ export const codes = {
   'old-name': notice('the old name of a keyword, which is taken'),
   'without-effect': notice('an old keyword that no longer does anything'),
   // The list of diagnostics itself.
-  'too-many-errors': error('100 errors were found; the rest of the text was not looked at'),
+  'too-many-errors': error(
+    '100 errors were found, or one came again 1,000 times; the rest of the text was not looked at',
+  ),
   'more-warnings': notice('further warnings and notices were counted, but not listed'),
 } as const satisfies Record<string, CodeEntry>;
 

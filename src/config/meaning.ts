@@ -27,7 +27,7 @@ export function* readMeaning(root: Block, report: Report): Generator<void, Direc
     if (service !== undefined && isFirst(service, statement, seen, report)) virtualServers.push(service);
     yield;
   }
-  const failover = yield* readFailover(root, defaults, report);
+  const failover = yield* readFailover(root, defaults, staticAddresses, report);
   const director = readDirector(settingOf(root, 'director')?.block);
   return { global, staticAddresses, virtualServers, failover, director };
 }

@@ -131,6 +131,7 @@ function routerBlock({ router, notify }: RouterConfig): NamedLines {
       ...setting('preempt_delay', secondsUnless(router.preemptDelay, 0)),
       ...flag('no_accept', !router.acceptsTraffic && !router.isStrict),
       ...flag('strict_mode', router.isStrict),
+      ...flag('accept', router.acceptsTraffic && router.isStrict && router.priority !== 255),
       ...flag('lower_prio_no_advert', !router.answersLowerPriority && !router.isStrict),
       ...flag('higher_prio_send_advert', router.answersHigherPriority),
       ...(router.answersHigherPriority ? [] : ['higher_prio_send_advert no']),
@@ -146,7 +147,7 @@ function routerBlock({ router, notify }: RouterConfig): NamedLines {
       ...addressBlock('virtual_ipaddress', router.addresses, router),
       ...addressBlock('virtual_ipaddress_excluded', router.excludedAddresses, router),
       ...routeBlock(router),
-      ...flag('dont_track_primary', !tracksDevice(router, device)),
+      ...flag('dont_track_primary', !router.tracks.some((track) => isImplied(track, device))),
       ...trackLines(writtenTracks(router)),
       ...notifyLines(notify),
     ],
@@ -219,7 +220,8 @@ function routeLine(route: VirtualRoute, router: VirtualRouter): string {
     ...setting('dev', word(route.device)),
     ...setting('metric', route.metric),
     ...setting('table', route.table),
-    ...untracked(route.device, router),
+    // keepalived has a remark about a route that it cannot track.
+    ...(route.device === undefined ? ['no_track'] : untracked(route.device, router)),
   ].join(' ');
 }
 
@@ -236,11 +238,12 @@ function tracksDevice({ tracks }: VirtualRouter, device: string): boolean {
 /** Without those that follow from the instance's own device and from addresses and routes. */
 function writtenTracks(router: VirtualRouter): readonly Track[] {
   const lines = [...router.addresses, ...router.excludedAddresses, ...router.routes];
-  const implied = new Set([router.device, ...lines.flatMap(({ device }) => device ?? [])]);
-  return router.tracks.filter(
-    ({ kind, name, weight, isReversed }) =>
-      kind !== 'interface' || weight !== 0 || isReversed || !implied.has(name),
-  );
+  const devices = [router.device, ...lines.flatMap(({ device }) => device ?? [])];
+  return router.tracks.filter((track) => !devices.some((device) => isImplied(track, device)));
+}
+
+function isImplied({ kind, name, weight, isReversed }: Track, device: string): boolean {
+  return kind === 'interface' && name === device && weight === 0 && !isReversed;
 }
 
 function trackLines(tracks: readonly Track[]): Lines {

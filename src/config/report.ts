@@ -7,6 +7,8 @@ import { maxLineLength, type Place, sourceLine } from './source.js';
 
 /** After this many errors the rest of the text is not looked at. */
 export const errorLimit = 100;
+/** So many times an error may come again in one place, of a line that is repeated, before the text is left alone. */
+export const repeatLimit = 1_000;
 /** Warnings and notices beyond this many are counted only. */
 export const remarkLimit = 200;
 
@@ -36,7 +38,7 @@ export function createReport(): Report {
   const entries: Entry[] = [];
   const listed = new Set<string>();
   const byKind = new Map<string, Entry>();
-  const count = { errors: 0, remarks: 0 };
+  const count = { errors: 0, repeats: 0, remarks: 0 };
 
   const add = (
     code: DiagnosticCode,
@@ -48,13 +50,18 @@ export function createReport(): Report {
     const entry = { code, severity, place, message, help, more: 0 };
     // A line that a generator or variable repeats has its mistake in one place.
     const identity = `${place.file.index}:${place.line}:${place.column} ${code} ${message}`;
-    if (listed.has(identity)) return entry;
+    if (listed.has(identity)) {
+      if (severity === 'error') count.repeats++;
+      return entry;
+    }
     const number = severity === 'error' ? ++count.errors : ++count.remarks;
     if (number > (severity === 'error' ? errorLimit : remarkLimit)) return entry;
     listed.add(identity);
     entries.push(entry);
     return entry;
   };
+
+  const isFull = (): boolean => count.errors >= errorLimit || count.repeats >= repeatLimit;
 
   const addOnce: Report['addOnce'] = (code, kind, place, message, help) => {
     const first = byKind.get(`${code} ${kind}`);
@@ -66,10 +73,12 @@ export function createReport(): Report {
     const sorted = entries.toSorted((a, b) => comparePlaces(a.place, b.place));
     const last = sorted.at(-1);
     const list = sorted.map(toDiagnostic);
-    if (last !== undefined && count.errors >= errorLimit) {
-      list.push(
-        toDiagnostic({ ...last, ...summary('too-many-errors', `stopped after ${errorLimit} errors`) }),
-      );
+    if (last !== undefined && isFull()) {
+      const what =
+        count.errors >= errorLimit
+          ? `${errorLimit} errors`
+          : `the same errors ${repeatLimit} times: a generator or variable repeats them`;
+      list.push(toDiagnostic({ ...last, ...summary('too-many-errors', `stopped after ${what}`) }));
     }
     if (last !== undefined && count.remarks > remarkLimit) {
       const hidden = `${count.remarks - remarkLimit} more warnings and notices are not shown`;
@@ -83,7 +92,7 @@ export function createReport(): Report {
     addOnce,
     finish,
     hasErrors: () => count.errors > 0,
-    isFull: () => count.errors >= errorLimit,
+    isFull,
   };
 }
 

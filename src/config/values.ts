@@ -1,7 +1,7 @@
 // Kinds of values: how each is read, and what is wrong with a text that is none. The grammar says which kind stands
 // where; blocks/ reads the value again with the same function. Nothing here knows about keywords.
 
-import { type IpAddress, parseIp } from '../model/address.js';
+import { formatIp, type IpAddress, ipBytes, type Prefix, parseIp } from '../model/address.js';
 import { type Micros, micros } from '../model/units.js';
 import type { DiagnosticCode } from './codes.js';
 import { nearest } from './suggest.js';
@@ -46,6 +46,13 @@ export function readPrefix(text: string): { address: IpAddress; length: number }
   return length === undefined || length < 0 || length > bits ? undefined : { address, length };
 }
 
+/** The address with its host bits cleared. */
+export function networkOf({ address, length }: Prefix): IpAddress {
+  return formatIp(
+    ipBytes(address).map((byte, i) => byte & ~(0xff >> Math.min(8, Math.max(0, length - i * 8)))),
+  );
+}
+
 /** `10.0.0.1:80`, `[fd00::1]:80`. */
 export function readEndpoint(text: string): { address: IpAddress; port: number } | undefined {
   const match = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text);
@@ -61,6 +68,12 @@ function bitsOf(address: IpAddress): 32 | 128 {
 // Kinds.
 
 export const anyWord: ValueKind = { what: 'a word', problemOf: () => undefined };
+
+/** The name of a block, which stands in logs, FIFOs and file names. */
+export const blockName: ValueKind = {
+  what: 'a name without control characters',
+  problemOf: (text) => (/^[^\p{Cc}]+$/u.test(text) ? undefined : invalid(text, blockName)),
+};
 
 /** A user or group; `//…` after a script is a comment in the wrong language. */
 export const account: ValueKind = {
@@ -114,6 +127,43 @@ export const portOrNone = integer(0, 65_535, 'a port');
 export const address: ValueKind = {
   what: 'an IPv4 or IPv6 address',
   problemOf: (text) => (parseIp(text) === undefined ? notAddress(text) : undefined),
+};
+
+/** The address of a multicast group; `family` undefined: of either. */
+export function multicastGroup(family?: 4 | 6): ValueKind {
+  const kind: ValueKind = {
+    what: family === undefined ? 'a multicast address' : `an IPv${family} multicast address`,
+    problemOf: (text) => {
+      const ip = parseIp(text);
+      if (ip === undefined) return notAddress(text);
+      const isIpv6 = ip.includes(':');
+      const isGroup = isIpv6 ? ip.startsWith('ff') : /^2(?:2[4-9]|3\d)\./.test(ip);
+      const isFamily = family === undefined || isIpv6 === (family === 6);
+      return isGroup && isFamily
+        ? undefined
+        : { code: 'invalid-address', text: `${text} is not ${kind.what}` };
+    },
+  };
+  return kind;
+}
+
+const longestDeviceName = 15;
+
+/** As the kernel takes it. */
+export const deviceName: ValueKind = {
+  what: `the name of a device (${longestDeviceName} characters at most, without / and :)`,
+  problemOf: (text) => (isDeviceName(text) ? undefined : invalid(text, deviceName)),
+};
+
+export function isDeviceName(text: string): boolean {
+  if (!/^[^\s/:]+$/.test(text) || text === '.' || text === '..') return false;
+  return new TextEncoder().encode(text).length <= longestDeviceName;
+}
+
+export const macAddress: ValueKind = {
+  what: 'the MAC address of one device (02:00:00:00:00:01)',
+  problemOf: (text) =>
+    /^[\da-f][02468ace](?::[\da-f]{2}){5}$/i.test(text) ? undefined : invalid(text, macAddress),
 };
 
 export const prefix: ValueKind = {

@@ -3,6 +3,16 @@
 
 import { compare, fieldsText, isSame, orderAfter, ordered, without } from './diff-lists.js';
 import type { FailoverConfig, NotifyScripts, RouterConfig, ScriptCommand } from './failover-config.js';
+import type { Micros } from './units.js';
+import type {
+  Account,
+  AnnouncePolicy,
+  Delivery,
+  Track,
+  VirtualAddress,
+  VirtualRoute,
+  VirtualRouter,
+} from './virtual-router.js';
 
 type FailoverList = 'routers' | 'groups' | 'scripts' | 'files' | 'fifos';
 type Item<List extends FailoverList> = FailoverConfig[List][number];
@@ -147,26 +157,93 @@ function routerText({ router }: RouterConfig): string {
 
 function flatPolicy({ scriptPolicy, tellsStatesOnReload, dumps }: FailoverPolicy): object {
   const { account, isSecure } = scriptPolicy;
-  const scriptUser = account && `${account.user} ${account.group ?? ''}`.trim();
-  return { scriptUser, isSecure, tellsStatesOnReload, ...prefixed('dumps', dumps) };
+  return { scriptUser: userText(account), isSecure, tellsStatesOnReload, ...prefixed('dumps', dumps) };
 }
 
-/** The fields of the item and of what it wraps, so that each difference has a name of its own. */
+/** The fields of the item and of what it wraps as plain values, so that each difference has a name and words of its own. */
 function flatItem(item: Item<FailoverList>): object {
-  if ('router' in item) return { ...item.router, ...flatNotify(item.notify) };
-  if ('group' in item) return { ...item.group, ...flatNotify(item.notify) };
-  return item;
+  if ('router' in item) return { ...flatRouter(item.router), ...flatNotify(item.notify) };
+  if ('group' in item) {
+    const { name, members, tracks } = item.group;
+    return { name, members, tracks: tracks.map(trackText), ...flatNotify(item.notify) };
+  }
+  if ('hears' in item) return { ...item, account: userText(item.account), script: commandText(item.script) };
+  if ('path' in item) return item;
+  const { command, interval, timeout, account, ...rest } = item;
+  const times = { interval: timeText(interval), timeout: timeText(timeout) };
+  return { ...rest, command: command.join(' '), ...times, account: userText(account) };
+}
+
+/** Without what follows from the interval. The password is told to nobody. */
+function flatRouter({ advertLease, releaseBudget, ...router }: VirtualRouter): object {
+  return {
+    ...router,
+    advertInterval: timeText(router.advertInterval),
+    preemptDelay: timeText(router.preemptDelay),
+    startupDelay: timeText(router.startupDelay),
+    delivery: deliveryText(router.delivery),
+    addresses: router.addresses.map(addressText),
+    excludedAddresses: router.excludedAddresses.map(addressText),
+    routes: router.routes.map(routeText),
+    tracks: router.tracks.map(trackText),
+    ...prefixed('announce', flatAnnounce(router.announce)),
+    announce: undefined,
+  };
+}
+
+function flatAnnounce({ delay, refresh, lowerPriorityDelay, interval, ...counts }: AnnouncePolicy): object {
+  return {
+    ...counts,
+    delay: timeText(delay),
+    refresh: timeText(refresh),
+    lowerPriorityDelay: timeText(lowerPriorityDelay),
+    interval: timeText(interval),
+  };
 }
 
 function flatNotify({ tellsPriority, ...scripts }: NotifyScripts): object {
-  const texts = Object.entries(scripts).map(([name, script]) => [name, script && commandText(script)]);
+  const texts = Object.entries(scripts).map(([name, script]) => [name, commandText(script)]);
   return { ...prefixed('notify', Object.fromEntries(texts)), tellsPriority };
-}
-
-function commandText({ words, account }: ScriptCommand): string {
-  return [...words, ...(account === undefined ? [] : [`as ${account.user}`, account.group])].join(' ').trim();
 }
 
 function prefixed(prefix: string, fields: object): object {
   return Object.fromEntries(Object.entries(fields).map(([name, value]) => [`${prefix}.${name}`, value]));
+}
+
+function timeText(time: Micros): string {
+  return `${time / 1_000_000} s`;
+}
+
+function commandText(command: ScriptCommand | undefined): string | undefined {
+  if (command === undefined) return undefined;
+  const user = userText(command.account);
+  return user === undefined ? command.words.join(' ') : `${command.words.join(' ')} as ${user}`;
+}
+
+function userText(account: Account | undefined): string | undefined {
+  return account === undefined ? undefined : [account.user, account.group ?? ''].join(' ').trimEnd();
+}
+
+function deliveryText(delivery: Delivery): string {
+  if (delivery.kind === 'multicast') return `multicast ${delivery.group}`;
+  const peers = delivery.peers.map(({ address, minTtl, maxTtl }) => `${address} TTL ${minTtl}-${maxTtl}`);
+  return `unicast to ${peers.join(', ')}, TTL ${delivery.ttl}${delivery.checksSource ? ', source checked' : ''}`;
+}
+
+function addressText({ address, length, ...options }: VirtualAddress): string {
+  return [`${address}/${length}`, ...optionTexts(options)].join(' ');
+}
+
+function routeText({ destination, ...options }: VirtualRoute): string {
+  return [`${destination.address}/${destination.length}`, ...optionTexts(options)].join(' ');
+}
+
+function trackText({ kind, name, weight, isReversed }: Track): string {
+  return `${kind} ${name} weight ${weight}${isReversed ? ' reversed' : ''}`;
+}
+
+function optionTexts(options: object): string[] {
+  return Object.entries(options).flatMap(([name, value]) =>
+    value === undefined ? [] : [`${name} ${value}`],
+  );
 }

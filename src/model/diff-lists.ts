@@ -80,6 +80,9 @@ function fieldText(name: string, before: unknown, after: unknown): string {
 
 function valueText(value: unknown): string | undefined {
   if (value === undefined) return 'none';
-  if (Array.isArray(value) && value.every((item) => typeof item !== 'object')) return `[${value.join(' ')}]`;
+  if (Array.isArray(value) && value.every((item) => typeof item !== 'object')) {
+    const hasBlanks = value.some((item) => /\s/.test(String(item)));
+    return `[${value.join(hasBlanks ? ', ' : ' ')}]`;
+  }
   return typeof value === 'object' ? undefined : String(value);
 }

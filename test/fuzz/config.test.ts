@@ -3,9 +3,11 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the language under test writes variables like this.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { rootBlock } from '../../src/config/grammar/root.js';
 import { formatDiagnostics, type ParseResult, printConfig } from '../../src/config/index.js';
+import type { KeywordBlock } from '../../src/config/shapes.js';
 import { fuzzBudget_s, reportExecutions } from '../support/fuzz-budget.js';
-import { parseText, sampleNames, sampleText } from '../support/parse-config.js';
+import { parseText, sampleNames, sampleText, withoutOrigins } from '../support/parse-config.js';
 
 const seconds = Number(process.env.UVS_FUZZ_SECONDS ?? fuzzBudget_s);
 const samples = (['valid', 'broken'] as const).flatMap((folder) =>
@@ -22,7 +24,8 @@ function check(text: string): ParseResult {
   }
   formatDiagnostics(result.diagnostics);
   if (result.config !== undefined && text.length < 100_000) {
-    expect(parseText(printConfig(result.config)).config).toBeDefined();
+    const again = parseText(printConfig(result.config)).config;
+    expect(withoutOrigins(again)).toEqual(withoutOrigins(result.config));
   }
   return result;
 }
@@ -35,7 +38,7 @@ function fuzz(name: string, text: fc.Arbitrary<string>): void {
       executions++;
       check(value);
     });
-    fc.assert(property, { numRuns: 1_000_000, interruptAfterTimeLimit: (seconds * 1000) / 3 });
+    fc.assert(property, { numRuns: 1_000_000, interruptAfterTimeLimit: (seconds * 1000) / 4 });
     reportExecutions(`config, ${name}`, executions);
   });
 }
@@ -99,6 +102,67 @@ fuzz(
     ),
 );
 
+// Blocks of failover that are nearly right: names that meet, keywords that contradict each other, values at the limits.
+const value = fc.oneof(
+  fc.constantFrom('1', '0', '2', '3', '255', '-5', '0.01', '41', '1.5', 'no', 'on', 'MASTER', 'BACKUP'),
+  fc.constantFrom(
+    'a',
+    'b',
+    'c',
+    'eth0',
+    'eth1',
+    '10.0.0.1',
+    '10.0.0.2/24',
+    'fd00::1',
+    'fe80::1',
+    '224.0.0.9',
+  ),
+  fc.constantFrom('weight', 'reverse', 'dev', 'label', 'via', 'default', 'no_track', '"/bin/x y"', 'PASS'),
+  fc.string({ maxLength: 4, unit: 'binary' }),
+);
+const values = fc.array(value, { maxLength: 4 }).map((words) => words.join(' '));
+const keywordsOf = (shape: KeywordBlock): string[] => [...shape.keywords.keys()];
+function blockOf(name: string): KeywordBlock {
+  const block = rootBlock.keywords.get(name)?.shape.block;
+  if (block?.kind !== 'keywords') throw new Error(`no block: ${name}`);
+  return block;
+}
+function linesOf(shape: KeywordBlock): fc.Arbitrary<string> {
+  const line = fc
+    .record({
+      keyword: fc.constantFrom(...keywordsOf(shape)),
+      values,
+      items: fc.array(values, { maxLength: 3 }),
+    })
+    .map(({ keyword, values: rest, items }) => {
+      const block = shape.keywords.get(keyword)?.shape.block;
+      if (block === undefined) return `${keyword} ${rest}`;
+      const inner =
+        block.kind === 'items' ? items : items.map((item, i) => `${keywordsOf(block)[i]} ${item}`);
+      return `${keyword} {\n${inner.join('\n')}\n}`;
+    });
+  return fc.array(line, { maxLength: 8 }).map((lines) => lines.join('\n'));
+}
+const failoverBlock = fc
+  .constantFrom('vrrp_instance', 'vrrp_sync_group', 'vrrp_script', 'track_file', 'global_defs')
+  .chain((name) => {
+    const heads: Readonly<Record<string, string>> = {
+      vrrp_instance: 'virtual_router_id 7\n',
+      vrrp_script: 'script x\n',
+      track_file: 'file x\n',
+    };
+    return fc
+      .record({ title: fc.constantFrom('a', 'b', 'c'), lines: linesOf(blockOf(name)) })
+      .map(
+        ({ title, lines }) =>
+          `${name} ${name === 'global_defs' ? '' : title} {\n${heads[name] ?? ''}${lines}\n}`,
+      );
+  });
+fuzz(
+  'blocks of failover',
+  fc.array(failoverBlock, { minLength: 1, maxLength: 4 }).map((blocks) => blocks.join('\n')),
+);
+
 describe('shapes that break parsers', () => {
   const megabytes = (unit: string, count: number) =>
     unit.repeat(Math.ceil((count * 1024 * 1024) / unit.length));
@@ -111,6 +175,8 @@ describe('shapes that break parsers', () => {
   const serviceNumber = (i: number) =>
     `virtual_server 10.0.${(i >> 8) & 255}.${i & 255} ${80 + (i >> 16)} {\nprotocol TCP\nlvs_sched rr\nlvs_method NAT\nreal_server 10.1.0.2 80 {\nweight 1\n}\n}\n`;
   const service = serviceNumber(0);
+  const routerNumber = (i: number) =>
+    `vrrp_instance r${i} {\nvirtual_router_id ${(i % 255) + 1}\ninterface e${i}\nvirtual_ipaddress {\n10.${i >> 16}.${(i >> 8) & 255}.${i & 255}\n}\n}\n`;
 
   test.each([
     ['100,000 open braces', '{'.repeat(100_000)],
@@ -134,6 +200,15 @@ describe('shapes that break parsers', () => {
     ['a billion laughs', laughs('${N}')],
     ['a billion laughs, bare', laughs('$N')],
     ['a billion laughs over lines', laughs('${N}').replaceAll('=', '= \\\n').replaceAll(' \n', ' \\\n \n')],
+    ['50,000 virtual routers', Array.from({ length: 50_000 }, (_, i) => routerNumber(i)).join('')],
+    [
+      '10,000 unknown members',
+      `${routerNumber(0)}vrrp_sync_group g {\ngroup {\n${Array.from({ length: 10_000 }, (_, i) => `m${i}`).join('\n')}\n}\n}`,
+    ],
+    [
+      '2 MB of addresses',
+      `vrrp_instance a {\nvirtual_router_id 1\nvirtual_ipaddress {\n${megabytes('10.0.0.1\n', 2)}}\n}`,
+    ],
     ['a value that contains itself', '$A=${A}${A}\n${A}'],
     ['generators in generators', `${'~SEQ(A,1,1000) '.repeat(20)}a`],
     ['a generator without end', '~SEQ(A,999999999999) a'],

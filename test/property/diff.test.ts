@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { apply, describe, diff } from '../../src/model/diff.js';
 import type { DirectorConfig } from '../../src/model/director-config.js';
+import type { FailoverConfig } from '../../src/model/failover-config.js';
 import { arbitraryConfig } from '../support/arbitrary-config.js';
 import { withoutOrigins } from '../support/parse-config.js';
 
@@ -20,15 +21,32 @@ const pair = fc
     });
     const virtualServers = (dice[12] ?? 0) < 5 ? [...changed, ...b.virtualServers] : changed.toReversed();
     const unique = new Map(virtualServers.map((s) => [`${s.protocol} ${s.address} ${s.port}`, s]));
-    return [a, { ...b, virtualServers: [...unique.values()] }];
+    return [a, { ...b, virtualServers: [...unique.values()], failover: mixed(a.failover, b.failover, dice) }];
   });
+
+/** Some of the first, changed and moved, and some of the second. */
+function mixed(a: FailoverConfig, b: FailoverConfig, dice: readonly number[]): FailoverConfig {
+  const diceOf = (i: number) => dice[i % dice.length] ?? 0;
+  const kept = a.routers.filter((_, i) => diceOf(i) < 7);
+  const changed = kept.map((entry, i) =>
+    diceOf(i + 3) < 4
+      ? { ...entry, router: { ...entry.router, priority: (entry.router.priority % 254) + 1 } }
+      : entry,
+  );
+  const routers = [...(diceOf(9) < 5 ? changed.toReversed() : changed), ...b.routers];
+  const unique = new Map(routers.map((entry) => [entry.router.name, entry]));
+  const isSameNotify = diceOf(10) < 5;
+  const groups = isSameNotify ? a.groups : b.groups;
+  const scripts = diceOf(11) < 5 ? a.scripts.toReversed() : b.scripts;
+  return { ...b, routers: [...unique.values()], groups, scripts, files: diceOf(12) < 5 ? a.files : b.files };
+}
 
 test('apply(diff(a, b), a) is b', () => {
   fc.assert(
     fc.property(pair, ([a, b]) => {
       expect(withoutOrigins(apply(diff(a, b), a))).toEqual(withoutOrigins(b));
     }),
-    { numRuns: 500 },
+    { numRuns: 300 },
   );
 });
 

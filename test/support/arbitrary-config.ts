@@ -12,7 +12,6 @@ import type {
   TcpCheckPolicy,
   VirtualServer,
 } from '../../src/model/director-config.js';
-import { noFailover } from '../../src/model/failover-config.js';
 import {
   type ForwardingMethod,
   forwardingMethods,
@@ -20,10 +19,11 @@ import {
   serviceKey,
 } from '../../src/model/forwarding-table.js';
 import { type Micros, micros } from '../../src/model/units.js';
+import { arbitraryFailover } from './arbitrary-failover.js';
 
 const origin: Origin = { file: 'arbitrary', line: 1, column: 1 };
 
-/** `plain`: only words and values that keepalived 2.2.7 takes without a remark on a machine with `lo` alone. */
+/** `plain`: only words and values that keepalived 2.2.7 takes without a remark where the devices `lo`, `e0` and `e1` are. */
 export type ConfigOptions = { readonly plain?: boolean };
 
 const port = fc.integer({ min: 1, max: 65_535 });
@@ -192,7 +192,7 @@ export function arbitraryConfig(options: ConfigOptions = {}): fc.Arbitrary<Direc
       selector: ({ address, length, device }) => `${address}/${length} ${device}`,
     }),
     virtualServers: fc.uniqueArray(virtualServer(options), { maxLength: 4, selector: serviceKey }),
-    failover: fc.constant(noFailover),
+    failover: arbitraryFailover(options),
     director: directorSettings(options),
   });
 }

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { type ParseRequest, type ParseResult, parseConfig } from '../../src/config/index.js';
 import type { DirectorConfig } from '../../src/model/director-config.js';
+import type { VirtualRouter } from '../../src/model/virtual-router.js';
 
 const configs = fileURLToPath(new URL('./configs/', import.meta.url));
 
@@ -36,4 +37,17 @@ export function configOf(text: string, request: Partial<ParseRequest> = {}): Dir
 /** Equality of configurations is equality of what they say, not of where they say it. */
 export function withoutOrigins<T>(value: T): T {
   return JSON.parse(JSON.stringify(value, (key, field) => (key === 'origin' ? undefined : field)));
+}
+
+/** A vrrp_instance with a VRID, an address unless the lines speak of some, and the lines from line 3 on. */
+export const instance = (lines: string, name = 'a', id = 51) =>
+  `vrrp_instance ${name} {\nvirtual_router_id ${id}\n${lines}\n${
+    lines.includes('virtual_ipaddress') ? '' : 'virtual_ipaddress { 10.9.0.1 }'
+  }\n}\n`;
+
+/** The virtual router of an instance with these lines, and these in global_defs. */
+export function routerOf(lines: string, globals = ''): VirtualRouter {
+  const [first] = configOf(`${instance(lines)}global_defs {\n${globals}\n}`).failover.routers;
+  if (first === undefined) throw new Error('no router');
+  return first.router;
 }

@@ -1,82 +1,92 @@
 // Everything of failover in the tree: scripts and files first, for instances name them, then instances, then groups,
 // which name instances; at last what only shows when all are known.
 
-import type { FailoverConfig, GroupConfig, TrackFile } from '../../model/failover-config.js';
-import type { TrackScript } from '../../model/virtual-router.js';
+import type { StaticAddress } from '../../model/director-config.js';
+import type { FailoverConfig, GroupConfig } from '../../model/failover-config.js';
 import type { Word } from '../lexer.js';
 import type { Report } from '../report.js';
 import type { Block, Statement } from '../tree.js';
+import {
+  checkGroup,
+  checkRouter,
+  createChecks,
+  reportMissingScriptUser,
+  reportUntracked,
+} from './failover-checks.js';
 import type { GlobalDefaults } from './global-defs.js';
-import { readTrackFile, readTrackScript } from './track-script.js';
-import type { Trackable, Trackables } from './tracks.js';
+import { type ReadTracked, readTrackFile, readTrackScript } from './track-script.js';
+import type { Trackables } from './tracks.js';
 import { nameVirtualMacs, type ReadRouter } from './virtual-mac.js';
 import { readVrrpInstance } from './vrrp-instance.js';
-import { readSyncGroup } from './vrrp-sync-group.js';
+import { type GroupSurroundings, readSyncGroup } from './vrrp-sync-group.js';
 
 /** Yields between instances. */
 export function* readFailover(
   root: Block,
   { vrrp: defaults, events }: GlobalDefaults,
+  staticAddresses: readonly StaticAddress[],
   report: Report,
 ): Generator<void, FailoverConfig> {
   const blocks = (name: string): Statement[] => uniqueBlocks(root, name, report);
-  const scripts = new Map<string, Trackable | undefined>();
-  const trackScripts: TrackScript[] = [];
-  for (const statement of blocks('vrrp_script')) {
-    const read = readTrackScript(statement, report);
-    scripts.set(statement.arguments[0]?.text ?? '', read?.trackable);
-    if (read !== undefined) trackScripts.push(read.script);
-  }
-  const files = new Map<string, TrackFile | undefined>();
-  for (const statement of blocks('track_file')) {
-    files.set(statement.arguments[0]?.text ?? '', readTrackFile(statement, report));
-  }
-  const known: Trackables = { scripts, files };
+  const scripts = blocks('vrrp_script').map((statement) => readTrackScript(statement, report));
+  const files = blocks('track_file').map((statement) => readTrackFile(statement, report));
+  yield;
+  const known: Trackables = { scripts: byName(scripts), files: byName(files) };
+  const checks = createChecks(staticAddresses, report);
   const routers: ReadRouter[] = [];
   const instances = blocks('vrrp_instance');
   for (const statement of instances) {
     if (report.isFull()) break;
-    const router = yield* readVrrpInstance(statement, defaults, known, report);
-    if (router !== undefined) routers.push({ statement, config: router });
+    const config = yield* readVrrpInstance(statement, defaults, known, report);
     yield;
+    if (config === undefined) continue;
+    const read = { statement, config };
+    routers.push(read);
+    yield* checkRouter(checks, read);
   }
-  reportSameRouters(routers, report);
-  const around = {
-    routerNames: new Set(instances.map((statement) => statement.arguments[0]?.text ?? '')),
-    grouped: new Map<string, Word>(),
+  const around: GroupSurroundings = {
+    routerNames: new Set(instances.map(nameOf)),
+    grouped: new Map(),
     known,
     tellsPriority: defaults.tellsPriority,
   };
+  yield;
   const groups: GroupConfig[] = [];
   for (const statement of blocks('vrrp_sync_group')) {
-    const group = readSyncGroup(statement, around, report);
-    if (group !== undefined) groups.push(group);
+    if (report.isFull()) break;
+    const group = yield* readSyncGroup(statement, around, report);
+    if (group === undefined) continue;
+    groups.push(group);
+    checkGroup(checks, group, statement.keyword);
   }
-  const configs = nameVirtualMacs(routers, defaults.virtualMacPrefix, report);
-  const trackFiles = [...files.values()].filter((file) => file !== undefined);
-  return { ...events, routers: configs, groups, scripts: trackScripts, files: trackFiles };
+  yield;
+  reportMissingScriptUser(root, events.scriptPolicy.account !== undefined, report);
+  yield;
+  return {
+    ...events,
+    routers: yield* nameVirtualMacs(routers, defaults.virtualMacPrefix, report),
+    groups,
+    scripts: trackedOf(scripts, checks.tracked.script, report),
+    files: trackedOf(files, checks.tracked.file, report),
+  };
 }
 
-/** Two virtual routers with one VRID on one wire would take each other's adverts for their own. */
-function reportSameRouters(routers: readonly ReadRouter[], report: Report): void {
-  const seen = new Map<string, ReadRouter>();
-  for (const read of routers) {
-    const { device, family, virtualRouterId, name } = read.config.router;
-    const key = `${family} ${virtualRouterId} ${device}`;
-    const before = seen.get(key);
-    if (before === undefined) {
-      seen.set(key, read);
-      continue;
-    }
-    const other = `${before.config.router.name} of line ${before.statement.keyword.line}`;
-    const message = `${name} and ${other} have one virtual_router_id (${virtualRouterId}) on ${device} for IPv${family}`;
-    report.add(
-      'duplicate-router',
-      read.statement.keyword,
-      message,
-      'give one of them another virtual_router_id',
-    );
-  }
+function nameOf({ arguments: [name] }: Statement): string {
+  return name?.text ?? '';
+}
+
+function byName(read: readonly ReadTracked<unknown>[]): Trackables['scripts'] {
+  return new Map(read.map(({ statement, trackable }) => [nameOf(statement), trackable]));
+}
+
+/** Those that somebody tracks. */
+function trackedOf<T>(read: readonly ReadTracked<T>[], names: ReadonlySet<string>, report: Report): T[] {
+  return read.flatMap(({ statement, thing }) => {
+    if (thing === undefined) return [];
+    if (names.has(nameOf(statement))) return [thing];
+    reportUntracked(statement, report);
+    return [];
+  });
 }
 
 /** Blocks of one kind have names of their own. */

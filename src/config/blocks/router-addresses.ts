@@ -15,66 +15,84 @@ export type RouterAddresses = {
   readonly addresses: readonly VirtualAddress[];
   readonly excludedAddresses: readonly VirtualAddress[];
   readonly routes: readonly VirtualRoute[];
-  /** Devices other than the instance's that come with addresses and routes and are tracked (`no_track` is not there). */
-  readonly trackedDevices: readonly string[];
+  /** Devices that addresses and routes name, in order; those are tracked where it is not said otherwise (`no_track`). */
+  readonly devices: readonly { readonly name: string; readonly isTracked: boolean }[];
 };
 
 /** Adverts count addresses in one byte. */
 const maxAdvertised = 255;
 const linesPerStep = 64;
+const addressesPerStep = 512;
 
-type WrittenAddress = { readonly place: Word; readonly address: VirtualAddress; readonly isTracked: boolean };
+type WrittenAddress = {
+  readonly place: Word;
+  readonly address: VirtualAddress;
+  readonly isExcluded: boolean;
+  readonly isTracked: boolean;
+};
 
 /** Yields between some dozens of lines. */
-export function* readRouterAddresses(block: Block, report: Report): Generator<void, RouterAddresses> {
+export function* readRouterAddresses(
+  block: Block,
+  device: string,
+  report: Report,
+): Generator<void, RouterAddresses> {
   const advertised = yield* readLines(block, 'virtual_ipaddress', report);
   const excluded = yield* readLines(block, 'virtual_ipaddress_excluded', report);
-  const family = familyFrom(block, advertised, excluded);
+  const family = familyFrom(block, advertised);
   const others = advertised.filter(({ address }) => familyOf(address.address) !== family);
   for (const { place } of others) {
     const message = `${place.text} is not IPv${family} as the first address is: it comes and goes with the others, but stands in no advert`;
     const help = 'write it into virtual_ipaddress_excluded, or make an instance for each family';
     report.add('other-family', place, message, help);
   }
-  const own = advertised.filter(({ address }) => familyOf(address.address) === family);
+  const all = yield* withoutDuplicates([...advertised, ...excluded], device, report);
+  const isOwn = ({ address, isExcluded }: WrittenAddress) =>
+    !isExcluded && familyOf(address.address) === family;
+  const own = all.filter(isOwn);
   const beyond = own[maxAdvertised];
   if (beyond !== undefined) {
     const message = `an advert holds ${maxAdvertised} addresses: from here on they stand in no advert`;
     report.add('no-effect', beyond.place, message, 'write the rest into virtual_ipaddress_excluded');
   }
-  const all = [...own, ...others, ...excluded];
-  reportDuplicates(all, report);
+  const stepAside = [...own.slice(maxAdvertised), ...all.filter((written) => !isOwn(written))];
   const routes: VirtualRoute[] = [];
-  const routeDevices: string[] = [];
+  const devices = new Map<string, boolean>();
+  const note = (name: string | undefined, isTracked: boolean): void => {
+    if (name !== undefined) devices.set(name, isTracked || devices.get(name) === true);
+  };
+  for (const { address, isTracked } of [...own, ...stepAside]) note(address.device, isTracked);
   for (const words of linesOf(block, 'virtual_routes')) {
     const route = readRouteLine(words, report);
     if (route === undefined) continue;
     routes.push(route);
-    if (route.device !== undefined && !isUntracked(words)) routeDevices.push(route.device);
+    note(route.device, !isUntracked(words));
   }
-  const addressDevices = all.flatMap(({ address, isTracked }) =>
-    isTracked && address.device !== undefined ? [address.device] : [],
-  );
-  const addresses = own.map(({ address }) => address);
   return {
     family,
-    addresses: addresses.slice(0, maxAdvertised),
-    excludedAddresses: [
-      ...addresses.slice(maxAdvertised),
-      ...[...others, ...excluded].map(({ address }) => address),
-    ],
+    addresses: own.slice(0, maxAdvertised).map(({ address }) => address),
+    excludedAddresses: stepAside.map(({ address }) => address),
     routes,
-    trackedDevices: [...new Set([...addressDevices, ...routeDevices])],
+    devices: [...devices].map(([name, isTracked]) => ({ name, isTracked })),
   };
 }
 
-function* readLines(block: Block, name: string, report: Report): Generator<void, WrittenAddress[]> {
+function* readLines(
+  block: Block,
+  name: 'virtual_ipaddress' | 'virtual_ipaddress_excluded',
+  report: Report,
+): Generator<void, WrittenAddress[]> {
   const found: WrittenAddress[] = [];
   for (const [i, words] of linesOf(block, name).entries()) {
     const address = readAddressLine(words, report);
     const [place] = words;
     if (address !== undefined && place !== undefined) {
-      found.push({ place, address, isTracked: !isUntracked(words) });
+      found.push({
+        place,
+        address,
+        isExcluded: name === 'virtual_ipaddress_excluded',
+        isTracked: !isUntracked(words),
+      });
     }
     if (i % linesPerStep === linesPerStep - 1) yield;
   }
@@ -92,29 +110,35 @@ function isUntracked(words: readonly Word[]): boolean {
 }
 
 /** Without addresses: that of the peers or of the source address, at last what `native_ipv6` says. */
-function familyFrom(
-  block: Block,
-  advertised: readonly WrittenAddress[],
-  excluded: readonly WrittenAddress[],
-): Family {
+function familyFrom(block: Block, advertised: readonly WrittenAddress[]): Family {
   const peer = linesOf(block, 'unicast_peer')[0]?.[0]?.text;
   const texts = [peer, textOf(block, 'unicast_src_ip'), textOf(block, 'mcast_src_ip')];
   const written = texts.flatMap((text) => parseIp(text ?? '') ?? []);
-  const first = advertised[0]?.address.address ?? written[0] ?? excluded[0]?.address.address;
+  const first = advertised[0]?.address.address ?? written[0];
   if (first !== undefined) return familyOf(first);
   return flagOf(block, 'native_ipv6') ? 6 : 4;
 }
 
-function reportDuplicates(all: readonly WrittenAddress[], report: Report): void {
+/** An address stands once on a device; the first one counts. */
+function* withoutDuplicates(
+  all: readonly WrittenAddress[],
+  device: string,
+  report: Report,
+): Generator<void, WrittenAddress[]> {
   const seen = new Map<string, Word>();
-  for (const { address, place } of all) {
-    const key = `${address.address}/${address.length} ${address.device ?? ''}`;
+  const unique: WrittenAddress[] = [];
+  for (const [i, written] of all.entries()) {
+    const { address, place } = written;
+    const key = `${address.address} ${address.device ?? device}`;
     const before = seen.get(key);
     if (before === undefined) {
       seen.set(key, place);
+      unique.push(written);
     } else {
-      const message = `${place.text} stands in line ${before.line} already`;
+      const message = `${place.text} stands in line ${before.line} already: that one counts`;
       report.add('duplicate-address', place, message, 'remove one of them');
     }
+    if (i % addressesPerStep === addressesPerStep - 1) yield;
   }
+  return unique;
 }

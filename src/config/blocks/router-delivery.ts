@@ -20,13 +20,13 @@ export function readDelivery(block: Block, around: InstanceAround, report: Repor
   const { family, defaults } = around;
   const lists = block.repeated.filter(({ shape }) => shape.name === 'unicast_peer');
   const [first] = lists;
-  if (first === undefined) return { kind: 'multicast', group: readGroup(block, around, report) };
-  const peers = readPeers(
-    lists.flatMap((list) => list.block?.items ?? []),
-    family,
-    report,
-  );
-  if (peers.length === 0) {
+  if (first === undefined) {
+    reportNoPeers(block, report);
+    return { kind: 'multicast', group: readGroup(block, around, report) };
+  }
+  const lines = lists.flatMap((list) => list.block?.items ?? []);
+  const peers = readPeers(lines, family, report);
+  if (lines.length === 0) {
     const message = 'unicast_peer names nobody: no advert would be sent';
     report.add('missing-value', first.keyword, message, 'write the addresses of the other directors into it');
   }
@@ -38,27 +38,23 @@ export function readDelivery(block: Block, around: InstanceAround, report: Repor
   };
 }
 
+/** keepalived's old files name a source for unicast, and no peers. */
+function reportNoPeers(block: Block, report: Report): void {
+  for (const name of ['unicast_src_ip', 'unicast_ttl', 'check_unicast_src']) {
+    const place = settingOf(block, name)?.keyword;
+    if (place === undefined || flagOf(block, name) === false) continue;
+    const message = `${name} without unicast_peer: adverts go to the multicast group`;
+    report.add('no-effect', place, message, 'write unicast_peer { ADDRESS }, or remove it');
+  }
+}
+
 function readGroup(block: Block, { family, defaults }: InstanceAround, report: Report): IpAddress {
   const usual = family === 4 ? defaults.group4 : defaults.group6;
   const group = addressOf(block, 'mcast_dst_ip');
   const place = settingOf(block, 'mcast_dst_ip')?.arguments[0];
   if (group === undefined || place === undefined) return usual;
   if (familyOf(group) !== family) reportFamily(place, family, report);
-  else if (!isMulticast(group)) {
-    report.add(
-      'invalid-address',
-      place,
-      `${group} is no multicast address`,
-      'write unicast_peer { } for one peer',
-    );
-  }
   return group;
-}
-
-export function isMulticast(address: IpAddress): boolean {
-  return address.includes(':')
-    ? address.startsWith('ff')
-    : Math.floor(Number(address.split('.')[0]) / 16) === 14;
 }
 
 function readPeers(lines: readonly (readonly Word[])[], family: Family, report: Report): UnicastPeer[] {

@@ -5,40 +5,41 @@ import { seconds } from '../../model/units.js';
 import type { TrackScript } from '../../model/virtual-router.js';
 import { splitCommand } from '../command-line.js';
 import type { Report } from '../report.js';
-import { type Block, type Statement, settingOf } from '../tree.js';
+import { type Block, createBlock, type Statement, settingOf } from '../tree.js';
 import { readInteger } from '../values.js';
 import { readAccount } from './notify.js';
 import { flagOf, integerOf, textOf, timerOf } from './settings.js';
 import type { Trackable } from './tracks.js';
 
-export type ReadScript = { readonly script: TrackScript; readonly trackable: Trackable };
+/** `thing` and `trackable` are undefined when it lacks what it needs, which is said. */
+export type ReadTracked<T> = {
+  readonly statement: Statement;
+  readonly thing: T | undefined;
+  readonly trackable: Trackable | undefined;
+};
 
-/** undefined when it has no command, which is said. */
-export function readTrackScript(statement: Statement, report: Report): ReadScript | undefined {
-  const { block, keyword } = statement;
-  const name = statement.arguments[0]?.text;
-  if (block === undefined || name === undefined) return undefined;
+export function readTrackScript(statement: Statement, report: Report): ReadTracked<TrackScript> {
+  const { block = createBlock(), keyword } = statement;
+  const name = statement.arguments[0]?.text ?? '';
   const [command, ...more] = settingOf(block, 'script')?.arguments ?? [];
   if (command === undefined) {
     const message = `${name} has no script: nothing runs, and whoever tracks it goes without`;
     report.add('left-out', keyword, message, 'write script "/path/of/program arguments"');
-    return undefined;
+    return { statement, thing: undefined, trackable: undefined };
   }
   const interval = timerOf(block, 'interval') ?? seconds(1);
   const [user, group] = settingOf(block, 'user')?.arguments ?? [];
-  return {
-    script: {
-      name,
-      command: [...splitCommand(command.text), ...more.map(({ text }) => text)],
-      interval,
-      timeout: timerOf(block, 'timeout') ?? interval,
-      rise: integerOf(block, 'rise') ?? 1,
-      fall: integerOf(block, 'fall') ?? 1,
-      failsAtStart: flagOf(block, 'init_fail') ?? false,
-      account: readAccount(user, group),
-    },
-    trackable: trackableOf(block, 0),
+  const script = {
+    name,
+    command: [...splitCommand(command.text), ...more.map(({ text }) => text)],
+    interval,
+    timeout: timerOf(block, 'timeout') ?? interval,
+    rise: integerOf(block, 'rise') ?? 1,
+    fall: integerOf(block, 'fall') ?? 1,
+    failsAtStart: flagOf(block, 'init_fail') ?? false,
+    account: readAccount(user, group),
   };
+  return { statement, thing: script, trackable: trackableOf(block, 0) };
 }
 
 function trackableOf(block: Block, usualWeight: number): Trackable {
@@ -49,24 +50,24 @@ function trackableOf(block: Block, usualWeight: number): Trackable {
   };
 }
 
-/** undefined when it names no file, which is said. */
-export function readTrackFile(statement: Statement, report: Report): TrackFile | undefined {
-  const { block, keyword } = statement;
-  const name = statement.arguments[0]?.text;
-  if (block === undefined || name === undefined) return undefined;
+export function readTrackFile(statement: Statement, report: Report): ReadTracked<TrackFile> {
+  const { block = createBlock(), keyword } = statement;
+  const name = statement.arguments[0]?.text ?? '';
   const path = textOf(block, 'file');
   if (path === undefined) {
     const message = `${name} names no file: whoever tracks it goes without`;
     report.add('left-out', keyword, message, 'write file "/path/of/file"');
-    return undefined;
+    return { statement, thing: undefined, trackable: undefined };
   }
   const initial = settingOf(block, 'init_file')?.arguments.map(({ text }) => text);
   const value = initial?.find((text) => text !== 'overwrite');
-  return {
+  const trackable = trackableOf(block, 1);
+  const file = {
     name,
     path,
-    ...trackableOf(block, 1),
+    ...trackable,
     initial: initial === undefined ? undefined : (readInteger(value ?? '0') ?? 0),
     overwrites: initial?.includes('overwrite') ?? false,
   };
+  return { statement, thing: file, trackable };
 }

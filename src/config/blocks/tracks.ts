@@ -71,6 +71,9 @@ function readOptions(words: readonly Word[], thing: Trackable): Trackable {
   };
 }
 
+/** Comparing is dear, and a file with thousands of names may have many wrong ones. */
+const namesCompared = 1_000;
+
 /** `keyword` is the block that would define the name. */
 export function reportUnknownName(
   place: Word,
@@ -78,8 +81,7 @@ export function reportUnknownName(
   known: Iterable<string> | undefined,
   report: Report,
 ): void {
-  const names = [...(known ?? [])];
-  const meant = nearest(place.text, names);
+  const meant = nearest(place.text, [...(known ?? [])].slice(0, namesCompared));
   const help = meant === undefined ? `write ${keyword} ${place.text} { … }` : `did you mean ${meant}?`;
   report.add('unknown-name', place, `no ${keyword} is called ${place.text}`, help);
 }

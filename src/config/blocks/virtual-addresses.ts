@@ -15,6 +15,9 @@ export function readAddressLine(words: readonly Word[], report: Report): Virtual
   const first = words[0];
   const prefix = first === undefined ? undefined : readPrefix(first.text);
   if (prefix === undefined) return undefined;
+  const { address, length } = prefix;
+  // Most lines are an address alone, and there may be many.
+  if (words.length === 1) return { address, length, ...noOptions };
   const optionOf = (option: string): Word | undefined => {
     const at = words.findIndex((word, i) => i > 0 && word.text === option);
     return at < 0 ? undefined : words[at + 1];
@@ -24,18 +27,21 @@ export function readAddressLine(words: readonly Word[], report: Report): Virtual
       report.addOnce('not-in-effect-yet', `address ${word.text}`, word, `${word.text} is not in effect yet`);
     }
   }
-  const isIpv6 = prefix.address.includes(':');
+  const isIpv6 = address.includes(':');
   const label = optionOf('label');
   const scope = optionOf('scope');
   if (isIpv6) for (const word of [label, scope]) if (word !== undefined) reportIpv4Only(word, report);
   return {
-    ...prefix,
+    address,
+    length,
     device: optionOf('dev')?.text,
     label: isIpv6 ? undefined : label?.text,
     scope: isIpv6 || scope === undefined ? 'global' : readScope(scope, report),
-    broadcast: broadcastOf(optionOf('brd') ?? optionOf('broadcast'), prefix),
+    broadcast: broadcastOf(optionOf('brd') ?? optionOf('broadcast'), prefix, report),
   };
 }
+
+const noOptions = { device: undefined, label: undefined, scope: 'global', broadcast: undefined } as const;
 
 function reportIpv4Only(word: Word, report: Report): void {
   report.add('no-effect', word, 'an IPv6 address takes neither scope nor label', 'remove it');
@@ -51,9 +57,15 @@ function readScope(word: Word, report: Report): VirtualAddress['scope'] {
 }
 
 /** `+` sets the host bits, `-` clears them. */
-function broadcastOf(word: Word | undefined, prefix: Prefix): IpAddress | undefined {
+function broadcastOf(word: Word | undefined, prefix: Prefix, report: Report): IpAddress | undefined {
   if (word === undefined || prefix.address.includes(':')) return undefined;
-  if (word.text !== '+' && word.text !== '-') return readPrefix(word.text)?.address;
+  if (word.text !== '+' && word.text !== '-') {
+    const broadcast = readPrefix(word.text)?.address;
+    if (broadcast?.includes(':')) {
+      report.add('family-mismatch', word, `${broadcast} is no broadcast address of ${prefix.address}`);
+    }
+    return broadcast;
+  }
   const bytes = ipBytes(prefix.address);
   for (const [i, byte] of bytes.entries()) {
     const hostBits = 0xff >> Math.min(8, Math.max(0, prefix.length - i * 8));

@@ -9,14 +9,14 @@ import { type Statement, settingOf } from '../tree.js';
 
 export type ReadRouter = { readonly statement: Statement; readonly config: RouterConfig };
 
-const longestName = 15;
+const routersPerStep = 512;
 
-/** The routers with their devices named, in order. Reports names that cannot be, or are another's. */
-export function nameVirtualMacs(
+/** The routers with their devices named, in order. Reports names that are another's. Yields between some hundreds. */
+export function* nameVirtualMacs(
   routers: readonly ReadRouter[],
   prefix: string,
   report: Report,
-): RouterConfig[] {
+): Generator<void, RouterConfig[]> {
   const taken = new Set<string>();
   for (const read of routers) {
     const name = writtenName(read);
@@ -24,21 +24,28 @@ export function nameVirtualMacs(
     if (taken.has(name.text)) {
       const message = `two virtual routers have the device ${name.text}`;
       report.add('duplicate-name', name, message, 'give one of them another name');
-    } else if (!isDeviceName(name.text)) {
-      const message = `${name.text} is no name of a device: ${longestName} characters at most, without / and :`;
-      report.add('invalid-value', name, message);
     }
     taken.add(name.text);
   }
-  return routers.map((read) => {
-    const words = macWords(read);
-    if (words === undefined) return read.config;
-    const { router } = read.config;
-    const name = words[0]?.text ?? freeName(prefix, router.virtualRouterId, taken);
-    taken.add(name);
-    const mac = words[1] === undefined ? usualMac(router) : readMac(words[1], report);
-    return { ...read.config, router: { ...router, virtualMacDevice: name, virtualMac: mac } };
-  });
+  yield;
+  const named: RouterConfig[] = [];
+  for (const [i, read] of routers.entries()) {
+    named.push(withVirtualMac(read, prefix, taken));
+    if (i % routersPerStep === routersPerStep - 1) yield;
+  }
+  return named;
+}
+
+/** Adds the name to those that are taken. */
+function withVirtualMac(read: ReadRouter, prefix: string, taken: Set<string>): RouterConfig {
+  const { config } = read;
+  const words = macWords(read);
+  if (words === undefined) return config;
+  const [written, mac] = words;
+  const name = written?.text ?? freeName(prefix, config.router.virtualRouterId, taken);
+  taken.add(name);
+  const virtualMac = mac?.text.toLowerCase() ?? usualMac(config.router);
+  return { ...config, router: { ...config.router, virtualMacDevice: name, virtualMac } };
 }
 
 /** undefined without `use_vmac`. */
@@ -49,15 +56,6 @@ function macWords({ statement: { block } }: ReadRouter): readonly Word[] | undef
 
 function writtenName(read: ReadRouter): Word | undefined {
   return macWords(read)?.[0];
-}
-
-export function isDeviceName(text: string): boolean {
-  return (
-    /^[^\s/:]+$/.test(text) &&
-    text !== '.' &&
-    text !== '..' &&
-    new TextEncoder().encode(text).length <= longestName
-  );
 }
 
 function freeName(prefix: string, virtualRouterId: number, taken: ReadonlySet<string>): string {
@@ -75,15 +73,4 @@ export function usualMac({
   virtualRouterId,
 }: Pick<VirtualRouter, 'family' | 'virtualRouterId'>): string {
   return `00:00:5e:00:0${family === 4 ? 1 : 2}:${virtualRouterId.toString(16).padStart(2, '0')}`;
-}
-
-function readMac(word: Word, report: Report): string {
-  const mac = word.text.toLowerCase();
-  const first = Number.parseInt(mac.slice(0, 2), 16);
-  if (!/^[\da-f]{2}(?::[\da-f]{2}){5}$/.test(mac)) {
-    report.add('invalid-value', word, `${word.text} is no MAC address`, 'write it as 02:00:00:00:00:01');
-  } else if (first % 2 === 1) {
-    report.add('invalid-value', word, `${word.text} is the MAC address of a group`);
-  }
-  return mac;
 }

@@ -6,7 +6,7 @@ import type { VirtualRoute } from '../../model/virtual-router.js';
 import type { Word } from '../lexer.js';
 import type { Report } from '../report.js';
 import { nearest } from '../suggest.js';
-import { readInteger, readPrefix } from '../values.js';
+import { networkOf, readInteger, readPrefix } from '../values.js';
 
 /** Words of `ip route` that stand before a destination and make it another kind of route. */
 const kinds = [
@@ -76,6 +76,13 @@ export function readRouteLine(words: readonly Word[], report: Report): VirtualRo
     return undefined;
   }
   const { destination, gateway, device, source, metric, table } = route;
+  for (const [name, other] of [
+    ['via', gateway],
+    ['src', source],
+  ] as const) {
+    if (other === undefined || first === undefined || isIpv6(other) === isIpv6(destination.address)) continue;
+    report.add('family-mismatch', first, `${name} ${other} and ${destination.address} are not of one family`);
+  }
   return { destination, gateway, device, source, metric, table };
 }
 
@@ -148,12 +155,29 @@ function tableAfter(reader: Reader, option: Word): number | undefined {
 
 function readDestination(place: Word, line: readonly Word[], report: Report): Prefix | undefined {
   if (place.text === 'default') {
-    const isIpv6 = line.some(({ text }) => text === 'inet6' || parseIp(text)?.includes(':') === true);
-    return { address: (isIpv6 ? '::' : '0.0.0.0') as IpAddress, length: 0 };
+    const isSix = line.some(({ text }) => text === 'inet6' || parseIp(text)?.includes(':') === true);
+    return { address: (isSix ? '::' : '0.0.0.0') as IpAddress, length: 0 };
   }
   const prefix = readPrefix(place.text);
-  if (prefix === undefined) report.add('invalid-address', place, `${place.text} is no destination`);
+  if (prefix === undefined) {
+    report.add('invalid-address', place, `${place.text} is no destination`);
+    return undefined;
+  }
+  const network = networkOf(prefix);
+  if (network !== prefix.address) {
+    const message = `${place.text} is a host in a network, which no route leads to`;
+    report.add(
+      'invalid-mask',
+      place,
+      message,
+      `write ${network}/${prefix.length}, or ${prefix.address} alone`,
+    );
+  }
   return prefix;
+}
+
+function isIpv6(address: IpAddress): boolean {
+  return address.includes(':');
 }
 
 function reportUnknown(word: Word, report: Report): void {

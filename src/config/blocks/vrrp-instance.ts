@@ -5,7 +5,6 @@ import type { RouterConfig } from '../../model/failover-config.js';
 import { type Micros, micros, seconds } from '../../model/units.js';
 import {
   type AnnouncePolicy,
-  asStrict,
   defaultAdvertLease,
   defaultReleaseBudget,
   type Track,
@@ -20,6 +19,7 @@ import { readNotify } from './notify.js';
 import { type RouterAddresses, readRouterAddresses } from './router-addresses.js';
 import { readAuthentication, readDelivery, readSource } from './router-delivery.js';
 import { flagOf, integerOf, originOf, textOf, timerOf } from './settings.js';
+import { readStrictly } from './strict-mode.js';
 import { readTracks, type Trackables } from './tracks.js';
 import type { VrrpDefaults } from './vrrp-defaults.js';
 
@@ -37,7 +37,7 @@ export function* readVrrpInstance(
   if (block === undefined || name === undefined) return undefined;
   const virtualRouterId = integerOf(block, 'virtual_router_id');
   const device = textOf(block, 'interface') ?? defaults.device;
-  const around = yield* readRouterAddresses(block, report);
+  const around = yield* readRouterAddresses(block, device, report);
   if (virtualRouterId === undefined) {
     // With errors in the text it is there most likely, misspelt.
     if (!report.hasErrors()) {
@@ -55,8 +55,10 @@ export function* readVrrpInstance(
   const advertInterval = readInterval(block, version, report);
   const startState = textOf(block, 'state') === 'MASTER' ? 'master' : 'backup';
   const priority = readPriority(block, keyword, startState, report);
+  const accepts = choiceOf(block, 'accept', 'no_accept');
+  const { preempt, preemptDelay } = readPreemption(block, startState, priority, report);
+  // Every field by name: an object of this size that is spread costs ten times as much.
   const written: VirtualRouter = {
-    ...usual,
     name,
     device,
     family,
@@ -66,9 +68,10 @@ export function* readVrrpInstance(
     priority,
     advertInterval,
     downTimerAdverts: integerOf(block, 'down_timer_adverts') ?? defaults.downTimerAdverts,
-    ...readPreemption(block, startState, priority, report),
+    preempt,
+    preemptDelay,
     startupDelay: defaults.startupDelay,
-    acceptsTraffic: choiceOf(block, 'accept', 'no_accept') ?? usual.acceptsTraffic,
+    acceptsTraffic: accepts ?? usual.acceptsTraffic,
     isStrict: flagOf(block, 'strict_mode') ?? defaults.isStrict,
     answersLowerPriority: notFlag(block, 'lower_prio_no_advert') ?? defaults.answersLowerPriority,
     answersHigherPriority: flagOf(block, 'higher_prio_send_advert') ?? defaults.answersHigherPriority,
@@ -84,12 +87,16 @@ export function* readVrrpInstance(
       route.gateway === undefined && route.device === undefined ? { ...route, device } : route,
     ),
     announce: readAnnounce(block, family === 4 ? defaults.interval4 : defaults.interval6, defaults),
+    virtualMacDevice: usual.virtualMacDevice,
+    virtualMac: usual.virtualMac,
     tracks: readRouterTracks(block, device, around, known, report),
     advertLease: defaultAdvertLease(advertInterval),
     releaseBudget: defaultReleaseBudget(advertInterval),
   };
+  reportNoAddresses(block, keyword, written, report);
+  const strictPlace = settingOf(block, 'strict_mode')?.keyword ?? keyword;
   return {
-    router: asStrict(written),
+    router: readStrictly(written, accepts, strictPlace, report),
     notify: readNotify(block, defaults.tellsPriority),
     origin: originOf(keyword),
   };
@@ -149,6 +156,7 @@ function readPriority(block: Block, keyword: Word, startState: 'master' | 'backu
   return 255;
 }
 
+/** As in keepalived: nopreempt is nothing to an owner, and both are nothing to state MASTER. */
 function readPreemption(
   block: Block,
   startState: 'master' | 'backup',
@@ -159,24 +167,34 @@ function readPreemption(
   const delay = settingOf(block, 'preempt_delay')?.keyword;
   const preempt = choiceOf(block, 'preempt', 'nopreempt') ?? usual.preempt;
   const preemptDelay = timerOf(block, 'preempt_delay') ?? usual.preemptDelay;
-  if (priority === 255) {
-    if (!preempt && nopreempt !== undefined) {
-      const message = 'an owner (priority 255) always takes over: nopreempt is not taken';
-      report.add('no-effect', nopreempt, message, 'remove it, or write a priority below 255');
-    }
-    return { preempt: true, preemptDelay: micros(0) };
-  }
-  if (startState === 'master' && !preempt && nopreempt !== undefined) {
+  const isOwner = priority === 255;
+  if (!preempt && nopreempt !== undefined && isOwner) {
+    const message = 'an owner (priority 255) always takes over: nopreempt is not taken';
+    report.add('no-effect', nopreempt, message, 'remove it, or write a priority below 255');
+  } else if (!preempt && nopreempt !== undefined && startState === 'master') {
     const message =
       'nopreempt works only from state BACKUP: with state MASTER this router takes over when it starts';
     report.add('nopreempt-master', nopreempt, message, 'write state BACKUP');
   }
-  if (startState === 'master' && delay !== undefined) {
-    report.add('no-effect', delay, 'preempt_delay works only from state BACKUP', 'write state BACKUP');
-  } else if (!preempt && delay !== undefined) {
+  if (startState === 'master') {
+    if (delay !== undefined) {
+      report.add('no-effect', delay, 'preempt_delay works only from state BACKUP', 'write state BACKUP');
+    }
+    return { preempt: true, preemptDelay: micros(0) };
+  }
+  if (preempt || isOwner) return { preempt: true, preemptDelay };
+  if (delay !== undefined) {
     report.add('no-effect', delay, 'preempt_delay does nothing beside nopreempt', 'remove one of them');
   }
-  return { preempt, preemptDelay: preempt ? preemptDelay : micros(0) };
+  return { preempt: false, preemptDelay: micros(0) };
+}
+
+/** An election about nothing; `no_virtual_ipaddress` says that it is meant. */
+function reportNoAddresses(block: Block, keyword: Word, router: VirtualRouter, report: Report): void {
+  const hasSome = router.addresses.length > 0 || router.excludedAddresses.length > 0;
+  if (hasSome || router.isStrict || flagOf(block, 'no_virtual_ipaddress') || report.hasErrors()) return;
+  const message = `${router.name} has no virtual address: a master is elected, and nothing moves with it`;
+  report.add('no-addresses', keyword, message, 'add virtual_ipaddress { }, or write no_virtual_ipaddress');
 }
 
 /** Of two keywords that say the opposite, the later one counts; `KEYWORD no` is the opposite of itself. */
@@ -209,28 +227,41 @@ function readAnnounce(block: Block, interval: Micros, { announce }: VrrpDefaults
   };
 }
 
-/** The own device and those of addresses first, unless the file says otherwise; then what it names. */
+/**
+ * The own device first, then those of addresses and routes, unless the file says otherwise; then what else it names. What
+ * it names there without a weight is the same as not named.
+ */
 function readRouterTracks(
   block: Block,
   device: string,
-  { trackedDevices }: RouterAddresses,
+  { devices }: RouterAddresses,
   known: Trackables,
   report: Report,
 ): Track[] {
   const isOwnTracked = !(flagOf(block, 'dont_track_primary') ?? false);
+  const others = devices.filter(({ name }) => name !== device);
+  const surroundings = [{ name: device, isTracked: isOwnTracked }, ...others];
   const written = readTracks(block, known, report).filter(({ place, track }) => {
     const isOwn = isOwnTracked && track.kind === 'interface' && track.name === device;
-    if (isOwn) {
+    if (isOwn && !isPlain(track)) {
       const message = `${device} is the instance's own interface, whose failure is a fault anyway`;
       report.add('no-effect', place, message, 'remove it, or write dont_track_primary');
     }
     return !isOwn;
   });
-  const named = new Set(written.flatMap(({ track }) => (track.kind === 'interface' ? [track.name] : [])));
-  const devices = [...(isOwnTracked ? [device] : []), ...trackedDevices.filter((name) => name !== device)];
-  const implied = devices.filter((name) => !named.has(name));
-  return [
-    ...implied.map((name): Track => ({ kind: 'interface', name, weight: 0, isReversed: false })),
-    ...written.map(({ track }) => track),
-  ];
+  const named = new Map(
+    written.flatMap(({ track }) => (track.kind === 'interface' ? [[track.name, track] as const] : [])),
+  );
+  const implied = surroundings.flatMap(({ name, isTracked }): Track[] => {
+    const track = named.get(name);
+    const isImplied = track === undefined ? isTracked : isPlain(track);
+    return isImplied ? [{ kind: 'interface', name, weight: 0, isReversed: false }] : [];
+  });
+  const isElsewhere = ({ kind, name }: Track) =>
+    kind !== 'interface' || !implied.some((track) => track.name === name);
+  return [...implied, ...written.map(({ track }) => track).filter(isElsewhere)];
+}
+
+function isPlain({ weight, isReversed }: Track): boolean {
+  return weight === 0 && !isReversed;
 }

@@ -2,13 +2,22 @@
 // Routes and rules follow `ip route` and `ip rule`; until they have an effect any words are taken.
 
 import { argumentsOf, type ItemBlock, items } from '../shapes.js';
-import { anyWord, either, integer, oneOf, prefix } from '../values.js';
+import { anyWord, deviceName, either, integer, oneOf, prefix, type ValueKind } from '../values.js';
 
 const scope = either(
   'global, site, link, host, nowhere or a number up to 255',
   oneOf(['global', 'site', 'link', 'host', 'nowhere']),
   integer(0, 255),
 );
+
+/** The kernel keeps it where an old program looks for the name of a device. */
+const label: ValueKind = {
+  what: 'a label of 15 characters at most',
+  problemOf: (text) =>
+    new TextEncoder().encode(text).length <= 15
+      ? undefined
+      : { code: 'invalid-value', text: `${text} is not ${label.what}` },
+};
 
 const lifetime = either('forever or a number of seconds', oneOf(['forever']), integer(0, 4_294_967_295));
 const broadcast = either('an address, + or -', prefix, oneOf(['+', '-']));
@@ -26,11 +35,11 @@ export const addressOptionsLater = [
 ] as const;
 
 const addressOptions = {
-  dev: [anyWord],
+  dev: [deviceName],
   brd: [broadcast],
   broadcast: [broadcast],
   scope: [scope],
-  label: [anyWord],
+  label: [label],
   peer: [prefix],
   home: [],
   '-nodad': [],
@@ -50,10 +59,10 @@ export const virtualAddresses: ItemBlock = items(
 export const routesOrRules: ItemBlock = items(argumentsOf({ required: [anyWord], rest: anyWord }));
 
 /** `NAME [weight N] [reverse]`. */
-export const tracked = (limit: number): ItemBlock =>
+export const tracked = (name: ValueKind, limit: number): ItemBlock =>
   items(
     argumentsOf({
-      required: [anyWord],
+      required: [name],
       options: { weight: [integer(-limit, limit)], reverse: [], noreverse: [], no_reverse: [] },
     }),
   );

@@ -12,7 +12,19 @@ import {
   type Shapes,
   some,
 } from '../shapes.js';
-import { account, address, anyWord, boolean, either, integer, oneOf, port, timer } from '../values.js';
+import {
+  account,
+  address,
+  anyWord,
+  boolean,
+  deviceName,
+  either,
+  integer,
+  multicastGroup,
+  oneOf,
+  port,
+  timer,
+} from '../values.js';
 import { script } from './virtual-server.js';
 
 const flag = maybe(boolean);
@@ -47,11 +59,13 @@ const ownTable = 'the table is the director’s own: empty at the start, gone at
 
 const globalDefs = keywords({
   now: {
-    ...each(text, 'router_id default_interface'),
+    router_id: text,
+    default_interface: one(deviceName),
     lvs_timeouts: timeouts,
     checker_log_all_failures: flag,
     include_check: anyWords,
-    ...each(one(address), 'vrrp_mcast_group4 vrrp_mcast_group6'),
+    vrrp_mcast_group4: one(multicastGroup(4)),
+    vrrp_mcast_group6: one(multicastGroup(6)),
     vrrp_version: one(integer(2, 3)),
     ...each(
       flag,

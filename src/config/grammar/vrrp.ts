@@ -15,14 +15,27 @@ import {
   type Shapes,
   some,
 } from '../shapes.js';
-import { account, address, anyWord, boolean, decimal, integer, oneOf, timer } from '../values.js';
+import {
+  account,
+  address,
+  anyWord,
+  blockName,
+  boolean,
+  decimal,
+  deviceName,
+  integer,
+  macAddress,
+  multicastGroup,
+  oneOf,
+  timer,
+} from '../values.js';
 import { routesOrRules, tracked, virtualAddresses } from './addresses.js';
 import { script } from './virtual-server.js';
 
 const second = 1_000_000;
 const flag = maybe(boolean);
 const count = integer(0, 2_147_483_647);
-const name = argumentsOf({ required: [anyWord] });
+const name = argumentsOf({ required: [blockName] });
 const weighted = (limit: number) =>
   keyword(argumentsOf({ required: [integer(-limit, limit)], options: { reverse: [], noreverse: [] } }));
 
@@ -30,14 +43,14 @@ const weighted = (limit: number) =>
 const list = (block: ItemBlock) => blockOf(block, { repeats: true });
 
 const trackShapes: Shapes = {
-  track_interface: list(tracked(253)),
-  track_script: list(tracked(253)),
-  track_file: list(tracked(254)),
+  track_interface: list(tracked(deviceName, 253)),
+  track_script: list(tracked(anyWord, 253)),
+  track_file: list(tracked(anyWord, 2_147_483_647)),
 };
 
 const trackShapesLater: Shapes = {
-  track_process: list(tracked(254)),
-  track_bfd: list(tracked(253)),
+  track_process: list(tracked(anyWord, 254)),
+  track_bfd: list(tracked(anyWord, 253)),
 };
 
 const notifyShapes: Shapes = {
@@ -65,20 +78,21 @@ const hmac = keywords({
 const instance = keywords({
   now: {
     state: one(oneOf(['MASTER', 'BACKUP'])),
-    interface: one(anyWord),
+    interface: one(deviceName),
     virtual_router_id: one(integer(1, 255)),
     priority: one(integer(1, 255)),
     advert_int: one(timer(10_000, 255 * second)),
     version: one(integer(2, 3)),
     down_timer_adverts: one(integer(1, 100)),
-    use_vmac: keyword(argumentsOf({ optional: [anyWord, anyWord] })),
+    use_vmac: keyword(argumentsOf({ optional: [deviceName, macAddress] })),
     ...each(
       flag,
       'dont_track_primary native_ipv6 check_unicast_src no_virtual_ipaddress accept no_accept ' +
         'skip_check_adv_addr strict_mode preempt nopreempt v3_checksum_as_v2 lower_prio_no_advert ' +
         'higher_prio_send_advert owner_ignore_adverts',
     ),
-    ...each(one(address), 'mcast_src_ip unicast_src_ip mcast_dst_ip'),
+    ...each(one(address), 'mcast_src_ip unicast_src_ip'),
+    mcast_dst_ip: one(multicastGroup()),
     unicast_peer: list(items(peer)),
     unicast_ttl: one(hop),
     preempt_delay: one(timer(0, 1_000 * second)),

@@ -110,7 +110,7 @@ test('director { } may stand alone in a second text, and diagnostics name that',
 
 test('nopreempt and preempt_delay want state BACKUP', () => {
   const instance = (state: string, more: string) =>
-    `vrrp_instance a {\nstate ${state}\n${more}\npriority 9\nvirtual_router_id 1\n}`;
+    `vrrp_instance a {\nstate ${state}\n${more}\npriority 9\nvirtual_router_id 1\nno_virtual_ipaddress\n}`;
   expect(said(parseText(instance('MASTER', 'nopreempt\npreempt_delay 3')))).toEqual([
     '3:1 warning nopreempt-master',
     '4:1 warning no-effect',

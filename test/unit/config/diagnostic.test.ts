@@ -110,3 +110,9 @@ test('what a generator repeats is said once', () => {
   expect(diagnostics.map(({ origin }) => origin.line)).toEqual([1, 2]);
   expect(parseText('~SEQ(i,1,3) nonsense$i').diagnostics).toHaveLength(3);
 });
+
+test('a mistake that a generator repeats a thousand times ends the reading', () => {
+  const { diagnostics } = parseText('~SEQ(i,1,5000) nonsense\nother\n');
+  expect(diagnostics.map(({ code }) => code)).toEqual(['unknown-keyword', 'too-many-errors']);
+  expect(diagnostics[1]?.message).toContain('the same errors 1000 times');
+});

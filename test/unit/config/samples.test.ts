@@ -5,7 +5,7 @@ import { printConfig } from '../../../src/config/index.js';
 import { parseText, said, sampleNames, sampleText, withoutOrigins } from '../../support/parse-config.js';
 import { requires } from '../../support/require.js';
 
-/** Without what every file with failover or mail says: not in effect yet. */
+/** Everything that is said of a file but what is not in effect yet. */
 const remarks: Readonly<Record<string, readonly string[]>> = {
   'dr-master.conf': ['38:13 notice old-name'],
   'dr-backup.conf': ['38:13 notice old-name'],
@@ -21,16 +21,21 @@ const remarks: Readonly<Record<string, readonly string[]>> = {
   'glued-brace.conf': [],
 };
 
+const mailOfDr = [
+  '3 notification_email',
+  '7 notification_email_from',
+  '8 smtp_server',
+  '9 smtp_connect_timeout',
+];
+
+/** What is read and named once, with its line. */
 const notInEffect: Readonly<Record<string, readonly string[]>> = {
-  'dr-master.conf': [
-    '3 notification_email',
-    '7 notification_email_from',
-    '8 smtp_server',
-    '9 smtp_connect_timeout',
-  ],
+  'dr-master.conf': mailOfDr,
+  'dr-backup.conf': mailOfDr,
   'nat.conf': [],
   'two-machines.conf': [],
   'web-ha-preempt.conf': [],
+  'web-ha-nopreempt.conf': [],
   'mail-http-misc.conf': [
     '2 notification_email',
     '3 notification_email_from',
@@ -57,7 +62,30 @@ describe('valid', () => {
     expect(said(result).filter((line) => !line.includes('not-in-effect-yet'))).toEqual(remarks[name]);
     const later = result.diagnostics.filter(({ code }) => code === 'not-in-effect-yet');
     const named = later.map(({ origin, message }) => `${origin.line} ${message.split(/ is | \(/)[0]}`);
-    if (notInEffect[name] !== undefined) expect(named).toEqual(notInEffect[name]);
+    expect(named).toEqual(notInEffect[name]);
+  });
+
+  test('failover of the samples: routers with their addresses, the group, the script', () => {
+    const failoverOf = (name: string) => parseText(sampleText('valid', name)).config?.failover;
+    expect(failoverOf('dr-backup.conf')?.routers).toMatchObject([
+      { router: { name: 'lab_dr', virtualRouterId: 61, addresses: [{ address: '198.18.5.100' }] } },
+    ]);
+    const nat = failoverOf('nat.conf');
+    expect(nat?.groups.map(({ group }) => group.members)).toEqual([['inside', 'outside']]);
+    expect(nat?.routers.map(({ router }) => router.priority)).toEqual([120, 120]);
+    expect(failoverOf('web-ha-nopreempt.conf')).toMatchObject({
+      routers: [
+        {
+          router: {
+            preempt: false,
+            tracks: [{ name: 'ens33' }, { kind: 'script', name: 'web_alive', weight: -20 }],
+          },
+          notify: { master: { words: ['/bin/true'] } },
+        },
+      ],
+      scripts: [{ command: ['/usr/bin/pgrep', '-x', 'nginx'], fall: 2, interval: 2_000_000 }],
+      scriptPolicy: { account: { user: 'root' }, isSecure: true },
+    });
   });
 
   test.each(sampleNames('valid'))('%s printed is the same configuration', (name) => {
@@ -132,12 +160,28 @@ describe('broken', () => {
 
 const debianSamples = '/usr/share/doc/keepalived/samples';
 
-requires('pkg:keepalived').test('the samples that come with keepalived load without an error', () => {
-  const names = existsSync(debianSamples) ? readdirSync(debianSamples) : [];
-  const configs = names.filter((name) => name.startsWith('keepalived.conf.'));
-  for (const name of configs) {
-    const { diagnostics } = parseText(readFileSync(`${debianSamples}/${name}`, 'utf8'));
-    const errors = diagnostics.filter(({ severity }) => severity === 'error');
-    expect(errors, name).toEqual([]);
-  }
+const debianNames = () =>
+  (existsSync(debianSamples) ? readdirSync(debianSamples) : []).filter((name) =>
+    name.startsWith('keepalived.conf.'),
+  );
+
+requires('pkg:keepalived').describe('the samples that come with keepalived', () => {
+  test.each(debianNames())('%s loads without an error, and printed is the same', (name) => {
+    const { config, diagnostics } = parseText(readFileSync(`${debianSamples}/${name}`, 'utf8'), {
+      configId: 'high',
+    });
+    expect(diagnostics.filter(({ severity }) => severity === 'error')).toEqual([]);
+    if (config === undefined) throw new Error('refused');
+    expect(withoutOrigins(parseText(printConfig(config)).config)).toEqual(withoutOrigins(config));
+  });
+
+  test('all of their virtual routers are there', () => {
+    const counts = debianNames().map((name) => {
+      const text = readFileSync(`${debianSamples}/${name}`, 'utf8');
+      const written = text.match(/^\s*vrrp_instance /gm)?.length ?? 0;
+      return [name, written, parseText(text).config?.failover.routers.length];
+    });
+    expect(counts.filter(([, written, read]) => written !== read)).toEqual([]);
+    expect(counts.length).toBeGreaterThan(20);
+  });
 });

@@ -34,3 +34,21 @@ test('a slice is a few hundred lines, one service, or some dozens of its servers
   const laugh = '$A= \\\n x \\\n y\n~SEQ(B,1,20000) $A';
   expect([...parseSteps({ file: 'a', text: laugh, lenient: true })].length).toBeGreaterThan(100);
 });
+
+test('failover in slices: a virtual router, or some dozens of its addresses', () => {
+  const routers = 3_000;
+  const instance = (i: number, addresses: string) =>
+    `vrrp_instance r${i} {\ninterface e${i}\nvirtual_router_id ${(i % 255) + 1}\nvirtual_ipaddress {\n${addresses}}\n}\n`;
+  const all = Array.from({ length: routers }, (_, i) =>
+    instance(i, `10.${(i >> 8) & 255}.${i & 255}.1\n10.${(i >> 8) & 255}.${i & 255}.2\n`),
+  );
+  const members = Array.from({ length: routers }, (_, i) => `r${i}`).join('\n');
+  const group = `vrrp_sync_group g {\ngroup {\n${members}\n}\n}\n`;
+  const request = { file: 'a', text: all.join('') + group };
+  const steps = [...parseSteps(request)];
+  const lines = request.text.split('\n').length;
+  expect(steps.length).toBeGreaterThanOrEqual(Math.floor(lines / 512) + routers);
+  expect(parseText(request.text).config?.failover.routers).toHaveLength(routers);
+  const addresses = Array.from({ length: 10_000 }, (_, i) => `10.1.${i >> 8}.${i & 255}\n`).join('');
+  expect([...parseSteps({ file: 'a', text: instance(1, addresses) })].length).toBeGreaterThan(150);
+});

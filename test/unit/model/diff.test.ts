@@ -13,6 +13,23 @@ virtual_server 10.0.0.1 80 {
 }
 `;
 
+const user = 'global_defs { script_user root }\n';
+const script = 'vrrp_script alive {\nscript /bin/alive\ninterval 2\n}\n';
+const web = `vrrp_instance web {
+virtual_router_id 7
+virtual_ipaddress { 10.0.0.7 }
+track_script { alive }
+}
+`;
+const db = `vrrp_instance db {
+virtual_router_id 8
+virtual_ipaddress { 10.0.0.8 }
+priority 90
+}
+`;
+const group = 'vrrp_sync_group both { group { web db } }\n';
+const failover = user + script + web + db + group;
+
 const changes = (before: string, after: string) =>
   diff(configOf(before), configOf(after)).map(describeChange);
 
@@ -75,6 +92,73 @@ test.each([
     'static_ipaddress { 10.0.0.1/24 }',
     'static_ipaddress { 10.0.0.1/25 }',
     ['address 10.0.0.1/24 on eth0 removed', 'address 10.0.0.1/25 on eth0 added'],
+  ],
+  [
+    'failover comes',
+    user,
+    failover,
+    [
+      'script alive added',
+      'virtual router web added: VRID 7 on eth0, priority 100, 1 address',
+      'virtual router db added: VRID 8 on eth0, priority 90, 1 address',
+      'sync group both added: web, db',
+    ],
+  ],
+  [
+    'a virtual router goes, and its group with it',
+    failover,
+    user + script + web,
+    ['virtual router db removed', 'sync group both removed'],
+  ],
+  [
+    'times, priority, notification and who runs it',
+    failover,
+    failover.replace('priority 90', 'priority 95\nnotify_master "/bin/m x" web').replace('interval 2', ''),
+    [
+      'script alive: interval 2 s → 1 s, timeout 2 s → 1 s',
+      'virtual router db: priority 90 → 95, notify.master none → /bin/m x as web',
+    ],
+  ],
+  [
+    'a user alone',
+    failover.replace('priority 90', 'notify_master "/bin/m" a'),
+    failover.replace('priority 90', 'notify_master "/bin/m" b'),
+    ['virtual router db: notify.master /bin/m as a → /bin/m as b'],
+  ],
+  [
+    'addresses, peers, tracks and announcements',
+    failover,
+    failover
+      .replace('{ 10.0.0.8 }', '{ 10.0.0.8/24 }')
+      .replace(
+        'priority 90',
+        'priority 90\nunicast_peer { 10.0.0.2 }\ntrack_file { f }\ngarp_master_repeat 1',
+      )
+      .concat('track_file f { file /run/f }\n'),
+    [
+      'tracked file f added',
+      'virtual router db: delivery multicast 224.0.0.18 → unicast to 10.0.0.2 TTL 0-255, TTL 255, ' +
+        'addresses [10.0.0.8/32 scope global] → [10.0.0.8/24 scope global], ' +
+        'tracks [interface eth0 weight 0] → [interface eth0 weight 0, file f weight 1], announce.repeat 5 → 1',
+    ],
+  ],
+  [
+    'a password, which is not told',
+    failover.replace('priority 90', 'authentication { auth_type PASS\nauth_pass old }'),
+    failover.replace('priority 90', 'authentication { auth_type PASS\nauth_pass new }'),
+    ['virtual router db: authentication changed'],
+  ],
+  [
+    'virtual routers swapped, lines moved',
+    failover,
+    `\n\n${user}${group}${db}${web}${script}`,
+    ['virtual routers reordered'],
+  ],
+  [
+    'policy and FIFOs',
+    failover,
+    `${failover}global_defs {\nscript_user web\nnotify_fifo /run/f\nstate_dump_file /run/d\n}`,
+    ['failover settings: scriptUser root → web, dumps.data /tmp/keepalived.data → /run/d', 'FIFO all added'],
   ],
 ])('%s', (_, before, after, expected) => {
   expect(changes(before, after)).toEqual(expected);

@@ -1,0 +1,142 @@
+// What only shows when all of failover is known: virtual routers that get in each other's way, scripts that nobody
+// tracks, and scripts for which nobody is named.
+
+import type { StaticAddress } from '../../model/director-config.js';
+import type { GroupConfig } from '../../model/failover-config.js';
+import type { Track } from '../../model/virtual-router.js';
+import type { Word } from '../lexer.js';
+import type { Report } from '../report.js';
+import { type Block, type Statement, settingOf } from '../tree.js';
+import type { ReadRouter } from './virtual-mac.js';
+
+/** What has been seen so far. */
+export type FailoverChecks = {
+  readonly report: Report;
+  /** By family, VRID and device. */
+  readonly routers: Map<string, ReadRouter>;
+  /** Addresses of `static_ipaddress` with their lines, and who else has which. */
+  readonly fixed: ReadonlyMap<string, number>;
+  readonly holders: Map<string, string>;
+  readonly priorities: Map<string, number>;
+  readonly tracked: { readonly script: Set<string>; readonly file: Set<string> };
+};
+
+export function createChecks(staticAddresses: readonly StaticAddress[], report: Report): FailoverChecks {
+  return {
+    report,
+    routers: new Map(),
+    fixed: new Map(staticAddresses.map(({ address, origin }) => [address, origin.line])),
+    holders: new Map(),
+    priorities: new Map(),
+    tracked: { script: new Set(), file: new Set() },
+  };
+}
+
+const addressesPerStep = 256;
+
+/** Yields between some hundreds of addresses. */
+export function* checkRouter(checks: FailoverChecks, read: ReadRouter): Generator<void, void> {
+  const { router } = read.config;
+  checks.priorities.set(router.name, router.priority);
+  noteTracks(checks, router.tracks);
+  checkRouterId(checks, read);
+  const place = read.statement.keyword;
+  let count = 0;
+  for (const list of [router.addresses, router.excludedAddresses]) {
+    for (const { address } of list) {
+      checkAddress(checks, address, router.name, place);
+      if (++count % addressesPerStep === 0) yield;
+    }
+  }
+}
+
+function noteTracks({ tracked }: FailoverChecks, tracks: readonly Track[]): void {
+  for (const { kind, name } of tracks) if (kind !== 'interface') tracked[kind].add(name);
+}
+
+/** Two virtual routers with one VRID on one wire would take each other's adverts for their own. */
+function checkRouterId({ routers, report }: FailoverChecks, read: ReadRouter): void {
+  const { device, family, virtualRouterId, name } = read.config.router;
+  const key = `${family} ${virtualRouterId} ${device}`;
+  const before = routers.get(key);
+  if (before === undefined) {
+    routers.set(key, read);
+    return;
+  }
+  const other = `${before.config.router.name} of line ${before.statement.keyword.line}`;
+  const message = `${name} and ${other} have one virtual_router_id (${virtualRouterId}) on ${device} for IPv${family}`;
+  const help = 'give one of them another virtual_router_id';
+  report.add('duplicate-router', read.statement.keyword, message, help);
+}
+
+/** An address moves with one virtual router. */
+function checkAddress(
+  { fixed, holders, report }: FailoverChecks,
+  address: string,
+  router: string,
+  place: Word,
+): void {
+  const holder = holders.get(address);
+  const line = fixed.get(address);
+  if (holder !== undefined && holder !== router) {
+    const message = `${address} is an address of ${holder}, too: whoever of the two gives up takes it from the other`;
+    report.add('duplicate-address', place, message, 'remove it from one of them');
+  } else if (line !== undefined) {
+    const message = `${address} stands in static_ipaddress (line ${line}): it would never leave this machine`;
+    report.add('duplicate-address', place, message, 'remove it from static_ipaddress');
+  }
+  holders.set(address, router);
+}
+
+/** Owners never give way, so a group that has some and others than owners comes to no common state. */
+export function checkGroup(checks: FailoverChecks, { group }: GroupConfig, place: Word): void {
+  noteTracks(checks, group.tracks);
+  const owners = group.members.filter((name) => checks.priorities.get(name) === 255);
+  if (owners.length === 0 || owners.length === group.members.length) return;
+  const message = `${owners[0]} owns its addresses (priority 255) and others of the group do not: they cannot move together`;
+  checks.report.add('mixed-owners', place, message, 'write priorities below 255 for all of them');
+}
+
+/** As in keepalived, what nobody tracks is left out. */
+export function reportUntracked(statement: Statement, report: Report): void {
+  if (report.hasErrors()) return;
+  const { keyword, shape } = statement;
+  const name = statement.arguments[0]?.text;
+  const list = shape.name === 'track_file' ? 'track_file' : 'track_script';
+  const message = `nobody tracks ${name}: it is left out`;
+  report.add('no-effect', keyword, message, `name it in ${list} { } of an instance or a group`);
+}
+
+/** Scripts without a user, while script_user is not there either: said once, at the first. */
+export function reportMissingScriptUser(root: Block, hasScriptUser: boolean, report: Report): void {
+  if (hasScriptUser) return;
+  for (const { shape, block } of root.repeated) {
+    const place = block === undefined ? undefined : scriptWithoutUser(shape.name, block);
+    if (place === undefined) continue;
+    const message =
+      'nobody is named to run scripts: they run as keepalived_script where that account exists, else not at all';
+    report.add(
+      'no-script-user',
+      place,
+      message,
+      'write script_user NAME into global_defs (root only if it must be)',
+    );
+    return;
+  }
+}
+
+/** The keyword of the first script in the block for which the block names no user. */
+function scriptWithoutUser(kind: string, block: Block): Word | undefined {
+  if (kind === 'vrrp_script') {
+    return settingOf(block, 'user') === undefined ? settingOf(block, 'script')?.keyword : undefined;
+  }
+  if (kind !== 'vrrp_instance' && kind !== 'vrrp_sync_group' && kind !== 'global_defs') return undefined;
+  return block.settings.find(
+    ({ shape, arguments: words }) => isScript(kind, shape.name) && words.length === 1,
+  )?.keyword;
+}
+
+function isScript(kind: string, keyword: string): boolean {
+  if (kind === 'global_defs') return keyword.endsWith('notify_fifo_script');
+  return keyword.startsWith('notify') && keyword !== 'notify_priority_changes';
+}
