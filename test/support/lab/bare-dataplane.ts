@@ -55,6 +55,11 @@ export class BareDataplane {
     return (await this.ask({ kind: 'devices' })) as readonly DeviceStatus[];
   }
 
+  /** Makes a virtual MAC's device, as a virtual router with `use_vmac` does. */
+  async addVirtualMac(name: string, parent: string, mac: string): Promise<void> {
+    await this.ask({ kind: 'add-virtual-mac', name, parent, mac });
+  }
+
   private async ask(question: Question): Promise<unknown> {
     const peer = connect(this.socket);
     try {
