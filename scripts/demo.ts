@@ -1,13 +1,14 @@
-// `npm run demo`: the main job in a few seconds, in network namespaces on this machine. DR, then NAT.
+// `npm run demo`: the main job in network namespaces on this machine. DR, then NAT, then a pair of directors.
 // Exit code 0 only when every count was right. Nothing stays behind, however it ends, unless --keep asks for it.
 
 import { spawnSync } from 'node:child_process';
 import { constants } from 'node:os';
 import { namespacesOf, runDir, sweep, topologies } from '../test/support/lab/index.js';
-import { type Act, disposeLabs, perform } from './demo/scenario.js';
+import { performFailover } from './demo/failover.js';
+import { type Act, type ActOptions, type ActResult, disposeLabs, perform } from './demo/scenario.js';
 import { check, failures, heading, say, sayLast, seconds } from './demo/screen.js';
 
-const acts: readonly (Act & { readonly name: string })[] = [
+const services: readonly (Act & { readonly name: string })[] = [
   {
     name: 'dr',
     title: '1. DR (direct routing): real servers answer the client directly',
@@ -47,6 +48,13 @@ const acts: readonly (Act & { readonly name: string })[] = [
   },
 ];
 
+/** In the order in which they are shown. */
+const acts: readonly { readonly name: string; readonly play: (options: ActOptions) => Promise<ActResult> }[] =
+  [
+    ...services.map((act) => ({ name: act.name, play: (options: ActOptions) => perform(act, options) })),
+    { name: 'ha', play: performFailover },
+  ];
+
 const usage = `usage: npm run demo [-- OPTION]
   --keep    leave the networks and directors running, to play with
   --clean   remove what --keep left`;
@@ -75,7 +83,7 @@ async function demonstrate(isKept: boolean): Promise<number> {
   say('   Everything runs in network namespaces of its own; this machine’s network is not touched.');
   const results = [];
   for (const act of acts) {
-    const result = await perform(act, isKept ? { keepAs: `demo-${act.name}` } : {});
+    const result = await act.play(isKept ? { keepAs: `demo-${act.name}` } : {});
     results.push(result);
     if (!isKept) await result.lab.dispose();
   }
@@ -110,7 +118,7 @@ function keptNamespaces(): readonly string[] {
 
 function showKept(): void {
   heading('Left running, to play with (as root)');
-  for (const act of acts) {
+  for (const act of services) {
     const folder = runDir(prefixOf(act.name));
     const socket = `--socket ${folder}/director.sock`;
     const inside = (host: string) => `ip netns exec ${prefixOf(act.name)}${host}`;
@@ -125,6 +133,14 @@ function showKept(): void {
     say(`     less ${folder}/director.director-*.log`);
     say();
   }
+  const folder = runDir(prefixOf('ha'));
+  const inside = (host: string) => `ip netns exec ${prefixOf('ha')}${host}`;
+  say('   FAILOVER');
+  say(`     ${inside('client')} curl http://10.1.0.100/`);
+  for (const letter of ['a', 'b']) say(`     npx director status --socket ${folder}/director-${letter}.sock`);
+  say(`     npx director switchover --socket ${folder}/director-a.sock     # while it is master`);
+  say(`     ${inside('client')} tcpdump -ni eth0 'vrrp or arp'`);
+  say();
   say('   Remove it all: npm run demo -- --clean');
 }
 

@@ -36,9 +36,10 @@ export type ActOptions = {
 };
 
 /** What the demo has to show for itself afterwards. */
-export type ActResult = { readonly lab: Lab; readonly director: Director; readonly requests: number };
+export type ActResult = { readonly lab: Lab; readonly requests: number };
 
-const labs = new Set<Lab>();
+/** Of all acts. */
+export const labs = new Set<Lab>();
 
 /** Removes every lab that is still there. */
 export async function disposeLabs(): Promise<void> {
@@ -59,7 +60,7 @@ export async function perform(act: Act, options: ActOptions): Promise<ActResult>
   try {
     const requests = await play(act, client, director, servers);
     if (options.keepAs === undefined) await stop(host, director);
-    return { lab, director, requests };
+    return { lab, requests };
   } catch (error) {
     const log = director.log().trimEnd().split('\n').slice(-20).join('\n');
     throw new Error(

@@ -67,12 +67,13 @@ function line(mark: string, text: string, note = ''): void {
   say(`${clear}   ${mark} ${note === '' ? text : `${text.padEnd(66)} ${dim(note.padStart(6))}`}`);
 }
 
-/** Who answered how often, as bars. */
+/** Numbers as bars, in the order of their names. */
 export function bars(counts: ReadonlyMap<string, number>, width = 40): void {
   const most = Math.max(1, ...counts.values());
+  const nameWidth = Math.max(10, ...[...counts.keys()].map(({ length }) => length));
   for (const [name, count] of [...counts].sort()) {
     const bar = '█'.repeat(Math.round((count / most) * width));
-    say(`     ${name.padEnd(10)} ${cyan(bar.padEnd(width))} ${String(count).padStart(5)}`);
+    say(`     ${name.padEnd(nameWidth)} ${cyan(bar.padEnd(width))} ${String(count).padStart(5)}`);
   }
 }
 

@@ -147,4 +147,23 @@ requires(...labNeeds).describe('life cycle', () => {
       expect(Object.fromEntries(counts)).toEqual({ 'server-a': 10, 'server-b': 10 });
     }
   });
+
+  test('examples/failover-a.conf and failover-b.conf pass the check and carry traffic', async () => {
+    await using lab = await Lab.create(topologies.twoDirectors('DR'));
+    await Promise.all(['server-a', 'server-b'].map((server) => startHttp(lab.host(server))));
+    const [a] = await Promise.all(
+      ['a', 'b'].map(async (letter) => {
+        const file = join(repository, 'examples', `failover-${letter}.conf`);
+        const director = await Director.start(lab.host(`director-${letter}`), readFileSync(file, 'utf8'));
+        expect(await director.cli(`check -f ${file}`)).toMatchObject({ code: 0, stderr: '' });
+        return director;
+      }),
+    );
+    await a?.process.waitForOutput(/sync group web: master/);
+    for (const address of [vip, vip6]) {
+      const { counts, failures } = await request(lab.host('client'), urlOf(address), 20);
+      expect(failures).toEqual([]);
+      expect(Object.fromEntries(counts)).toEqual({ 'server-a': 10, 'server-b': 10 });
+    }
+  });
 });
