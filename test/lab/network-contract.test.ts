@@ -24,7 +24,7 @@ ip link set uvs-near up && ip link set uvs-far up`;
 const script = `
 ip link set lo up && echo 0 > /proc/sys/net/ipv4/conf/all/rp_filter &&
 export UVS_CONTRACT_NATIVE=1 UVS_CONTRACT_RESET='${reset}' && sh -c "$UVS_CONTRACT_RESET" &&
-exec npx vitest run test/contract/network.test.ts`;
+exec npx vitest run --reporter=verbose test/contract/network.test.ts`;
 
 test('the native network keeps the contract', async () => {
   const run = promisify(execFile)('unshare', ['--net', 'sh', '-c', script], { env: withoutColour() });
