@@ -16,7 +16,10 @@ export type Link = {
   /** Administratively up, and with a carrier. */
   readonly isUp: boolean;
   readonly mtu: number;
-  /** In the kernel's order: the primary address of a family first. Tentative and failed ones are left out. */
+  /**
+   * In the kernel's order, but secondary, deprecated and virtual ones (those that we have added) last: the first of a
+   * family is the one to speak from. Tentative and failed ones are left out.
+   */
   readonly addresses: readonly Prefix[];
 };
 
