@@ -4,7 +4,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   BareDataplane,
+  configText,
   connectError,
+  Director,
   datagram,
   type Host,
   type HttpServer,
@@ -96,13 +98,6 @@ requires(...labNeeds).describe('virtual MAC', () => {
       ];
     }
 
-    /** The MAC that `host` knows `address` by. */
-    async function knownAs(host: Host, address: string): Promise<string | undefined> {
-      type Neighbour = { dst: string; lladdr?: string };
-      const known = JSON.parse((await host.ip(`-j neigh show ${address}`)) || '[]') as Neighbour[];
-      return known[0]?.lladdr;
-    }
-
     describe.each([vip, vip6])('%s', (address) => {
       test('it answers ping, and the link knows it by the virtual MAC', async () => {
         expect(await ping(client, address)).toBe(3);
@@ -157,10 +152,56 @@ requires(...labNeeds).describe('virtual MAC', () => {
   });
 });
 
+requires(...labNeeds).test(
+  'use_vmac: the next start finds everything that a killed director left, and restores it',
+  async () => {
+    await using lab = await Lab.create(topologies.nat({ hasVip: false }));
+    const [client, host] = [lab.host('client'), lab.host('director')];
+    await startHttp(lab.host('server-a'));
+    const router = `
+vrrp_instance V {
+  state BACKUP
+  interface eth0
+  virtual_router_id 51
+  version 3
+  advert_int 0.2
+  use_vmac ${front.device}
+  virtual_ipaddress { ${vip}/32 }
+}
+director { interface eth0 eth1 }`;
+    const config = configText(
+      [{ address: vip, port: 80, method: 'NAT', servers: [serverAt(vip, 2, 0)] }],
+      router,
+    );
+    const arp = () => host.exec('sysctl -n net.ipv4.conf.eth0.arp_ignore net.ipv4.conf.eth0.arp_announce');
+    const before = await arp();
+    const first = await Director.start(host, config);
+    const isServed = async () => {
+      await waitFor('a reply from the virtual IP', async () => (await ping(client, vip, 1)) === 1);
+      expect(await knownAs(client, vip)).toBe(front.mac);
+      expect((await request(client, urlOf(vip), 4)).counts.get('server-a')).toBe(4);
+    };
+    await isServed();
+    await first.kill();
+    const second = await Director.start(host, config);
+    await isServed();
+    await second.stop();
+    expect(await host.devices()).not.toContain(front.device);
+    expect(await arp()).toBe(before);
+  },
+);
+
 function md5IfThere(path: string): string {
   try {
     return md5Of(path);
   } catch {
     return '';
   }
+}
+
+/** The MAC that `host` knows `address` by. */
+async function knownAs(host: Host, address: string): Promise<string | undefined> {
+  type Neighbour = { dst: string; lladdr?: string };
+  const known = JSON.parse((await host.ip(`-j neigh show ${address}`)) || '[]') as Neighbour[];
+  return known[0]?.lladdr;
 }
