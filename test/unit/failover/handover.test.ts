@@ -1,7 +1,7 @@
 // Make before break: graceful stops and switchovers, what each side does and in which order, and that the address never
 // has nobody who answers and forwards for it.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { seconds } from '../../../src/model/units.js';
+import { micros, seconds } from '../../../src/model/units.js';
 import type { SwitchoverOutcome } from '../../../src/runtime/failover/switchover.js';
 import { type FailoverDirector, FailoverLab, routerWith } from '../../support/failover-director.js';
 
@@ -95,6 +95,21 @@ describe('a graceful stop', () => {
     expect(a.addresses()).toEqual([]);
     expect(a.logged.some((line) => line.includes('takes too long'))).toBe(true);
   });
+});
+
+test('whoever is master again before it has let go of forwarding goes on with it', async () => {
+  const quick = { version: 3, advertInterval: micros(50_000), priority: 100 } as const;
+  const a = await lab.start('a', 1, { routers: [routerWith(quick)] });
+  await lab.wait(1);
+  const b = await lab.start('b', 2, { routers: [routerWith({ ...quick, priority: 200 })] });
+  while (a.state() !== 'backup') await lab.wait(0.01);
+  b.network.die();
+  await lab.wait(0.1);
+  expect(a.state()).toBe('master');
+  for (let i = 0; i < 50; i++) {
+    expect(a.standby()).toEqual([]);
+    await lab.wait(0.02);
+  }
 });
 
 describe('a switchover', () => {
