@@ -144,6 +144,11 @@ test('status', async () => {
   expect(timeline).toHaveLength(1);
 });
 
+test('nothing is loaded before SIGUSR1 is taken from Node’s debugger', () => {
+  const text = readFileSync('src/cli/main.ts', 'utf8');
+  expect([...text.matchAll(/^import .*$/gm)].map(([line]) => line)).toEqual(["import './no-debugger.js';"]);
+});
+
 describe('run', { timeout: processTimeout_ms }, () => {
   test('USR1 and USR2 write dumps, follow no link, and open no debugger', async () => {
     const data = join(folder, 'the.data');
