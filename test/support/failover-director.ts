@@ -310,9 +310,16 @@ export class FailoverDirector {
   }
 }
 
-/** VI_1 with one address, 10.0.0.100. */
+/** VI_1 with one address, 10.0.0.100. Its own device is tracked, as the configuration language has it. */
 export function routerWith(overrides: Partial<VirtualRouter> = {}): VirtualRouter {
   const { addresses, ...rest } = router();
   const [first] = addresses;
-  return { ...rest, addresses: first === undefined ? [] : [first], ...overrides };
+  const { device = rest.device, tracks = [] } = overrides;
+  const own: Track = { kind: 'interface', name: device, weight: 0, isReversed: false };
+  return {
+    ...rest,
+    addresses: first === undefined ? [] : [first],
+    ...overrides,
+    tracks: [own, ...tracks],
+  };
 }

@@ -1,5 +1,6 @@
 // Where a virtual router can stand on this machine now: device, interface index and source address of its adverts, or
-// the fault that keeps it out, in words. Pure: the machine's links go in.
+// the fault that keeps it out, in words. Pure: the machine's links go in. That a device is down is no such fault: sockets
+// outlive it, and the configuration has a track of the own device unless it says `dont_track_primary`.
 
 import type { Link } from '../../dataplane/network.js';
 import type { Family, IpAddress } from '../../model/address.js';
@@ -17,8 +18,8 @@ export type Foothold =
   | {
       readonly kind: 'fault';
       readonly reason: string;
-      /** `down`: socket and memberships outlive it. `unmade`: the virtual MAC's device, or `source` on it, is missing. */
-      readonly lack: 'down' | 'gone' | { readonly unmade: IpAddress };
+      /** `unmade`: the virtual MAC's device, or that address on it, is missing. */
+      readonly lack: 'gone' | { readonly unmade: IpAddress };
     };
 
 /**
@@ -33,9 +34,8 @@ export function footholdOf(
   const { device, family } = router;
   const link = links.find(({ name }) => name === device);
   if (link === undefined) return fault(`there is no interface ${device}`, 'gone');
-  if (!link.isUp) return fault(`interface ${device} is down`, 'down');
   const source = sourceOf(router, link, links, isVirtual);
-  if (source === undefined) return fault(missingText(router), 'gone');
+  if (source === undefined) return fault(missingText(router, link), 'gone');
   const voiceDevice = speakingDevice(router);
   const own = voiceDevice === device ? link : links.find(({ name }) => name === voiceDevice);
   const hasSource = voiceDevice === device || family === 4 || own?.addresses.some(isAt(source)) === true;
@@ -89,11 +89,13 @@ function isAt(wanted: IpAddress): (prefix: { readonly address: IpAddress }) => b
   return ({ address }) => address === wanted;
 }
 
-function missingText({ source, device, family }: VirtualRouter): string {
+/** A device that goes down takes its IPv6 addresses along. */
+function missingText({ source, device, family }: VirtualRouter, { isUp }: Link): string {
+  if (!isUp) return `interface ${device} is down`;
   if (source !== undefined) return `${source} is on no interface of this machine`;
   return `interface ${device} has no ${family === 4 ? 'IPv4' : 'link-local IPv6'} address of its own`;
 }
 
-function fault(reason: string, lack: 'down' | 'gone' | { readonly unmade: IpAddress }): Foothold {
+function fault(reason: string, lack: 'gone' | { readonly unmade: IpAddress }): Foothold {
   return { kind: 'fault', reason, lack };
 }

@@ -247,7 +247,7 @@ export class Runner {
   /** The socket of a device or address that has gone is closed when the goodbye has been tried. */
   private withdraw(instance: Instance): void {
     const foothold = footholdOf(instance.router, this.links, this.parts.isVirtual);
-    if (foothold.kind === 'ready' || foothold.lack === 'down') return;
+    if (foothold.kind === 'ready') return;
     this.ears.leave(instance.key);
     instance.voice.close();
   }
@@ -255,17 +255,22 @@ export class Runner {
   private judge(instance: Instance): void {
     const { router, state, ownFault } = instance;
     const tracks = this.parts.groupOf(instance).tracksOf(instance);
-    const { priority, faults } = judge(router.priority, tracks, this.observations(tracks));
+    const { priority, faults } = judge(router.priority, tracks, this.observations(tracks, instance));
     const all = [...new Set(ownFault === undefined ? faults : [ownFault, ...faults])];
     if (priority === state.priority && isSame(all, state.faults)) return;
     this.handle(instance, { kind: 'tracking', priority, faults: all });
   }
 
-  private observations(tracks: readonly Track[]): Observations {
+  /** Of a device that has a fault of its own already, nothing more is said. */
+  private observations(
+    tracks: readonly Track[],
+    { router, ownFault }: Pick<Instance, 'router' | 'ownFault'>,
+  ): Observations {
     const devices = new Map<string, boolean>();
     for (const { kind, name } of tracks) {
-      if (kind === 'interface')
-        devices.set(name, this.links.find((link) => link.name === name)?.isUp === true);
+      if (kind !== 'interface') continue;
+      const isUp = this.links.find((link) => link.name === name)?.isUp === true;
+      devices.set(name, isUp || (name === router.device && ownFault !== undefined));
     }
     const { scripts, scriptDefects, files } = this.parts.observe();
     return { devices, scripts, scriptDefects, files };

@@ -50,6 +50,16 @@ describe('its own device', () => {
     expect(a.addresses()).toEqual([vip]);
   });
 
+  test('dont_track_primary: down is no fault, and what can’t be sent is told', async () => {
+    const a = await master({ routers: [{ ...routerWith(), tracks: [] }] });
+    a.network.setLink({ name: 'eth0', isUp: false });
+    await lab.wait(2);
+    expect(a.view()).toMatchObject({ state: 'master', faults: [], counters: { told: { 'send-failed': 2 } } });
+    a.network.setLink({ name: 'eth0', isUp: true });
+    await lab.wait(2);
+    expect(a.view().counters).toMatchObject({ sendFailures: 2, told: { 'send-failed': 2 } });
+  });
+
   test('missing at the start: fault until it comes', async () => {
     const a = lab.create('a', 1, { routers: [routerWith({ device: 'eth7' })] });
     await a.director.start();

@@ -308,6 +308,10 @@ describe('foothold', () => {
     expect(at(routerWith({ family: 6 }), link('eth0'))).toMatchObject({ source: 'fe80::1' });
   });
 
+  test('one that is down is a place all the same: whether that is a fault is a matter of tracks', () => {
+    expect(at(routerWith(), link('eth0', { isUp: false }))).toMatchObject({ kind: 'ready' });
+  });
+
   test('a configured source may be on another device, unless it is link-local', () => {
     const source = ip('10.9.0.1');
     const lo = link('lo', { addresses: [{ address: source, length: 32 }] });
@@ -319,7 +323,7 @@ describe('foothold', () => {
 
   test.each([
     ['there is no interface eth0', 'gone', [] as Link[]],
-    ['interface eth0 is down', 'down', [link('eth0', { isUp: false })]],
+    ['interface eth0 is down', 'gone', [link('eth0', { isUp: false, addresses: [] })]],
     ['interface eth0 has no IPv4 address of its own', 'gone', [link('eth0', { addresses: [] })]],
   ])('%s', (reason, lack, links) => {
     expect(at(routerWith(), ...links)).toEqual({ kind: 'fault', reason, lack });
