@@ -16,7 +16,8 @@ export function describeState(state: VrrpState, now: Micros, router: VirtualRout
 function waitText(state: VrrpState, now: Micros, router: VirtualRouter): string | undefined {
   switch (state.kind) {
     case 'initialize':
-      return state.startAt === undefined ? undefined : `starts in ${until(state.startAt, now)}`;
+      if (state.startAt !== undefined) return `starts in ${until(state.startAt, now)}`;
+      return state.cause.kind === 'created' && state.faults.length > 0 ? state.faults.join(', ') : undefined;
     case 'backup':
       return backupText(state, now, router);
     case 'master':

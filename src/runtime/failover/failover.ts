@@ -107,7 +107,7 @@ export class Failover {
     running.tracking.configure(config.scripts, config.files, config.scriptPolicy);
     await runner.makeDevices(fresh);
     runner.refresh();
-    for (const instance of fresh) runner.handle(instance, { kind: 'start' });
+    runner.start(fresh);
     for (const group of changed) this.unite(runner, group);
     for (const instance of retired) runner.handle(instance, { kind: 'release' });
     await this.publishDuty();

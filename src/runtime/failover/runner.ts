@@ -48,6 +48,8 @@ export class Runner {
   private alarm: { readonly at: Micros; readonly cancel: Cancel } | undefined;
   private cancelRetry: Cancel | undefined;
   private cancelRefresh: Cancel | undefined;
+  /** To be started as soon as it is known whether they may. */
+  private readonly waiting = new Set<Instance>();
   private isStepping = false;
   private readonly inbox: (() => void)[] = [];
   private isClosed = false;
@@ -56,8 +58,18 @@ export class Runner {
     this.ears = new Ears(parts.network);
   }
 
+  /**
+   * Starts virtual routers, each when the scripts that may be its fault have a first result: a start should not begin by
+   * telling scripts of a fault that nobody has seen. keepalived waits for the same.
+   */
+  start(instances: readonly Instance[]): void {
+    for (const instance of instances) this.waiting.add(instance);
+    this.startDecided();
+  }
+
   /** One event for one virtual router and its group. What an action causes meanwhile waits for its turn. */
   handle(instance: Instance, event: VrrpEvent): void {
+    if (event.kind === 'release' || event.kind === 'stop') this.waiting.delete(instance);
     this.inbox.push(() => this.step(instance, event));
     if (this.isStepping) return;
     this.isStepping = true;
@@ -129,6 +141,7 @@ export class Runner {
   /** The scripts and files that are tracked say something new. */
   retrack(): void {
     for (const instance of [...this.instances.values()]) this.judge(instance);
+    this.startDecided();
   }
 
   /** The instance has stopped: it neither speaks nor hears any more. */
@@ -136,6 +149,7 @@ export class Runner {
     this.ears.leave(instance.key);
     instance.voice.close();
     this.instances.delete(instance.key);
+    this.waiting.delete(instance);
     this.rearm();
   }
 
@@ -250,6 +264,21 @@ export class Runner {
     if (foothold.kind === 'ready') return;
     this.ears.leave(instance.key);
     instance.voice.close();
+  }
+
+  private startDecided(): void {
+    for (const instance of [...this.waiting]) {
+      if (this.isUndecided(this.parts.groupOf(instance))) continue;
+      this.waiting.delete(instance);
+      this.handle(instance, { kind: 'start' });
+    }
+  }
+
+  private isUndecided(group: RunningGroup): boolean {
+    const { scripts, scriptDefects } = this.parts.observe();
+    const lacksResult = ({ kind, name, weight }: Track) =>
+      kind === 'script' && weight === 0 && scripts.get(name) === undefined && !scriptDefects?.has(name);
+    return group.members.some((member) => group.tracksOf(member).some(lacksResult));
   }
 
   private judge(instance: Instance): void {

@@ -39,6 +39,7 @@ export class Trackers implements Tracking {
   private tracked = new Map<string, TrackedScript>();
   private followed = new Map<string, FollowedFile>();
   private isConfiguring = false;
+  private isReload = false;
 
   /** `onChange` is called when a result, a defect or a number has changed, never from `configure`. */
   constructor(
@@ -53,6 +54,7 @@ export class Trackers implements Tracking {
       this.configureFiles(files);
     } finally {
       this.isConfiguring = false;
+      this.isReload = true;
     }
   }
 
@@ -101,11 +103,17 @@ export class Trackers implements Tracking {
         continue;
       }
       before?.stop();
-      // A changed script counts as its old one did until it has a result: a reload must not be a fault.
-      const next = new TrackedScript(script, policy, before?.isUp, this.parts, () => this.changed());
+      const isUp = this.isUpMeanwhile(script, before);
+      const next = new TrackedScript(script, policy, isUp, this.parts, () => this.changed());
       this.tracked.set(script.name, next);
     }
     for (const script of old.values()) script.stop();
+  }
+
+  /** Until its first result a changed script counts as it did, and a new one as good: a reload must not be a fault. */
+  private isUpMeanwhile(script: TrackScript, before: TrackedScript | undefined): boolean | undefined {
+    if (before !== undefined) return before.isUp;
+    return this.isReload && !script.failsAtStart ? true : undefined;
   }
 
   private configureFiles(files: readonly TrackFile[]): void {

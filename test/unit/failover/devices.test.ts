@@ -185,12 +185,29 @@ describe('scripts and files', () => {
   test('a script of weight 0 keeps it out until its first result', async () => {
     const tracks = [{ kind: 'script', name: 'web', weight: 0, isReversed: false }] as const;
     const a = await lab.start('a', 1, { routers: [routerWith({ tracks })] });
-    expect(a.view().faults).toEqual(['script web has not run yet']);
+    await lab.wait(10);
+    expect(a.view()).toMatchObject({ state: 'initialize', faults: ['script web has not run yet'] });
+    expect([a.notified, a.addresses()]).toEqual([[], []]);
     a.tracking.setScript('web', true);
     expect(a.state()).toBe('backup');
     await lab.wait(4);
     a.tracking.setScript('web', false);
     expect(a.view()).toMatchObject({ state: 'fault', faults: ['script web failed'] });
+    await lab.wait(0);
+    expect(a.notified).toEqual(['VI_1 BACKUP 100', 'VI_1 MASTER 100', 'VI_1 FAULT 100']);
+  });
+
+  test('a first result that is bad is a fault, and is told; one that comes after the stop starts nothing', async () => {
+    const tracks = [{ kind: 'script', name: 'web', weight: 0, isReversed: false }] as const;
+    const a = await lab.start('a', 1, { routers: [routerWith({ tracks })] });
+    const b = await lab.start('b', 2, { routers: [routerWith({ tracks })] });
+    a.tracking.setScript('web', false);
+    await lab.wait(0);
+    expect([a.state(), a.notified]).toEqual(['fault', ['VI_1 FAULT 100']]);
+    await b.stop();
+    b.tracking.setScript('web', true);
+    await lab.wait(10);
+    expect(b.notified).toEqual([]);
   });
 
   test('a file moves the priority', async () => {

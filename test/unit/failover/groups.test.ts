@@ -79,6 +79,18 @@ test('a fault of one is the fault of all; the peer takes both', async () => {
   expect(states(a)).toEqual(['master', 'master']);
 });
 
+test('a group starts when the scripts of all members have a result', async () => {
+  const track = { kind: 'script', name: 'web', weight: 0, isReversed: false } as const;
+  const setup = both(150);
+  const [one, two] = setup.routers;
+  if (one === undefined || two === undefined) throw new Error('two routers');
+  const a = await lab.start('a', 1, { ...setup, routers: [{ ...one, tracks: [track] }, two] });
+  await lab.wait(10);
+  expect([states(a), a.notified]).toEqual([['initialize', 'initialize'], []]);
+  a.tracking.setScript('web', true);
+  expect(states(a)).toEqual(['backup', 'backup']);
+});
+
 test('what moves the priority of one moves that of all', async () => {
   const track = { kind: 'file', name: 'load', weight: 1, isReversed: false } as const;
   const a = await lab.start('a', 1, both(150, { groupTracks: [track] }));

@@ -2,7 +2,8 @@
 import { expect, test } from 'vitest';
 import { seconds } from '../../../src/model/units.js';
 import { describeState } from '../../../src/vrrp/describe.js';
-import { backup, heard, type Instance, lower, master } from './fixtures.js';
+import { createInstance } from '../../../src/vrrp/state.js';
+import { backup, heard, type Instance, lower, master, router } from './fixtures.js';
 
 const say = (instance: Instance) => describeState(instance.state, instance.now, instance.policy.router);
 
@@ -11,7 +12,13 @@ function after(instance: Instance, ...events: readonly (readonly [number, Parame
   return say(instance);
 }
 
+const waiting = { ...createInstance(router(), seconds(0)), faults: ['script s has not run yet'] };
+
 test.each([
+  [
+    describeState(waiting, seconds(2), router()),
+    'initialize since 2.000 s: not started yet; script s has not run yet',
+  ],
   [after(backup({ startupDelay: seconds(3) })), 'initialize since 0.000 s: started; starts in 3.000 s'],
   [after(backup()), 'backup since 0.000 s: started; no master heard yet; takes over in 3.609 s'],
   [

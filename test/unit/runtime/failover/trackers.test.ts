@@ -156,6 +156,17 @@ test('a reload keeps what is the same, and a changed script counts as before unt
   expect([seen(), changes]).toEqual([{ other: false, check: false }, 1]);
 });
 
+test('a script that a reload adds counts as good until its first result, unless init_fail says otherwise', async () => {
+  trackers.configure([], [], noPolicy);
+  const strict = { ...check, name: 'strict', command: ['/bin/strict'], failsAtStart: true };
+  trackers.configure([check, strict], [], noPolicy);
+  expect(seen()).toEqual({ check: true, strict: false });
+  await clock.advance(micros(0));
+  runner.exit(1);
+  runner.exit(0);
+  expect(seen()).toEqual({ check: false, strict: true });
+});
+
 test('a new policy is a new script: another account may see other things', async () => {
   trackers.configure([check], [], noPolicy);
   await clock.advance(micros(0));
