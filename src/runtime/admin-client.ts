@@ -4,8 +4,9 @@ import { request } from 'node:http';
 import { DirectorError, type ErrorCode } from '../errors.js';
 import type { ServiceView, Traffic } from './views.js';
 
-/** An answer is waited for so long; a reload of thousands of services takes less. */
-const answerTimeout_ms = 60_000;
+/** An answer is waited for so long. A change of a hundred thousand servers on a busy machine takes minutes. */
+const answerTimeout_ms = { GET: 60_000, POST: 600_000 } as const;
+type Method = keyof typeof answerTimeout_ms;
 
 /** One diagnostic as the API writes it. */
 export type DiagnosticJson = {
@@ -65,7 +66,7 @@ function readTraffic(traffic: Readonly<Record<keyof Traffic, unknown>>): Traffic
   };
 }
 
-async function exchange(socketPath: string, method: string, path: string, body: unknown): Promise<unknown> {
+async function exchange(socketPath: string, method: Method, path: string, body: unknown): Promise<unknown> {
   const { status, text } = await send(
     socketPath,
     method,
@@ -90,13 +91,13 @@ async function exchange(socketPath: string, method: string, path: string, body: 
 
 function send(
   socketPath: string,
-  method: string,
+  method: Method,
   path: string,
   body: string,
 ): Promise<{ readonly status: number; readonly text: string }> {
   return new Promise((resolve, reject) => {
     const fail = (error: NodeJS.ErrnoException) => reject(connectionError(socketPath, error));
-    const call = request({ socketPath, method, path, timeout: answerTimeout_ms }, (response) => {
+    const call = request({ socketPath, method, path, timeout: answerTimeout_ms[method] }, (response) => {
       const pieces: Buffer[] = [];
       response.on('data', (piece: Buffer) => pieces.push(piece));
       response.on('error', fail);
@@ -105,7 +106,9 @@ function send(
       });
     });
     call.on('error', fail);
-    call.on('timeout', () => call.destroy(new Error(`no answer within ${answerTimeout_ms / 1_000} s`)));
+    call.on('timeout', () =>
+      call.destroy(new Error(`no answer within ${answerTimeout_ms[method] / 1_000} s`)),
+    );
     call.setHeader('Content-Type', 'application/json');
     call.setHeader('Content-Length', Buffer.byteLength(body));
     call.end(body);

@@ -45,8 +45,12 @@ export const httpLimits = {
   stalled_ms: 20_000,
 } as const;
 
-/** `onError` turns whatever the handler throws into an answer. */
-export function createHttpServer(handler: HttpHandler, onError: (error: unknown) => HttpResponse): Server {
+/** `onError` turns whatever the handler throws into an answer; a handler may take its time. */
+export function createHttpServer(
+  handler: HttpHandler,
+  onError: (error: unknown) => HttpResponse,
+  stalled_ms: number = httpLimits.stalled_ms,
+): Server {
   const server = createServer({
     maxHeaderSize: httpLimits.header_bytes,
     headersTimeout: httpLimits.headers_ms,
@@ -55,9 +59,8 @@ export function createHttpServer(handler: HttpHandler, onError: (error: unknown)
     connectionsCheckingInterval: 1_000,
   });
   server.maxConnections = httpLimits.connections;
-  server.setTimeout(httpLimits.stalled_ms);
   server.on('request', (request, response) => {
-    void answer(handler, onError, request, response);
+    void answer(request, response, { handler, onError, stalled_ms });
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     if (socket.destroyed) return;
@@ -76,11 +79,16 @@ export async function closeHttpServer(server: Server): Promise<void> {
   });
 }
 
+type Answering = {
+  readonly handler: HttpHandler;
+  readonly onError: (error: unknown) => HttpResponse;
+  readonly stalled_ms: number;
+};
+
 async function answer(
-  handler: HttpHandler,
-  onError: (error: unknown) => HttpResponse,
   request: IncomingMessage,
   response: ServerResponse,
+  { handler, onError, stalled_ms }: Answering,
 ): Promise<void> {
   const reply = await handler({
     method: request.method ?? 'GET',
@@ -88,6 +96,8 @@ async function answer(
     body: () => readBody(request),
   }).catch(onError);
   if (!request.complete) response.setHeader('Connection', 'close');
+  // Only from here on: a reload of ten megabytes keeps its client waiting, which is no fault of the client.
+  response.setTimeout(stalled_ms, () => response.destroy());
   response.writeHead(reply.status, { 'Content-Type': reply.contentType, ...reply.headers });
   // The client may go away in the middle; that ends its answer and concerns nobody else.
   await pipeline(Readable.from(reply.body), response).catch(() => response.destroy());
