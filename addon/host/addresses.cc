@@ -58,8 +58,23 @@ int delete_address(NetlinkSocket& netlink, Family family, const IpAddress& addre
                    uint8_t prefix_length, uint32_t ifindex) {
   NetlinkRequest request(RTM_DELADDR, NLM_F_ACK, address_body(family, prefix_length, ifindex));
   request.bytes(IFA_LOCAL, address.bytes.data(), address_size(family));
-  const int error = netlink.request(request);
-  return error == EADDRNOTAVAIL || error == ENODEV ? 0 : error;
+  return netlink.request(request);
+}
+
+bool is_gone(int error) { return error == EADDRNOTAVAIL || error == ENODEV; }
+
+// Deletes the addresses with our mark that `is_wanted` chooses.
+template <typename IsWanted>
+Status delete_marked(NetlinkSocket& netlink, const char* what, IsWanted is_wanted) {
+  const auto addresses = dump_addresses(netlink);
+  if (!addresses.ok()) return addresses.status();
+  for (const AddressRecord& record : addresses.value()) {
+    if (record.protocol != kAddressProtocol || !is_wanted(record)) continue;
+    const int error = delete_address(netlink, record.local.family, record.local.address,
+                                     record.prefix_length, record.local.ifindex);
+    if (error != 0 && !is_gone(error)) return errno_status(error, what);
+  }
+  return {};
 }
 
 }  // namespace
@@ -119,31 +134,30 @@ Status add_address(const HostAddress& address) {
 Status remove_address(const HostAddress& address) {
   auto netlink = NetlinkSocket::open();
   if (!netlink.ok()) return netlink.status();
+  const std::string failed = "cannot remove an address from " + address.device;
   const uint32_t ifindex = if_nametoindex(address.device.c_str());
-  if (ifindex == 0) return {};
-  const int error = delete_address(netlink.value(), address.family, address.address,
-                                   address.prefix_length, ifindex);
-  return error == 0 ? Status{}
-                    : errno_status(error, "cannot remove an address from " + address.device);
+  const int error = ifindex == 0 ? ENODEV
+                                 : delete_address(netlink.value(), address.family, address.address,
+                                                  address.prefix_length, ifindex);
+  if (error == 0) return {};
+  if (!is_gone(error)) return errno_status(error, failed);
+  // The device may have another name by now: then our mark tells where the address went.
+  return delete_marked(netlink.value(), failed.c_str(), [&](const AddressRecord& record) {
+    return record.local.family == address.family && record.local.address == address.address &&
+           record.prefix_length == address.prefix_length;
+  });
 }
 
 Status remove_leftover_addresses(const std::vector<LocalAddress>& keep) {
   auto netlink = NetlinkSocket::open();
   if (!netlink.ok()) return netlink.status();
-  const auto addresses = dump_addresses(netlink.value());
-  if (!addresses.ok()) return addresses.status();
-  for (const AddressRecord& record : addresses.value()) {
-    if (record.protocol != kAddressProtocol) continue;
-    const bool is_kept = std::any_of(keep.begin(), keep.end(), [&](const LocalAddress& kept) {
-      return kept.family == record.local.family && kept.address == record.local.address;
-    });
-    if (is_kept) continue;
-    const int error = delete_address(netlink.value(), record.local.family, record.local.address,
-                                     record.prefix_length, record.local.ifindex);
-    if (error != 0)
-      return errno_status(error, "cannot remove an address that a dead director left");
-  }
-  return {};
+  return delete_marked(
+      netlink.value(), "cannot remove an address that a dead director left",
+      [&](const AddressRecord& record) {
+        return std::none_of(keep.begin(), keep.end(), [&](const LocalAddress& kept) {
+          return kept.family == record.local.family && kept.address == record.local.address;
+        });
+      });
 }
 
 }  // namespace uvs

@@ -93,7 +93,7 @@ inline constexpr uint8_t kAddressProtocol = 0x75;  // 'u'
 
 // Fine when the address is there already. DEVICE_MISSING, PRIVILEGE_MISSING, IO.
 Status add_address(const HostAddress& address);
-// Fine when the address or the device is gone.
+// Fine when the address or the device is gone. A device that was renamed is found by our mark.
 Status remove_address(const HostAddress& address);
 // Removes every address with our mark from this namespace, except those in `keep` (family and
 // address count).

@@ -408,6 +408,12 @@ TEST_CASE("addresses of ours come, go, and are found again") {
   run("! ip -o addr show dev uvsio-near | grep -q 2001:db8:5::100");
   REQUIRE(remove_address(six).ok());
 
+  run("ip link set uvsio-near down && ip link set uvsio-near name uvsio-new");
+  REQUIRE(remove_address(vip).ok());
+  run("! ip -o addr show | grep -q 10.5.0.100");
+  run("ip -o addr show dev uvsio-new | grep -q 10.6.0.7");
+  run("ip link set uvsio-new name uvsio-near");
+
   vip.device = "uvsio-none";
   CHECK(add_address(vip).code == ErrorCode::kDeviceMissing);
   CHECK(remove_address(vip).ok());
