@@ -219,7 +219,7 @@ export class Failover {
     const { clock, isRouter } = this.parts;
     const network = this.parts.network();
     const holdings = new Holdings(network, (owner, text) => {
-      const instance = this.running?.runner.instances.get(owner);
+      const instance = runner.instances.get(owner);
       if (instance !== undefined) this.tell(instance, { level: 'warning', code: 'address-failed', text });
     });
     const announcer = new Announcer({ network, clock, isRouter });
