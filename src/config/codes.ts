@@ -55,6 +55,7 @@ export const codes = {
   'no-script-user': warning('scripts for which no user is named'),
   'lonely-group': warning('a sync group with fewer than two virtual routers'),
   'mixed-owners': warning('a sync group in which some own their addresses (priority 255) and others do not'),
+  'mixed-states': warning('a sync group whose virtual routers have different states; all begin as BACKUP'),
   'two-groups': warning('a virtual router in two sync groups; the first one counts'),
   'invalid-interval': error('an advert interval that the version of VRRP cannot carry'),
   'interval-rounded': notice('an advert interval that is no multiple of 10 ms, as version 3 wants it'),

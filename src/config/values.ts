@@ -4,6 +4,7 @@
 import { formatIp, type IpAddress, ipBytes, type Prefix, parseIp } from '../model/address.js';
 import { type Micros, micros } from '../model/units.js';
 import type { DiagnosticCode } from './codes.js';
+import { splitCommand } from './command-line.js';
 import { nearest } from './suggest.js';
 
 export type Problem = { readonly code: DiagnosticCode; readonly text: string; readonly help?: string };
@@ -68,6 +69,12 @@ function bitsOf(address: IpAddress): 32 | 128 {
 // Kinds.
 
 export const anyWord: ValueKind = { what: 'a word', problemOf: () => undefined };
+
+/** A program with its arguments in one word, as command-line.ts splits it. */
+export const command: ValueKind = {
+  what: 'a program, with its arguments in the same quotes',
+  problemOf: (text) => (splitCommand(text)[0] ? undefined : invalid(text, command)),
+};
 
 /** The name of a block, which stands in logs, FIFOs and file names. */
 export const blockName: ValueKind = {

@@ -216,6 +216,8 @@ function timeText(time: Micros): string {
 
 function commandText(command: ScriptCommand | undefined): string | undefined {
   if (command === undefined) return undefined;
+  // `notify_deleted` alone.
+  if (command.words.length === 0) return 'no script';
   const user = userText(command.account);
   return user === undefined ? command.words.join(' ') : `${command.words.join(' ')} as ${user}`;
 }

@@ -2,8 +2,8 @@
 // tracks, and scripts for which nobody is named.
 
 import type { StaticAddress } from '../../model/director-config.js';
-import type { GroupConfig } from '../../model/failover-config.js';
-import type { Track } from '../../model/virtual-router.js';
+import type { GroupConfig, RouterConfig } from '../../model/failover-config.js';
+import type { Track, VirtualRouter } from '../../model/virtual-router.js';
 import type { Word } from '../lexer.js';
 import type { Report } from '../report.js';
 import { type Block, type Statement, settingOf } from '../tree.js';
@@ -17,7 +17,11 @@ export type FailoverChecks = {
   /** Addresses of `static_ipaddress` with their lines, and who else has which. */
   readonly fixed: ReadonlyMap<string, number>;
   readonly holders: Map<string, string>;
-  readonly priorities: Map<string, number>;
+  readonly members: Map<string, VirtualRouter>;
+  /** Virtual routers that begin as BACKUP because others of their group do. */
+  readonly backups: Set<string>;
+  /** Those that tell their priority because their group says so. */
+  readonly tellers: Set<string>;
   readonly tracked: { readonly script: Set<string>; readonly file: Set<string> };
 };
 
@@ -27,7 +31,9 @@ export function createChecks(staticAddresses: readonly StaticAddress[], report: 
     routers: new Map(),
     fixed: new Map(staticAddresses.map(({ address, origin }) => [address, origin.line])),
     holders: new Map(),
-    priorities: new Map(),
+    members: new Map(),
+    backups: new Set(),
+    tellers: new Set(),
     tracked: { script: new Set(), file: new Set() },
   };
 }
@@ -37,7 +43,7 @@ const addressesPerStep = 256;
 /** Yields between some hundreds of addresses. */
 export function* checkRouter(checks: FailoverChecks, read: ReadRouter): Generator<void, void> {
   const { router } = read.config;
-  checks.priorities.set(router.name, router.priority);
+  checks.members.set(router.name, router);
   noteTracks(checks, router.tracks);
   checkRouterId(checks, read);
   const place = read.statement.keyword;
@@ -88,13 +94,40 @@ function checkAddress(
   holders.set(address, router);
 }
 
-/** Owners never give way, so a group that has some and others than owners comes to no common state. */
-export function checkGroup(checks: FailoverChecks, { group }: GroupConfig, place: Word): void {
+export function checkGroup(checks: FailoverChecks, { group, notify }: GroupConfig, place: Word): void {
+  if (notify.tellsPriority) for (const name of group.members) checks.tellers.add(name);
   noteTracks(checks, group.tracks);
-  const owners = group.members.filter((name) => checks.priorities.get(name) === 255);
-  if (owners.length === 0 || owners.length === group.members.length) return;
-  const message = `${owners[0]} owns its addresses (priority 255) and others of the group do not: they cannot move together`;
-  checks.report.add('mixed-owners', place, message, 'write priorities below 255 for all of them');
+  const members = group.members.flatMap((name) => checks.members.get(name) ?? []);
+  checkOwners(checks, members, place);
+  checkStates(checks, members, place);
+}
+
+/** Owners never give way, so a group that has some and others than owners comes to no common state. */
+function checkOwners({ report }: FailoverChecks, members: readonly VirtualRouter[], place: Word): void {
+  const owners = members.filter(({ priority }) => priority === 255);
+  if (owners.length === 0 || owners.length === members.length) return;
+  const message = `${owners[0]?.name} owns its addresses (priority 255) and others of the group do not: they cannot move together`;
+  report.add('mixed-owners', place, message, 'write priorities below 255 for all of them');
+}
+
+/** As in keepalived, a group begins as BACKUP when one of its members does. */
+function checkStates(checks: FailoverChecks, members: readonly VirtualRouter[], place: Word): void {
+  const masters = members.filter(({ startState }) => startState === 'master');
+  const backup = members.find(({ startState }) => startState === 'backup');
+  if (masters.length === 0 || backup === undefined) return;
+  for (const { name } of masters) checks.backups.add(name);
+  const message = `${masters[0]?.name} has state MASTER and ${backup.name} of its group BACKUP: all begin as BACKUP`;
+  checks.report.add('mixed-states', place, message, 'write one state for all of them');
+}
+
+/** The virtual router with what its group makes of it. */
+export function asMember(config: RouterConfig, { backups, tellers }: FailoverChecks): RouterConfig {
+  const { router, notify } = config;
+  return {
+    ...config,
+    router: backups.has(router.name) ? { ...router, startState: 'backup' } : router,
+    notify: tellers.has(router.name) ? { ...notify, tellsPriority: true } : notify,
+  };
 }
 
 /** As in keepalived, what nobody tracks is left out. */
@@ -109,7 +142,7 @@ export function reportUntracked(statement: Statement, report: Report): void {
 
 /** Scripts without a user, while script_user is not there either: said once, at the first. */
 export function reportMissingScriptUser(root: Block, hasScriptUser: boolean, report: Report): void {
-  if (hasScriptUser) return;
+  if (hasScriptUser || report.hasErrors()) return;
   for (const { shape, block } of root.repeated) {
     const place = block === undefined ? undefined : scriptWithoutUser(shape.name, block);
     if (place === undefined) continue;

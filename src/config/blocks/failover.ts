@@ -7,6 +7,7 @@ import type { Word } from '../lexer.js';
 import type { Report } from '../report.js';
 import type { Block, Statement } from '../tree.js';
 import {
+  asMember,
   checkGroup,
   checkRouter,
   createChecks,
@@ -62,9 +63,10 @@ export function* readFailover(
   yield;
   reportMissingScriptUser(root, events.scriptPolicy.account !== undefined, report);
   yield;
+  const named = yield* nameVirtualMacs(routers, defaults.virtualMacPrefix, report);
   return {
     ...events,
-    routers: yield* nameVirtualMacs(routers, defaults.virtualMacPrefix, report),
+    routers: named.map((config) => asMember(config, checks)),
     groups,
     scripts: trackedOf(scripts, checks.tracked.script, report),
     files: trackedOf(files, checks.tracked.file, report),

@@ -33,9 +33,26 @@ export function readDelivery(block: Block, around: InstanceAround, report: Repor
   return {
     kind: 'unicast',
     peers,
-    checksSource: flagOf(block, 'check_unicast_src') ?? defaults.checksUnicastSource,
+    checksSource: readSourceCheck(block, lines, defaults, report),
     ttl: integerOf(block, 'unicast_ttl') ?? 255,
   };
+}
+
+/** As in keepalived, a limit of the TTL can only be held against a known peer. */
+function readSourceCheck(
+  block: Block,
+  lines: readonly (readonly Word[])[],
+  defaults: VrrpDefaults,
+  report: Report,
+): boolean {
+  const written = flagOf(block, 'check_unicast_src');
+  const hasLimits = lines.some((words) => words.length > 1);
+  const place = settingOf(block, 'check_unicast_src')?.keyword;
+  if (hasLimits && written === false && place !== undefined) {
+    const message = 'min_ttl and max_ttl of peers ask whom an advert is from: check_unicast_src is on';
+    report.add('no-effect', place, message, 'remove it, or the limits');
+  }
+  return hasLimits || (written ?? defaults.checksUnicastSource);
 }
 
 /** keepalived's old files name a source for unicast, and no peers. */

@@ -21,6 +21,7 @@ import {
   addressRange,
   anyWord,
   boolean,
+  command,
   integer,
   mask,
   oneOf,
@@ -34,7 +35,7 @@ const mark = integer(1, maxUnsigned, 'a firewall mark');
 const family = oneOf(['inet', 'inet6']);
 
 /** A script with the user and group that it runs as. */
-export const script = keyword(argumentsOf({ required: [anyWord], optional: [account, account] }));
+export const script = keyword(argumentsOf({ required: [command], optional: [account, account] }));
 
 /** Every scheduler of IPVS. */
 export const schedulerNames = 'rr wrr lc wlc lblc lblcr sh mh dh fo ovf sed nq twos'.split(' ');

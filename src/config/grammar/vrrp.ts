@@ -21,6 +21,7 @@ import {
   anyWord,
   blockName,
   boolean,
+  command,
   decimal,
   deviceName,
   integer,
@@ -103,7 +104,7 @@ const instance = keywords({
     authentication: blockOf(authentication),
     ...trackShapes,
     ...notifyShapes,
-    notify_deleted: keyword(argumentsOf({ optional: [anyWord, account, account] })),
+    notify_deleted: keyword(argumentsOf({ optional: [command, account, account] })),
     notify_master_rx_lower_pri: script,
   },
   later: {
@@ -148,7 +149,7 @@ const syncGroup = keywords({
 
 const scriptBlock = keywords({
   now: {
-    script: some(anyWord),
+    script: keyword(argumentsOf({ required: [command], rest: anyWord })),
     interval: one(timer(1)),
     timeout: one(timer(1)),
     weight: weighted(253),

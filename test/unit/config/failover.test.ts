@@ -204,6 +204,17 @@ notify_priority_changes
     const mixed = `${instance('a', 1, 'priority 255')}${instance('b', 2)}vrrp_sync_group g { group { a b } }`;
     expect(saidOf(mixed)).toEqual(['12:1 warning mixed-owners']);
   });
+
+  test('notify_priority_changes of a group is that of its members', () => {
+    const text = `${two}vrrp_sync_group g {\ngroup { a b }\nnotify_priority_changes\n}`;
+    expect(failoverOf(text).routers.map(({ notify }) => notify.tellsPriority)).toEqual([true, true]);
+  });
+
+  test('one that begins as BACKUP makes all begin so', () => {
+    const mixed = `${instance('a', 1, 'state MASTER\npriority 9')}${instance('b', 2)}vrrp_sync_group g { group { a b } }`;
+    expect(saidOf(mixed)).toEqual(['13:1 warning mixed-states']);
+    expect(failoverOf(mixed).routers.map(({ router }) => router.startState)).toEqual(['backup', 'backup']);
+  });
 });
 
 describe('global_defs', () => {

@@ -151,6 +151,18 @@ describe('a keyword and what it makes', () => {
     });
   });
 
+  test('limits of the TTL switch the check of the source on', () => {
+    const checks = (lines: string) => {
+      const found = routerOf(lines).delivery;
+      return found.kind === 'unicast' && found.checksSource;
+    };
+    expect(checks('unicast_peer { 10.0.0.2 }')).toBe(false);
+    expect(checks('unicast_peer { 10.0.0.2 min_ttl 255 }')).toBe(true);
+    const contradiction = 'unicast_peer { 10.0.0.2 min_ttl 255 }\ncheck_unicast_src no';
+    expect(checks(contradiction)).toBe(true);
+    expect(saidOf(contradiction)).toEqual(['4:1 warning no-effect']);
+  });
+
   test('notify scripts with arguments, quotes and accounts', () => {
     const lines = `notify_master "/bin/a 'b c' d" web
 notify_backup /bin/b
@@ -297,6 +309,8 @@ describe('what is said', () => {
     ['virtual_ipaddress { 10.0.0.1 label a_very_very_long_label }', '3:36 error invalid-value'],
     ['virtual_ipaddress { 10.0.0.1 brd fd00::1 }', '3:34 error family-mismatch'],
     ['notify_master "/bin/true"', '3:1 warning no-script-user'],
+    ['notify_master ""', '3:15 error invalid-value'],
+    [`notify_master "''"`, '3:15 error invalid-value'],
   ])('%j', (lines, expected) => {
     expect(saidOf(lines)).toEqual([expected]);
   });
