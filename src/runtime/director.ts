@@ -25,6 +25,7 @@ import type { SwitchoverOutcome } from './failover/switchover.js';
 import type { FailoverView } from './failover/views.js';
 import type { Log } from './log.js';
 import { type LoopLag, startLoopLag } from './loop-lag.js';
+import { messageOf } from './message-of.js';
 import type { Probes } from './probes/probe.js';
 import { createSerial } from './serial.js';
 import { createSlices } from './slices.js';
@@ -374,8 +375,4 @@ export class Director {
 
 async function closeAll(servers: readonly ControlServer[]): Promise<void> {
   for (const server of servers) await server.close();
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

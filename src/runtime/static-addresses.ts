@@ -5,6 +5,7 @@
 import type { Dataplane, HostAddress } from '../dataplane/port.js';
 import type { IpAddress } from '../model/address.js';
 import type { StaticAddress } from '../model/director-config.js';
+import { messageOf } from './message-of.js';
 import { createSerial } from './serial.js';
 
 type Held = {
@@ -117,8 +118,4 @@ function addressKey(address: StaticAddress): string {
 
 function describeAddress(address: HostAddress): string {
   return `${address.address}/${address.prefixLength} on ${address.device}`;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

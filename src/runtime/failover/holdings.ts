@@ -4,6 +4,7 @@
 import type { Link, Network } from '../../dataplane/network.js';
 import type { HostAddress } from '../../dataplane/port.js';
 import type { VirtualRoute, VirtualRouter } from '../../model/virtual-router.js';
+import { messageOf } from '../message-of.js';
 import { createSerial, type Serial } from '../serial.js';
 import { addressDevice } from './foothold.js';
 
@@ -248,8 +249,4 @@ function nameOf(thing: Thing): string {
   const { destination, device, gateway } = thing.route;
   const via = gateway === undefined ? '' : ` via ${gateway}`;
   return `the route ${destination.address}/${destination.length}${via}${device === undefined ? '' : ` dev ${device}`}`;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

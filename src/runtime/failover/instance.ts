@@ -18,6 +18,7 @@ import {
   type VrrpState,
 } from '../../vrrp/state.js';
 import type { Cancel, Clock } from '../clock.js';
+import { messageOf } from '../message-of.js';
 import { createSerial } from '../serial.js';
 import type { Announcer, Target } from './announcer.js';
 import type { RouterCounters } from './counters.js';
@@ -368,8 +369,4 @@ export class Instance {
 /** Another master was heard: the addresses have a taker. */
 function hasSuccessor({ kind }: Cause): boolean {
   return ['taken-over', 'higher-priority', 'higher-address', 'second-owner', 'group'].includes(kind);
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -11,6 +11,7 @@ import { nextDeadline, type VrrpEvent } from '../../vrrp/state.js';
 import { leaseOf } from '../../vrrp/timers.js';
 import { judge, type Observations } from '../../vrrp/tracking.js';
 import type { Cancel, Clock } from '../clock.js';
+import { messageOf } from '../message-of.js';
 import type { StrayCounters } from './counters.js';
 import { Ears } from './ears.js';
 import { footholdOf, speakingDevice } from './foothold.js';
@@ -383,8 +384,4 @@ export class Runner {
 function isMulticast(address: IpAddress): boolean {
   const [first = 0] = ipBytes(address);
   return familyOf(address) === 6 ? first === 0xff : first >= 224 && first < 240;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
