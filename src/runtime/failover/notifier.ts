@@ -135,8 +135,9 @@ export class Notifications implements Notifier {
   async stop(): Promise<void> {
     const hasEnded = await this.queue.settle(stopBound);
     if (!hasEnded) this.parts.log.warn('notify scripts still run; the director does not wait for them');
-    for (const fifo of this.fifos) fifo.close();
+    const closing = this.fifos.map((fifo) => fifo.close());
     this.fifos = [];
+    await Promise.all(closing);
   }
 
   private configureFifos(fifos: readonly Fifo[], policy: ScriptPolicy): void {
@@ -146,7 +147,7 @@ export class Notifications implements Notifier {
       if (same !== undefined) old.delete(same);
       return { fifo, same };
     });
-    for (const fifo of old) fifo.close();
+    for (const fifo of old) void fifo.close();
     const machine = this.parts.machine ?? thisMachine;
     this.fifos = kept.map(
       ({ fifo, same }) => same ?? new NotifyFifo(fifo, policy, { ...this.parts, machine }),

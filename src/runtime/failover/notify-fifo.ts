@@ -14,13 +14,22 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Fifo, ScriptPolicy } from '../../model/failover-config.js';
+import { addMicros, seconds } from '../../model/units.js';
+import type { Clock } from '../clock.js';
 import type { Log } from '../log.js';
 import { defaultScriptUser, findAccount } from './accounts.js';
 import { failureText, type ScriptMachine } from './script-machine.js';
 import { endText, type Run, type ScriptEnd, type ScriptRunner } from './script-runner.js';
 
-export type FifoParts = { readonly log: Log; readonly runner: ScriptRunner; readonly machine: ScriptMachine };
+export type FifoParts = {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly runner: ScriptRunner;
+  readonly machine: ScriptMachine;
+};
 
+/** A script that reads to the end of the FIFO has so long for the last lines before it is ended. */
+export const lastLinesGrace = seconds(1);
 /** Lines that are kept while the FIFO is being made. */
 const maxWaiting = 1_000;
 
@@ -32,6 +41,7 @@ export class NotifyFifo {
   private isOurs = false;
   private isFull = false;
   private script: Run | undefined;
+  private onScriptEnd: () => void = () => {};
   private isClosed = false;
 
   constructor(
@@ -54,13 +64,27 @@ export class NotifyFifo {
     if (this.fd !== undefined && this.script === undefined) this.startScript();
   }
 
-  /** Ends the script. A FIFO that we made is removed first, so that a reader that opens it anew finds the end. */
-  close(): void {
+  /**
+   * Its script reads the end, and is ended when it takes too long over it; resolves then. A FIFO that we made is removed
+   * first, so that a reader that opens it anew does not wait on it.
+   */
+  async close(): Promise<void> {
     this.isClosed = true;
     if (this.isOurs) attempt(() => unlinkSync(this.fifo.path));
     if (this.fd !== undefined) closeSync(this.fd);
     this.fd = undefined;
-    this.script?.end();
+    if (this.script === undefined) return;
+    const { clock } = this.parts;
+    await new Promise<void>((resolve) => {
+      const cancel = clock.at(addMicros(clock.now(), lastLinesGrace), () => {
+        this.script?.end();
+        resolve();
+      });
+      this.onScriptEnd = () => {
+        cancel();
+        resolve();
+      };
+    });
   }
 
   /** By mkfifo(1), as ourselves: Node has no call for it. */
@@ -123,6 +147,7 @@ export class NotifyFifo {
     const command = { ...script, words: [...script.words, path] };
     this.script = this.parts.runner.run(command, this.policy, 'dies', (end) => {
       this.script = undefined;
+      this.onScriptEnd();
       if (this.isClosed) return;
       const hint = { result: endText(end), hint: 'a reload starts it again' };
       this.parts.log.warn(`the script of FIFO ${path} has ended`, hint);

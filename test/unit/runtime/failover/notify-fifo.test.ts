@@ -23,6 +23,7 @@ import {
   noFailover,
   noNotifyScripts,
 } from '../../../../src/model/failover-config.js';
+import { seconds } from '../../../../src/model/units.js';
 import { Notifications } from '../../../../src/runtime/failover/notifier.js';
 import { thisMachine } from '../../../../src/runtime/failover/script-machine.js';
 import { ProcessScriptRunner, type ScriptRunner } from '../../../../src/runtime/failover/script-runner.js';
@@ -38,6 +39,7 @@ let folder: string;
 let path: string;
 let log: RecordingLog;
 let fake: FakeScriptRunner;
+let clock: ManualClock;
 let opened: { readonly notifications: Notifications; readonly runner: ScriptRunner }[];
 let readers: number[];
 
@@ -47,13 +49,14 @@ beforeEach(() => {
   path = join(folder, 'fifo');
   log = new RecordingLog();
   fake = new FakeScriptRunner();
+  clock = new ManualClock();
   opened = [];
   readers = [];
 });
 
 afterEach(async () => {
   for (const { notifications, runner } of opened) {
-    await notifications.stop();
+    await end(notifications);
     if (runner instanceof ProcessScriptRunner) await runner.stop();
   }
   for (const fd of readers) closeSync(fd);
@@ -64,9 +67,16 @@ const accounts = () => ({ passwd: 'root:x:0:0::/:/bin/sh\nreader:x:65533:65532::
 
 function create(runner: ScriptRunner = fake): Notifications {
   const machine = { ...thisMachine, accounts };
-  const notifications = new Notifications({ clock: new ManualClock(), log, runner, machine });
+  const notifications = new Notifications({ clock, log, runner, machine });
   opened.push({ notifications, runner });
   return notifications;
+}
+
+/** Stops it while time passes. */
+async function end(notifications: Notifications): Promise<void> {
+  const stopped = notifications.stop();
+  await clock.advance(seconds(2));
+  await stopped;
 }
 
 const origin = { file: 'test', line: 1, column: 1 };
@@ -127,7 +137,7 @@ rootTest(
     const heard = () =>
       /^own (\S+) 65533 (\d+)\nINSTANCE "VI_1" MASTER 100\n$/.exec(readFileSync(out, 'utf8'));
     await vi.waitFor(() => expect(heard()?.[1]).toBe(path), patient);
-    await notifications.stop();
+    await end(notifications);
     await vi.waitFor(() => expect(existsSync(`/proc/${heard()?.[2]}`)).toBe(false), patient);
   },
 );
@@ -183,7 +193,7 @@ test('each hears what it is for; priorities only where they are asked for', () =
   expect(paths.map((each) => reader(each)())).toEqual([routers + services, routers, services]);
 });
 
-test('a reload keeps it open, starts a script again that has ended, and repeats states when asked', () => {
+test('a reload keeps it open, starts a script again that has ended, and repeats states when asked', async () => {
   execFileSync('mkfifo', [path]);
   const notifications = create();
   notifications.configure(configOf({ script }));
@@ -204,7 +214,28 @@ test('a reload keeps it open, starts a script again that has ended, and repeats 
   expect(read()).toBe('INSTANCE "VI_1" MASTER 90\nINSTANCE "VI_2" BACKUP 70\n');
   const [again] = fake.running;
   notifications.configure(configOf({}, { fifos: [] }));
+  await clock.advance(seconds(0.9));
+  expect(again?.endCount).toBe(0);
+  await clock.advance(seconds(0.1));
   expect([again?.endCount, existsSync(path)]).toEqual([1, true]);
+});
+
+test('a stop lets its script read the last line, and waits no longer than that takes', async () => {
+  execFileSync('mkfifo', [path]);
+  const notifications = create();
+  notifications.configure(configOf({ script }));
+  const read = reader();
+  notifications.routerChanged('VI_1', 'STOP', 100);
+  let isStopped = false;
+  const stopped = notifications.stop().then(() => {
+    isStopped = true;
+  });
+  await clock.settle();
+  expect([isStopped, read(), read()]).toEqual([false, 'INSTANCE "VI_1" STOP 100\n', '']);
+  const [run] = fake.running;
+  fake.exit(0);
+  await stopped;
+  expect([run?.endCount, clock.alarmCount, log.take()]).toEqual([0, 0, []]);
 });
 
 test('whatever is no FIFO is left alone, and that is said', () => {
