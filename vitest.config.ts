@@ -17,7 +17,8 @@ const level = (name: string, order: number, timeout_s: number, include = `test/$
   },
 });
 
-const lab = level('lab', 3, 120);
+// The long matrix of failover runs by its own command, `npm run lab:failover`.
+const lab = level('lab', 3, 120, `test/lab/${process.env.UVS_LAB_MATRIX === '1' ? 'matrix/' : ''}*.test.ts`);
 
 export default defineConfig({
   test: {

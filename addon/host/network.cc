@@ -443,6 +443,13 @@ Status Network::listen(const std::string& device, std::vector<ProbedAddress> add
     std::swap(impl_->probes[device], listener);
   }
   impl_->wake();
+  if (listener == nullptr) return {};
+  // What the one before has not been asked for yet: a reply comes within microseconds, the next question may, too.
+  for (const int descriptor : listener->descriptors()) {
+    listener->receive(descriptor, [&](std::span<const uint8_t> frame) {
+      impl_->events.frame(device, frame);
+    });
+  }
   return {};
 }
 

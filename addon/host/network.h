@@ -19,7 +19,8 @@
 
 namespace uvs {
 
-// Called on the network thread, a lost lease also on the thread that calls advertise(); never under a lock of Network.
+// Called on the network thread, a lost lease also on the thread that calls advertise(), a frame also on the one that
+// calls listen(); never under a lock of Network.
 // Must not wait.
 class NetworkEvents {
  public:

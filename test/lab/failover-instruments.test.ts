@@ -14,6 +14,7 @@ import {
   Keepalived,
   Lab,
   Meter,
+  mastersAtOnce,
   nowMicros,
   outageOf,
   overlapMicros,
@@ -72,6 +73,28 @@ plainTest('holdings of an address, and how long two hosts had it', () => {
     { fromMicros: start + 3_500_000, toMicros: Number.POSITIVE_INFINITY },
   ]);
   expect(overlapMicros(left, [{ fromMicros: start, toMicros: start + 4_000_000 }])).toBe(1_500_000);
+});
+
+plainTest('two masters at once are those that take turns, not those that follow each other', () => {
+  const advert = (second: number, source: string, priority = 100) => ({
+    atMicros: second * 1_000_000,
+    source,
+    priority,
+    intervalMicros: 1_000_000,
+    destination: '224.0.0.18',
+    sourceMac: '',
+    ttl: 255,
+    version: 2 as const,
+    virtualRouterId: 51,
+    addresses: [],
+    auth: undefined,
+  });
+  const handOver = [advert(1, 'a'), advert(2, 'a'), advert(2.1, 'a', 0), advert(2.7, 'b'), advert(3.7, 'b')];
+  expect(mastersAtOnce(handOver)).toBeLessThanOrEqual(0);
+  const preempted = [advert(1, 'b'), advert(2, 'b'), advert(2.2, 'a'), advert(3.2, 'a'), advert(9, 'b')];
+  expect(mastersAtOnce(preempted)).toBeLessThanOrEqual(0);
+  const split = [advert(1, 'a'), advert(1.5, 'b'), advert(2, 'a'), advert(2.5, 'b'), advert(3, 'a')];
+  expect(mastersAtOnce(split)).toBe(1_500_000);
 });
 
 test('a graceful stop: meter, capture and address watches tell the same story', async () => {

@@ -31,6 +31,15 @@ export class AddressWatch {
   holdings(): readonly Holding[] {
     return parseHoldings(this.process.output(), this.address, this.hadAtStart);
   }
+
+  /** The holdings, once they agree with what the host has now: its notes come a moment later. */
+  async settled(): Promise<readonly Holding[]> {
+    return await waitFor(`notes of ${this.address} on ${this.host.name}`, async () => {
+      const isHeld = await hasAddress(this.host, this.address);
+      const holdings = this.holdings();
+      return isHeld === (holdings.at(-1)?.toMicros === Number.POSITIVE_INFINITY) ? holdings : undefined;
+    });
+  }
 }
 
 export async function hasAddress(host: Host, address: string): Promise<boolean> {

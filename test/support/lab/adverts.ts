@@ -46,6 +46,12 @@ export class Adverts {
     return text.replaceAll(/\n\s+/g, ' ');
   }
 
+  /** The last adverts as text, for the message of a failure; the capture itself is gone with the lab. */
+  async tail(count = 40): Promise<string> {
+    const lines = (await this.text()).split('\n').filter((line) => line.includes('VRRP'));
+    return lines.slice(-count).join('\n');
+  }
+
   async adverts(): Promise<readonly CapturedAdvert[]> {
     return parseAdverts(await this.text());
   }

@@ -50,7 +50,7 @@ export class Meter {
   static async start(client: Host, address: string, options: MeterOptions = {}): Promise<Meter> {
     const meter = await Meter.launch(client, address, options);
     await waitFor(`the first answer from ${address}`, () => meter.record().some(isAnswer), {
-      detail: () => meter.process.output().slice(-1000),
+      detail: () => meter.process.output().slice(-300),
     });
     return meter;
   }
@@ -78,7 +78,7 @@ export class Meter {
           last.length === count && last.every((asked) => isAnswer(asked) && asked.startedMicros > sinceMicros)
         );
       },
-      { timeout_s, detail: () => this.process.output().slice(-2000) },
+      { timeout_s, detail: () => this.process.output().slice(-300) },
     );
   }
 

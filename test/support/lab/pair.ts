@@ -58,13 +58,13 @@ export class Pair implements AsyncDisposable {
     return { ...meter.outage(since), names: [...names].sort() };
   }
 
-  /** Watches who has the address; the function gives how long both had it so far. */
-  async watchOverlap(address = vip): Promise<() => number> {
-    const [left, right] = [
-      await AddressWatch.start(this.a, address),
-      await AddressWatch.start(this.b, address),
-    ];
-    return () => overlapMicros(left.holdings(), right.holdings());
+  /** Watches who has the address; the function gives how long both had it so far, when the notes are complete. */
+  async watchOverlap(address = vip): Promise<() => Promise<number>> {
+    const watches = [await AddressWatch.start(this.a, address), await AddressWatch.start(this.b, address)];
+    return async () => {
+      const [left = [], right = []] = await Promise.all(watches.map((watch) => watch.settled()));
+      return overlapMicros(left, right);
+    };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -246,6 +246,19 @@ TEST_CASE("answers to address probes are told, questions and other answers are n
   REQUIRE(bench.network->listen(FailoverNetwork::kNear, {{Family::kIpv4, ip("198.18.0.101")}}).ok());
   CHECK(bench.network->send_frame(far, arp(2, 101)) == "");
   wait_until([&] { return bench.events.count("frame") == 2; }, "the second answer");
+
+  // Virtual routers that become master together ask on one device, one after the other: no answer is lost between.
+  const std::vector<ProbedAddress> first{{Family::kIpv4, ip("198.18.0.102")}};
+  std::vector<ProbedAddress> both = first;
+  both.push_back({Family::kIpv4, ip("198.18.0.103")});
+  for (int round = 0; round < 50; round++) {
+    bench.events.clear();
+    REQUIRE(bench.network->listen(FailoverNetwork::kNear, first).ok());
+    CHECK(bench.network->send_frame(far, arp(2, 102)) == "");
+    REQUIRE(bench.network->listen(FailoverNetwork::kNear, both).ok());
+    bench.events.wait_for("frame");
+    bench.network->unlisten(FailoverNetwork::kNear);
+  }
 }
 
 }  // namespace

@@ -1,0 +1,76 @@
+// Split-brain: adverts get lost in one direction, so both directors are master. It is noticed, said, counted, and healed
+// with announcements, so that no neighbour stays with the loser. And an address that is somebody else's is noticed, too.
+
+import { expect } from 'vitest';
+import {
+  Director,
+  directorText,
+  failoverNeeds,
+  hasAddress,
+  Pair,
+  vip,
+  vip6,
+  waitFor,
+} from '../support/lab/index.js';
+import { requires } from '../support/require.js';
+
+const { test } = requires(...failoverNeeds);
+const textOf = (priority: number) =>
+  directorText([
+    { name: 'V4', priority, version: 3, interval_s: 0.2, addresses: [`${vip}/32 dev eth0`] },
+    { name: 'V6', priority, version: 3, interval_s: 0.2, addresses: [`${vip6}/128 dev eth0`] },
+  ]);
+const names = ['V4', 'V6'];
+
+test('adverts lost one way: both are master, both say so, and the winner announces again when it heals', async () => {
+  await using pair = await Pair.create();
+  const a = await Director.start(pair.a, textOf(150));
+  const b = await Director.start(pair.b, textOf(100));
+  for (const name of names) {
+    await a.waitForState(name, 'MASTER');
+    await b.waitForState(name, 'BACKUP');
+  }
+  // The client knows the way to both addresses.
+  for (const address of [vip, vip6]) await pair.outageDuring(async () => {}, address);
+  const cable = pair.cable('director-a');
+  await cable.drop('from', 'meta l4proto 112');
+  for (const name of names) await b.waitForState(name, 'MASTER');
+  const isTold = async (director: Director, name: string) => {
+    const { told, rejected } = (await director.router(name)).counters;
+    return (told['second-master'] ?? 0) > 0 && Object.values(rejected).every((count) => count === 0);
+  };
+  for (const name of names) {
+    expect((await a.router(name)).state).toBe('master');
+    // The first hears the second; the second asked who has the address before it took it.
+    await waitFor(`a second master of ${name} to be told`, () => isTold(a, name), {
+      detail: async () => JSON.stringify((await a.failover()).virtualRouters, undefined, 1),
+    });
+    await waitFor(
+      `${name}: the address in use to be told`,
+      async () => {
+        return ((await b.router(name)).counters.told['address-conflict'] ?? 0) > 0;
+      },
+      { detail: async () => JSON.stringify((await b.failover()).virtualRouters, undefined, 1) },
+    );
+    expect((await a.router(name)).why).toMatch(/is master too/);
+  }
+  expect(a.log()).toMatch(/second master|master too/);
+
+  const before = (await pair.adverts.announcements()).length;
+  await cable.restore();
+  for (const name of names) await b.waitForState(name, 'BACKUP');
+  for (const address of [vip, vip6]) {
+    await waitFor(`${address} to leave the loser`, async () => !(await hasAddress(pair.b, address)));
+    const winner = await pair.a.mac('eth0');
+    await waitFor(`the winner to announce ${address}`, async () =>
+      (await pair.adverts.announcements())
+        .slice(before)
+        .some((one) => one.address === address && one.sourceMac === winner),
+    );
+    await waitFor(`the client to know the winner of ${address}`, async () =>
+      (await pair.client.ip(`neigh show ${address}`)).includes(winner),
+    );
+  }
+  const calm = await pair.outageDuring(async () => {});
+  expect(calm.names).toEqual(['server-a', 'server-b']);
+});
