@@ -28,7 +28,7 @@ export function* readMeaning(root: Block, report: Report): Generator<void, Direc
     yield;
   }
   const failover = yield* readFailover(root, defaults, staticAddresses, report);
-  const director = readDirector(settingOf(root, 'director')?.block);
+  const director = readDirector(settingOf(root, 'director')?.block, report);
   return { global, staticAddresses, virtualServers, failover, director };
 }
 

@@ -176,7 +176,7 @@ function directorSettings(options: ConfigOptions): fc.Arbitrary<DirectorSettings
     cpus: maybe(fc.array(fc.integer({ min: 0, max: 255 }), { minLength: 1, maxLength: 4 })),
     io: fc.constantFrom<DirectorSettings['io']>('af_packet', 'af_xdp', 'auto'),
     offload: fc.constantFrom<DirectorSettings['offload']>('none', 'tc', 'xdp', 'auto'),
-    connections: fc.integer({ min: 1, max: 1_000_000_000 }),
+    connections: fc.integer({ min: 1, max: 100_000_000 }),
     serverOrder: fc.constantFrom<DirectorSettings['serverOrder']>('kernel', 'config'),
     metrics: maybe(endpoint),
     peer: maybe(endpoint),

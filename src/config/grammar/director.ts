@@ -19,7 +19,7 @@ const director = keywords({
     cpu: some(cpuList),
     io: one(oneOf(['af_packet', 'af_xdp', 'auto'])),
     offload: one(oneOf(['none', 'tc', 'xdp', 'auto'])),
-    connections: one(integer(1, 1_000_000_000)),
+    connections: one(integer(1, 100_000_000)),
     server_order: one(oneOf(['kernel', 'config'])),
     metrics: one(endpoint),
     peer: keyword(argumentsOf({ required: [address], optional: [port] })),

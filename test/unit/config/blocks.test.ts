@@ -85,8 +85,22 @@ test('director { } in full', () => {
   expect(configOf('director {\npeer 10.0.0.2 1\nworkers auto\n}').director.peer?.port).toBe(1);
 });
 
+test('director: what is not there yet is named, what is there is not', () => {
+  const text = (...lines: string[]) => `director {\n${lines.join('\n')}\n}`;
+  const asked = text('workers 2', 'cpu 0-1', 'io af_xdp', 'offload xdp', 'peer 10.0.0.2', 'peer_key /k');
+  expect(said(parseText(asked))).toEqual(
+    [2, 3, 4, 5, 6, 7].map((line) => `${line}:1 warning not-in-effect-yet`),
+  );
+  const [workers, cpu] = parseText(asked).diagnostics;
+  expect(workers?.message).toBe('workers 2 is not in effect yet: one worker runs');
+  expect(cpu?.message).toBe('more than one CPU is not in effect yet: the worker runs on CPU 0');
+  expect(codesOf(text('workers 1', 'cpu 3', 'io af_packet', 'offload none'))).toEqual([]);
+  expect(codesOf(text('workers auto', 'io auto', 'offload auto', 'connections 100000000'))).toEqual([]);
+});
+
 test.each([
   'workers 0',
+  'connections 100000001',
   'workers few',
   'cpu a',
   'io dpdk',
