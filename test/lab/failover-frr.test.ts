@@ -1,5 +1,5 @@
-// uvs and FRR's vrrpd (v3) as directors of one virtual IP in each family: each first as master, election, priority
-// change, takeover and return, with real clients. FRR speaks from a virtual MAC, uvs from its device's own.
+// uvs and FRR's vrrpd (v3) as directors of one virtual IP in each family: election, priority change, takeover and
+// return, with real clients. FRR speaks from a virtual MAC, uvs from its device's own. The long way is in matrix/.
 
 import { expect } from 'vitest';
 import { failoverNeeds, Pair, vip, vip6 } from '../support/lab/index.js';

@@ -1,4 +1,4 @@
-// The instruments of the failover tests against keepalived and FRR alone: what meter, captures and address watches say
+// The instruments of the failover tests against keepalived alone (FRR: matrix/): what meter, captures and address watches say
 // of one takeover fits together, and a cut cable does what its name says. A failure of the other failover tests then
 // speaks about the director.
 
@@ -7,7 +7,6 @@ import {
   AddressWatch,
   Adverts,
   Cable,
-  FrrVrrp,
   failoverNeeds,
   type Host,
   hasAddress,
@@ -24,7 +23,6 @@ import {
   startHttp,
   topologies,
   vip,
-  vip6,
   waitFor,
 } from '../support/lab/index.js';
 import { requires } from '../support/require.js';
@@ -176,47 +174,6 @@ test('each cut of a cable does what its name says', async () => {
   await second.waitForState('VI_1', 'BACKUP');
   await waitFor('the second to give the address back', async () => !(await hasAddress(b, vip)));
   expect(overlapMicros(watches[0].holdings(), watches[1].holdings())).toBeGreaterThan(0);
-});
-
-test('FRR and keepalived, v3 in both families: election, priority, takeover, return', async () => {
-  await using lab = await Lab.create(topologies.twoDirectors('DR', { servers: 0 }));
-  const [client, a, b] = hostsOf(lab);
-  await startHttp(a);
-  await startHttp(b);
-  const spec = { ...fast, priority: 150 };
-  const text = [
-    routerText({ ...spec, name: 'V4', addresses: [`${vip}/32 dev eth0`] }),
-    routerText({ ...spec, name: 'V6', addresses: [`${vip6}/128 dev eth0`] }),
-  ].join('\n');
-  const frr = await FrrVrrp.start(b, {
-    virtualRouterId: 51,
-    priority: 100,
-    interval_ms: 200,
-    addresses: [vip, vip6],
-  });
-  for (const family of ['v4', 'v6'] as const) await frr.waitForState(family, 'Master');
-  const keepalived = await Keepalived.start(a, text);
-  const expectMaster = async (host: Host) => {
-    const isKeepalived = host === a;
-    for (const family of ['v4', 'v6'] as const) {
-      await keepalived.waitForState(family.toUpperCase(), isKeepalived ? 'MASTER' : 'BACKUP');
-      await frr.waitForState(family, isKeepalived ? 'Backup' : 'Master');
-    }
-    for (const address of [vip, vip6]) {
-      const since = nowMicros();
-      const meter = await Meter.launch(client, address);
-      await meter.waitForAnswers(5, since);
-      await meter.stop();
-      expect(meter.record().at(-1)?.name).toBe(host.name);
-    }
-  };
-  await expectMaster(a);
-  await frr.configure('priority 200');
-  await expectMaster(b);
-  await frr.configure('priority 100');
-  await expectMaster(a);
-  await keepalived.stop();
-  for (const family of ['v4', 'v6'] as const) await frr.waitForState(family, 'Master');
 });
 
 function hostsOf(lab: Lab): readonly [Host, Host, Host] {

@@ -1,5 +1,5 @@
-// uvs and Debian's keepalived as directors of one virtual IP: each first as master, election, priority change, takeover
-// and return, with real clients. v2 with a password here; the other kinds are in matrix/.
+// uvs and Debian's keepalived as directors of one virtual IP: election, priority change, takeover and return, with real
+// clients, in v2 with a password. The other kinds of adverts, and a longer way, are in matrix/.
 
 import { readFileSync } from 'node:fs';
 import { expect } from 'vitest';
@@ -10,7 +10,7 @@ import { keepalivedPeer } from './failover-peers.js';
 
 const { test } = requires(...failoverNeeds);
 
-test('v2 with a password: election, priority change, takeover and return, each first as master', async () => {
+test('v2 with a password: election, priority change, takeover and return', async () => {
   await using pair = await Pair.create();
   const routers = [{ version: 2, password: 'lab', addresses: [`${vip}/32 dev eth0`] }] as const;
   await runCycle({ pair, routers, startPeer: keepalivedPeer(pair, routers), patience_s: 10 });

@@ -1,19 +1,17 @@
-// A director whose event loop stands still, or whose whole process does: mastership survives what the advert repeater
-// bridges, and ends with the lease when it is longer. Two masters never last longer than an interval: judged by what the
-// switch saw and by the kernel's notes of who had the address. A stall of a whole minute is in matrix/.
+// A director whose event loop stands still: mastership survives what the advert repeater bridges, and ends with the lease
+// when it is longer. Two masters never last longer than an interval: judged by what the switch saw and by the kernel's
+// notes of who had the address. A stall of a whole minute, and one of the whole process, are in matrix/.
 
 import { expect } from 'vitest';
 import {
   Director,
   directorText,
   failoverNeeds,
-  hasAddress,
   mastersAtOnce,
   nowMicros,
   Pair,
   stallable,
   vip,
-  waitFor,
 } from '../support/lab/index.js';
 import { requires } from '../support/require.js';
 
@@ -21,7 +19,7 @@ const { test } = requires(...failoverNeeds);
 const second = 1_000_000;
 const textOf = (priority: number) => directorText([{ priority, addresses: [`${vip}/32 dev eth0`] }]);
 
-test('an event loop that stands still for 2.5 s loses nothing, one that does for 8 s hands over once', async () => {
+test('an event loop that stands still for 2.5 s loses nothing, one that does for 6 s hands over once', async () => {
   await using pair = await Pair.create();
   const stall = stallable(pair.a);
   const a = await Director.start(pair.a, textOf(150), { env: stall.env });
@@ -43,7 +41,7 @@ test('an event loop that stands still for 2.5 s loses nothing, one that does for
 
   const since = nowMicros();
   const long = await pair.outageDuring(async () => {
-    await stall.block(8000);
+    await stall.block(6000);
     await b.waitForState('VI_1', 'MASTER');
   });
   // Nobody has asked the blocked director: its guardian has given up for it, at the end of the lease of 4 s.
@@ -57,25 +55,4 @@ test('an event loop that stands still for 2.5 s loses nothing, one that does for
     1.2 * second,
   );
   expect((await b.router()).counters.becameMaster).toBe(1);
-});
-
-test('a stopped process: at the end of its lease the guardian says priority 0 and takes the addresses away', async () => {
-  await using pair = await Pair.create();
-  const a = await Director.start(pair.a, textOf(150));
-  await a.waitForState('VI_1', 'MASTER');
-  const b = await Director.start(pair.b, textOf(100));
-  await b.waitForState('VI_1', 'BACKUP');
-  const overlap = await pair.watchOverlap();
-  a.process.signal('SIGSTOP');
-  await b.waitForState('VI_1', 'MASTER');
-  await waitFor('the address to leave', async () => !(await hasAddress(pair.a, vip)));
-  // Its repeater stands still, too: the peer takes over 3.6 s after the last advert, the lease ends after 4 s.
-  expect(await overlap(), await pair.adverts.tail()).toBeLessThan(1 * second);
-  await waitFor('priority 0', async () =>
-    (await pair.adverts.adverts()).some(({ source, priority }) => source === '10.1.0.2' && priority === 0),
-  );
-  a.process.signal('SIGCONT');
-  await a.waitForState('VI_1', 'MASTER');
-  await b.waitForState('VI_1', 'BACKUP');
-  expect(await overlap(), await pair.adverts.tail()).toBeLessThan(1 * second);
 });

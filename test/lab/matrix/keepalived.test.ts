@@ -29,6 +29,11 @@ const v4Line = `${vip}/32 dev eth0`;
 const v6Line = `${vip6}/128 dev eth0`;
 
 const kinds: readonly Kind[] = [
+  {
+    name: 'v2 with a password',
+    routers: [{ version: 2, password: 'lab', addresses: [v4Line] }],
+    addresses: [vip],
+  },
   { name: 'v2 without authentication', routers: [{ version: 2, addresses: [v4Line] }], addresses: [vip] },
   { name: 'v3', routers: [{ ...v3, addresses: [v4Line] }], addresses: [vip] },
   { name: 'v3, IPv6', routers: [{ ...v3, addresses: [v6Line] }], addresses: [vip6] },
@@ -63,7 +68,7 @@ requires(...failoverNeeds).describe('uvs with keepalived', () => {
     await using pair = await Pair.create();
     const grouped = group === undefined ? {} : { group };
     const startPeer = keepalivedPeer(pair, routers, grouped);
-    await runCycle({ pair, routers, startPeer, addresses, patience_s: 15, ...grouped });
+    await runCycle({ pair, routers, startPeer, addresses, patience_s: 15, isLong: true, ...grouped });
   });
 
   test.each(['uvs', 'keepalived'] as const)(
