@@ -62,9 +62,14 @@ export function configIdOption(): Option {
   );
 }
 
+/** The first of the usual configurations that is there. */
+export function findConfigFile(): string | undefined {
+  return configFiles.find((path) => existsSync(path));
+}
+
 /** The configuration to read: `given`, else the first of the usual ones that is there. */
 export function resolveConfigFile(given: string | undefined): string {
-  const file = given ?? configFiles.find((path) => existsSync(path));
+  const file = given ?? findConfigFile();
   if (file !== undefined) return file;
   throw new DirectorError(
     'CONFIG_UNREADABLE',

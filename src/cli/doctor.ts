@@ -10,10 +10,10 @@ import {
   Exit,
   exitCodes,
   fileOption,
+  findConfigFile,
   jsonOption,
   print,
   printJson,
-  resolveConfigFile,
   socketOption,
 } from './command.js';
 import { examine, type Finding } from './doctor-checks.js';
@@ -32,9 +32,9 @@ export const addDoctor: AddVerb = (program: Command) => {
 };
 
 async function doctor(options: Options): Promise<void> {
-  const config = await loadConfig(options.file);
+  const { config, finding } = await loadConfig(options.file);
   const isDirectorRunning = await answers(options.socket);
-  const findings = examine(thisMachine, { config, isDirectorRunning });
+  const findings = [finding, ...examine(thisMachine, { config, isDirectorRunning })];
   if (options.json) printJson({ findings });
   else print(formatFindings(findings));
   if (findings.some(({ level }) => level === 'error')) throw new Exit(exitCodes.failed);
@@ -50,14 +50,31 @@ export function formatFindings(findings: readonly Finding[]): string {
     .join('');
 }
 
-/** Without a readable configuration the questions that depend on it are left out; `check` is for the rest. */
-async function loadConfig(file: string | undefined): Promise<DirectorConfig | undefined> {
-  if (file !== undefined) return parseConfig(await readSource({ configFile: file }, {})).config;
-  try {
-    return parseConfig(await readSource({ configFile: resolveConfigFile(undefined) }, {})).config;
-  } catch {
-    return undefined;
+/** Without a good configuration the questions that depend on it are left out; `check` is for the rest. */
+async function loadConfig(
+  given: string | undefined,
+): Promise<{ readonly config: DirectorConfig | undefined; readonly finding: Finding }> {
+  const file = given ?? findConfigFile();
+  if (file === undefined) {
+    const finding = {
+      name: 'config',
+      level: 'warning',
+      fact: 'there is no configuration: what depends on it was not looked at',
+      remedy: 'name one with -f',
+    } as const;
+    return { config: undefined, finding };
   }
+  const { config, diagnostics } = parseConfig(await readSource({ configFile: file }, {}));
+  if (config !== undefined)
+    return { config, finding: { name: 'config', level: 'ok', fact: `${file} has no errors` } };
+  const count = diagnostics.filter(({ severity }) => severity === 'error').length;
+  const finding = {
+    name: 'config',
+    level: 'error',
+    fact: `${file} has ${count} error${count === 1 ? '' : 's'}: what depends on it was not looked at`,
+    remedy: `director check -f ${file}`,
+  } as const;
+  return { config: undefined, finding };
 }
 
 async function answers(socket: string): Promise<boolean> {

@@ -157,6 +157,18 @@ describe('check', () => {
   });
 });
 
+describe('doctor', () => {
+  test.each([
+    { file: goodFile, level: 'ok', fact: /good\.conf has no errors$/ },
+    { file: badFile, level: 'error', fact: /bad\.conf has 2 errors: what depends on it was not looked at$/ },
+  ])('says of $file what check would', async ({ file, level, fact }) => {
+    const { code, stdout } = await cli('doctor', '--json', '-f', file, '--socket', '/nonexistent/socket');
+    const [config] = (JSON.parse(stdout) as { findings: unknown[] }).findings;
+    expect(config).toMatchObject({ name: 'config', level, fact: expect.stringMatching(fact) });
+    if (level === 'error') expect(code).toBe(1);
+  });
+});
+
 describe('verbs that ask a director', () => {
   const dataplane = new MemoryDataplane();
   const config = join(folder, 'live.conf');
