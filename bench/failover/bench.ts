@@ -89,6 +89,9 @@ async function run(args: readonly string[]): Promise<number> {
   console.log(
     `\nmedian (shortest–longest) of ${rounds} rounds; the client itself was late by ${milliseconds(latest / 1000)} ms at most.`,
   );
+  console.log(
+    'A killed keepalived leaves its addresses, and its kernel goes on answering: two machines have them then.',
+  );
   console.log(`${values.json} has every sample, ${values.svg} is a picture.`);
   return 0;
 }

@@ -3,12 +3,12 @@
 
 import {
   Cable,
-  type Host,
   Lab,
   Meter,
   nowMicros,
   type Outage,
   type RouterSpec,
+  type TrackedProcess,
   vip,
   waitFor,
 } from '../../test/support/lab/index.js';
@@ -16,6 +16,8 @@ import type { Scenario, Timing } from './scenarios.js';
 import type { Runner, Variant } from './variants.js';
 
 const router = 'VI_1';
+/** A client that nobody told of a new MAC finds out by itself within a minute. */
+const patience_s = 120;
 const priorities = { first: 150, second: 100 } as const;
 
 /** Two directors that run, the first one master. */
@@ -28,6 +30,8 @@ export class Pair {
     private readonly timing: Timing,
     first: Runner,
     private readonly second: Runner,
+    /** A line for each advert, as it is heard. */
+    private readonly adverts: TrackedProcess,
   ) {
     this.#first = first;
   }
@@ -40,7 +44,9 @@ export class Pair {
       const second = await variant.start(lab.host('director-b'), specOf(timing, priorities.second));
       await first.waitForState(router, 'MASTER');
       await second.waitForState(router, 'BACKUP');
-      return new Pair(lab, variant, timing, first, second);
+      const listening = ['tcpdump', '--immediate-mode', '-l', '-n', '-i', 'eth0', 'ip proto 112'];
+      const adverts = lab.host('director-b').spawn(listening, { name: 'adverts' });
+      return new Pair(lab, variant, timing, first, second, adverts);
     } catch (error) {
       await lab.dispose();
       throw error;
@@ -59,7 +65,7 @@ export class Pair {
     const strike = scenario.strike(this.#first, cable);
     if (strike === undefined) return undefined;
     const takeover = await this.#during(async () => {
-      await waitForPhase(this.lab.host('director-b'), this.timing, phase);
+      await waitForPhase(this.adverts, this.timing, phase);
       const at = nowMicros();
       await strike();
       await this.second.waitForState(router, 'MASTER');
@@ -86,7 +92,7 @@ export class Pair {
     const meter = await Meter.start(this.lab.host('client'), vip);
     await meter.waitForAnswers(20);
     const since = await act();
-    await meter.waitForAnswers(20, nowMicros());
+    await meter.waitForAnswers(20, nowMicros(), patience_s);
     await meter.stop();
     return meter.outage(since);
   }
@@ -103,8 +109,10 @@ function specOf(timing: Timing, priority: number): RouterSpec {
 }
 
 /** Waits for an advert, and then for that share of the interval: chance would decide how long a silence has lasted. */
-async function waitForPhase(listener: Host, timing: Timing, phase: number): Promise<void> {
-  await listener.exec(['tcpdump', '-n', '-c', '1', '-i', 'eth0', 'ip proto 112']);
+async function waitForPhase(adverts: TrackedProcess, timing: Timing, phase: number): Promise<void> {
+  const heard = () => adverts.output().split('VRRP').length;
+  const before = heard();
+  await waitFor('an advert', () => heard() > before, { interval_ms: 2 });
   const until = performance.now() + phase * timing.interval_s * 1000;
   await waitFor('the moment to strike', () => performance.now() >= until, { interval_ms: 2 });
 }

@@ -42,7 +42,7 @@ export function pictureOf(rows: readonly Row[]): string {
   return `<svg xmlns="http://www.w3.org/2000/svg" width="860" height="${y + 40}" font-family="sans-serif" font-size="12">
 <rect width="860" height="${y + 40}" fill="#ffffff"/>
 ${text(20, 28, 'Outage seen by a client that asks 100 times a second', 'font-size="16" font-weight="bold"')}
-${text(20, 48, 'bar: median of the rounds; dots: each round; 10 ms is the client’s own pace')}
+${text(20, 48, 'bar: median of the rounds; dots: each round; 10 ms is the client’s own pace. A killed keepalived leaves its addresses to its kernel.')}
 ${[...grid, ...parts].join('\n')}
 </svg>
 `;

@@ -178,6 +178,8 @@ export class Director {
       async () => (await this.router(router)).state === state.toLowerCase(),
       {
         timeout_s,
+        // Each look costs the director a turn of the event loop that is being watched.
+        interval_ms: 50,
         detail: async () =>
           `${JSON.stringify(await this.failover().catch(String), undefined, 1)}\n${this.log().slice(-3000)}`,
       },
