@@ -6,9 +6,17 @@ import { bit, counter, type Family, gauge, label, type Sample } from './metric-f
 const states = ['initialize', 'backup', 'master', 'releasing', 'fault'] as const;
 const groupStates = ['stop', 'backup', 'master', 'fault'] as const;
 
-/** None without virtual routers. */
-export function failoverFamilies({ virtualRouters, syncGroups, strays }: FailoverView): Family[] {
-  if (virtualRouters.length === 0) return [];
+/** Of virtual routers none, where there are none. */
+export function failoverFamilies({
+  virtualRouters,
+  syncGroups,
+  strays,
+  lostLineCount,
+}: FailoverView): Family[] {
+  const lost = counter('uvs_notify_lines_lost_total', 'Lines for notify FIFOs that were full or not there.', [
+    ['', lostLineCount],
+  ]);
+  if (virtualRouters.length === 0) return [lost];
   const each = (read: (view: VirtualRouterView) => number): Sample[] =>
     virtualRouters.map((view): Sample => [label('router', view.name), read(view)]);
   const by = (name: string, read: (view: VirtualRouterView) => Readonly<Record<string, number>>): Sample[] =>
@@ -18,6 +26,7 @@ export function failoverFamilies({ virtualRouters, syncGroups, strays }: Failove
       ),
     );
   return [
+    lost,
     gauge(
       'uvs_virtual_router_state',
       '1 for the state that the virtual router is in.',

@@ -37,7 +37,7 @@ export class VipWatch {
       if (!this.missing.has(address)) {
         this.warn(
           `${address} is on no device of this machine: no packet will arrive for ${abbreviate(keys)}. ` +
-            'Add it with static_ipaddress, or route it here',
+            'Add it with virtual_ipaddress of a vrrp_instance or with static_ipaddress, or route it here',
         );
       }
     }

@@ -21,7 +21,8 @@ export type Cause =
   | { readonly kind: 'switchover' }
   | { readonly kind: 'taken-over'; readonly by: IpAddress }
   | { readonly kind: 'nobody-took-over' }
-  | { readonly kind: 'stalled'; readonly late: Micros };
+  /** `late`: by how much the next advert was; undefined: not known, only that the lease ran out meanwhile. */
+  | { readonly kind: 'stalled'; readonly late: Micros | undefined };
 
 /** The cause as the rest of a sentence that begins with the state. */
 export function causeText(cause: Cause): string {
@@ -61,10 +62,15 @@ export function causeText(cause: Cause): string {
     case 'nobody-took-over':
       return 'nobody took over in time';
     case 'stalled':
-      return `this process stood still for ${secondsText(cause.late)}`;
+      return stallText(cause.late);
     default:
       return cause satisfies never;
   }
+}
+
+export function stallText(late: Micros | undefined): string {
+  if (late === undefined) return 'this process stood still until its advert lease ran out';
+  return `this process stood still for ${secondsText(late)}, longer than the advert lease`;
 }
 
 export function secondsText(duration: Micros): string {

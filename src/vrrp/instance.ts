@@ -17,6 +17,7 @@ import type { ReceivedAdvert, Rejection } from './receive.js';
 import { onReleasingAdvert, onReleasingDeadline } from './releasing.js';
 import {
   effectivePriority,
+  holdsAddresses,
   type InitializeState,
   type InstancePolicy,
   unchanged,
@@ -177,13 +178,13 @@ function onSwitchover(state: VrrpState, now: Micros, policy: InstancePolicy): Vr
 }
 
 function onLeaseExpired(state: VrrpState, now: Micros, policy: InstancePolicy): VrrpStep {
-  if (state.kind === 'master') {
-    const late = micros(Math.max(0, now - state.advertAt));
-    return onStall(state, now, policy, late);
+  if (!holdsAddresses(state)) return unchanged(state);
+  // What was due meanwhile may have been done since: then nobody knows any more how long it was.
+  const late = now > state.advertAt ? micros(now - state.advertAt) : undefined;
+  if (state.kind === 'releasing' && state.purpose === 'stop') {
+    return toInitialize(state, now, { kind: 'stalled', late });
   }
-  if (state.kind !== 'releasing') return unchanged(state);
-  if (state.purpose === 'stop') return toInitialize(state, now, { kind: 'stalled', late: micros(0) });
-  return onStall(state, now, policy, micros(Math.max(0, now - state.advertAt)));
+  return onStall(state, now, policy, late);
 }
 
 /** Never started, or stopped; a start begins anew. */

@@ -3,7 +3,7 @@
 import type { IpAddress } from '../model/address.js';
 import { addMicros, type Micros, micros, seconds } from '../model/units.js';
 import { heard, otherChecksum } from './backup.js';
-import { type Cause, secondsText } from './cause.js';
+import { type Cause, secondsText, stallText } from './cause.js';
 import { compareAddresses } from './election.js';
 import { misunderstandings, type ReceivedAdvert, type Rejection } from './receive.js';
 import {
@@ -141,11 +141,11 @@ export function onGroupAnnounce(state: MasterState, now: Micros, policy: Instanc
 }
 
 /** Nobody spoke for us any more, so somebody else may be master: listen for one interval. */
-export function onStall(state: VrrpState, now: Micros, policy: InstancePolicy, late: Micros): VrrpStep {
+export function onStall(state: VrrpState, now: Micros, policy: InstancePolicy, late?: Micros): VrrpStep {
   const { router } = policy;
   const skew = skewTime(router, effectivePriority(state), router.advertInterval);
   const masterDownAt = micros(now + router.advertInterval + skew);
-  const text = `this process stood still for ${secondsText(late)}, longer than the advert lease; mastership is given up`;
+  const text = `${stallText(late)}; mastership is given up`;
   const cause: Cause = { kind: 'stalled', late };
   const { state: next, actions } = toBackup(state, now, policy, cause, { masterDownAt });
   const goodbye: VrrpAction = { kind: 'send-advert', priority: 0 };

@@ -220,7 +220,7 @@ export function effectivePriority(state: VrrpState): number {
 }
 
 /** True while the addresses are ours and we schedule for them. */
-export function holdsAddresses(state: VrrpState): boolean {
+export function holdsAddresses(state: VrrpState): state is MasterState | ReleasingState {
   return state.kind === 'master' || state.kind === 'releasing';
 }
 

@@ -108,7 +108,7 @@ test('scripts and FIFO hear what keepalived says', async () => {
       what,
       said: said.map(({ event }) => {
         const [kind, name, state, priority] = event;
-        if (kind === 'GROUP') notifications.groupChanged(name, state, 50);
+        if (kind === 'GROUP') notifications.groupChanged(name, state);
         else notifications.routerChanged(name, state, priority);
         return { event, line: lineFrom(reader), scripts: scriptsOf(runner) };
       }),

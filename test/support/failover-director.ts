@@ -255,8 +255,9 @@ export class FailoverDirector {
         notifier: {
           configure: () => {},
           routerChanged: hear,
-          groupChanged: hear,
+          groupChanged: (who, state) => hear(who, state, 0),
           hear: () => {},
+          lostLineCount: 0,
           stop: async () => {},
         },
         tracking: this.tracking.create,

@@ -191,7 +191,8 @@ export class Failover {
 
   view(): FailoverView {
     const { running, roster, timeline, config } = this;
-    if (running === undefined) return noFailoverView;
+    const { lostLineCount } = this.parts.notifier;
+    if (running === undefined) return { ...noFailoverView, lostLineCount };
     return failoverView(
       roster,
       config,
@@ -199,6 +200,7 @@ export class Failover {
       running.runner.strays,
       this.parts.clock.now(),
       running.holdings,
+      lostLineCount,
     );
   }
 
@@ -375,7 +377,7 @@ export class Failover {
     void this.notifyInTurn(async () => {
       await Promise.all(members.map((member) => member.idle()));
       const word = notifyWord(state, state === 'stop' ? 'initialize' : state);
-      if (word !== undefined) this.parts.notifier.groupChanged(name, word, 0);
+      if (word !== undefined) this.parts.notifier.groupChanged(name, word);
     });
   }
 

@@ -32,7 +32,7 @@ export interface Notifier {
   /** `priority` is the effective one. Returns at once; what one router says is carried out in order. */
   routerChanged(name: string, state: NotifyState, priority: number): void;
   /** A group has no priority: 0 is said whatever is given, as keepalived does. */
-  groupChanged(name: string, state: NotifyState, priority: number): void;
+  groupChanged(name: string, state: NotifyState): void;
 }
 
 export type NotificationParts = {
@@ -107,7 +107,8 @@ export class Notifications implements Notifier {
     );
   }
 
-  groupChanged(name: string, state: NotifyState, _priority: number): void {
+  /** keepalived 2.2 gives a group the priority 0. */
+  groupChanged(name: string, state: NotifyState): void {
     const group = this.config.groups.find((one) => one.group.name === name);
     if (group === undefined) return;
     this.tell('GROUP', name, state, 0);

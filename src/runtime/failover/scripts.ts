@@ -13,6 +13,8 @@ export type ConfiguredNotifier = Notifier & {
   configure(config: FailoverConfig): void;
   /** Servers and services that go up and down are written to FIFOs. */
   hear(event: DirectorEvent): void;
+  /** Lines for FIFOs that nobody will read: the FIFO was full or not there. */
+  readonly lostLineCount: number;
   /** Waits for scripts of what was said, bounded; then everything that we started and that shall not outlive us is gone. */
   stop(): Promise<void>;
 };
@@ -33,8 +35,11 @@ export function createScripts(clock: Clock, log: Log): Scripts {
         notifications.configure(config);
       },
       routerChanged: (name, state, priority) => notifications.routerChanged(name, state, priority),
-      groupChanged: (name, state, priority) => notifications.groupChanged(name, state, priority),
+      groupChanged: (name, state) => notifications.groupChanged(name, state),
       hear: (event) => hear(notifications, event),
+      get lostLineCount() {
+        return notifications.lostLineCount;
+      },
       stop: async () => {
         await notifications.stop();
         await runner.stop();

@@ -21,6 +21,7 @@ export function failoverView(
   strays: StrayCounters,
   now: Micros,
   holdings: Holdings,
+  lostLineCount: number,
 ): FailoverView {
   const groupOf = groupNames(config);
   return {
@@ -30,6 +31,7 @@ export function failoverView(
     syncGroups: groupViews(roster),
     timeline: [...timeline.entries],
     strays: { ...strays },
+    lostLineCount,
   };
 }
 

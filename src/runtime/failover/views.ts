@@ -61,6 +61,8 @@ export type FailoverView = {
   readonly timeline: readonly TransitionEntry[];
   /** Adverts that are no virtual router's of ours. */
   readonly strays: { readonly short: number; readonly unknownRouter: number };
+  /** Lines for notify FIFOs that nobody will read. */
+  readonly lostLineCount: number;
 };
 
 export const noFailoverView: FailoverView = {
@@ -68,4 +70,5 @@ export const noFailoverView: FailoverView = {
   syncGroups: [],
   timeline: [],
   strays: { short: 0, unknownRouter: 0 },
+  lostLineCount: 0,
 };

@@ -50,7 +50,13 @@ test('status has the virtual routers, their groups and the timeline', async () =
     strays: { short: 0, unknownRouter: 0 },
   });
   const alone = await ask(b, 'GET', '/v1/virtual-routers');
-  expect(Object.keys(alone.body)).toEqual(['virtualRouters', 'syncGroups', 'timeline', 'strays']);
+  expect(Object.keys(alone.body)).toEqual([
+    'virtualRouters',
+    'syncGroups',
+    'timeline',
+    'strays',
+    'lostLineCount',
+  ]);
   const services = await ask(b, 'GET', '/v1/services');
   expect(services.body.services[0]).toMatchObject({ address: '10.0.0.100', isStandby: true });
 });

@@ -42,7 +42,7 @@ test('the script of a state before `notify`, whatever came before first, and str
   notifications.routerChanged('VI_1', 'BACKUP', 100);
   notifications.routerChanged('VI_1', 'MASTER', 100);
   notifications.routerChanged('VI_9', 'MASTER', 100);
-  notifications.groupChanged('G', 'MASTER', 100);
+  notifications.groupChanged('G', 'MASTER');
   const order: string[] = [];
   while (runner.running.length > 0) {
     expect(runner.running).toHaveLength(1);
