@@ -41,12 +41,16 @@ struct uvs_service_key {
   UVS_U8 family;      /* 4 or 6 */
 };
 
-/* Map `fragment_addresses`: hash, key -> 1. Addresses whose later fragments the worker wants: VIPs as destination
- * (side 0), addresses of NAT destinations as source (side 1). */
-struct uvs_fragment_key {
+/* Map `addresses`: hash, key -> 1. What an address is to us. */
+enum uvs_address_role {
+  UVS_ADDRESS_FRAGMENTS_TO,   /* a VIP: the worker wants later fragments to it */
+  UVS_ADDRESS_FRAGMENTS_FROM, /* a server behind NAT: the worker wants later fragments from it */
+  UVS_ADDRESS_CLOSED          /* a VIP that the host takes nothing for: what is no service's is dropped */
+};
+struct uvs_address_key {
   UVS_U8 address[16];
   UVS_U8 family;
-  UVS_U8 side;
+  UVS_U8 role;
   UVS_U16 zero;
 };
 
@@ -81,11 +85,12 @@ enum uvs_steer_counter {
   UVS_STEER_REINJECTED,  /* passed: given back by the worker */
   UVS_STEER_STALE,       /* passed although ours: no worker alive */
   UVS_STEER_REFUSED,     /* dropped: came out of the pair without a tag, or for a device that is not attached */
+  UVS_STEER_CLOSED,      /* dropped: for the host itself, at an address that is closed to it */
   UVS_STEER_COUNTERS
 };
 
 #ifdef __cplusplus
-static_assert(sizeof(uvs_control) == 32 && sizeof(uvs_service_key) == 20 && sizeof(uvs_fragment_key) == 20);
+static_assert(sizeof(uvs_control) == 32 && sizeof(uvs_service_key) == 20 && sizeof(uvs_address_key) == 20);
 static_assert(sizeof(uvs_flow_slot) == 16 && sizeof(uvs_flow_bucket) == 64 && sizeof(uvs_device) == 8);
 #endif
 

@@ -1,7 +1,8 @@
 // Who gets the packet: the tc programs of packet steering. One decision per packet at the ingress
 // of each attached device: ours goes into the slow-path pair, everything else to the kernel,
-// untouched. Keeps no state of its own; maps.h has the layout of what it reads. Never drops anybody
-// else's packet, and passes everything when no worker is alive.
+// untouched. Keeps no state of its own; maps.h has the layout of what it reads. Drops nothing but
+// what is for a closed address (RFC 9568 Accept_Mode False), and passes everything when no worker is
+// alive.
 //
 // Every offset is read with bpf_skb_load_bytes, not by direct access: headers of a GSO frame may
 // lie outside the linear part, and the helper costs less than making it linear.
@@ -36,6 +37,9 @@
 #define ICMP_PARAMETER_PROBLEM 12
 /* ICMPv6: errors are the types 1 to 127 (RFC 4443 2.1). */
 #define ICMPV6_FIRST_INFORMATIONAL 128
+/* Neighbour Discovery (RFC 4861 4): router solicitation to redirect. */
+#define ICMPV6_FIRST_DISCOVERY 133
+#define ICMPV6_LAST_DISCOVERY 137
 /* A fragment offset field without its flags, host order. */
 #define IPV4_OFFSET_MASK 0x1fff
 #define IPV6_OFFSET_MASK 0xfff8
@@ -52,9 +56,9 @@ struct {
   __uint(type, BPF_MAP_TYPE_HASH);
   __uint(max_entries, 131072);
   __uint(map_flags, BPF_F_NO_PREALLOC);
-  __type(key, struct uvs_fragment_key);
+  __type(key, struct uvs_address_key);
   __type(value, __u8);
-} uvs_fragments SEC(".maps");
+} uvs_addresses SEC(".maps");
 
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
@@ -166,11 +170,11 @@ static __always_inline bool is_service(const __u64 address[2], __u16 port,
   return bpf_map_lookup_elem(&uvs_services, &key) != 0;
 }
 
-static __always_inline bool wants_fragments(const __u64 address[2], __u8 side,
-                                            const struct packet* packet) {
-  struct uvs_fragment_key key = {.family = packet->family, .side = side};
+static __always_inline bool has_role(const __u64 address[2], __u8 role,
+                                     const struct packet* packet) {
+  struct uvs_address_key key = {.family = packet->family, .role = role};
   __builtin_memcpy(key.address, address, 16);
-  return bpf_map_lookup_elem(&uvs_fragments, &key) != 0;
+  return bpf_map_lookup_elem(&uvs_addresses, &key) != 0;
 }
 
 static __always_inline bool bucket_has(__u32 index, __u64 hash) {
@@ -224,29 +228,49 @@ static __always_inline bool is_error_about_ours(struct __sk_buff* skb, const str
   return is_expected(control, &reply, &reply_ports);
 }
 
-/* The counter of what makes the packet ours, or UVS_STEER_COUNTERS: not ours. */
-static __always_inline __u32 classify(struct __sk_buff* skb, const struct uvs_control* control) {
-  struct packet packet;
-  struct ports ports;
-  const __u8 family = skb->protocol == bpf_htons(ETH_P_IP) ? 4 : 6;
-  if (!read_packet(skb, family, ETH_HLEN, &packet)) return UVS_STEER_COUNTERS;
+/* RFC 9568 6.4.3 (650): a master accepts Neighbour Discovery for its addresses in any mode. */
+static __always_inline bool is_neighbour_discovery(struct __sk_buff* skb,
+                                                   const struct packet* packet) {
+  __u8 type = 0;
+  return packet->family == 6 && packet->protocol == IPPROTO_ICMPV6 &&
+         bpf_skb_load_bytes(skb, packet->l4_offset, &type, 1) == 0 &&
+         type >= ICMPV6_FIRST_DISCOVERY && type <= ICMPV6_LAST_DISCOVERY;
+}
 
-  if (packet.protocol == IPPROTO_TCP || packet.protocol == IPPROTO_UDP) {
-    if (packet.is_later_fragment) {
-      return wants_fragments(packet.destination, 0, &packet) ||
-                     wants_fragments(packet.source, 1, &packet)
+/* What makes the packet ours, as the counter of it, or UVS_STEER_COUNTERS: not ours. */
+static __always_inline __u32 why_ours(struct __sk_buff* skb, const struct packet* packet,
+                                      const struct uvs_control* control) {
+  struct ports ports;
+  if (packet->protocol == IPPROTO_TCP || packet->protocol == IPPROTO_UDP) {
+    if (packet->is_later_fragment) {
+      return has_role(packet->destination, UVS_ADDRESS_FRAGMENTS_TO, packet) ||
+                     has_role(packet->source, UVS_ADDRESS_FRAGMENTS_FROM, packet)
                  ? UVS_STEER_FRAGMENT
                  : UVS_STEER_COUNTERS;
     }
-    if (bpf_skb_load_bytes(skb, packet.l4_offset, &ports, sizeof(ports))) return UVS_STEER_COUNTERS;
-    if (is_service(packet.destination, ports.destination, &packet)) return UVS_STEER_SERVICE;
-    return is_expected(control, &packet, &ports) ? UVS_STEER_REPLY : UVS_STEER_COUNTERS;
+    if (bpf_skb_load_bytes(skb, packet->l4_offset, &ports, sizeof(ports)))
+      return UVS_STEER_COUNTERS;
+    if (is_service(packet->destination, ports.destination, packet)) return UVS_STEER_SERVICE;
+    return is_expected(control, packet, &ports) ? UVS_STEER_REPLY : UVS_STEER_COUNTERS;
   }
-  if (packet.protocol == (family == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6) &&
-      !packet.is_later_fragment) {
-    return is_error_about_ours(skb, &packet, control) ? UVS_STEER_ICMP : UVS_STEER_COUNTERS;
+  if (packet->protocol == (packet->family == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6) &&
+      !packet->is_later_fragment) {
+    return is_error_about_ours(skb, packet, control) ? UVS_STEER_ICMP : UVS_STEER_COUNTERS;
   }
   return UVS_STEER_COUNTERS;
+}
+
+/* The counter of what is to be done about the packet; UVS_STEER_COUNTERS: it is the host's. */
+static __always_inline __u32 classify(struct __sk_buff* skb, const struct uvs_control* control) {
+  struct packet packet;
+  const __u8 family = skb->protocol == bpf_htons(ETH_P_IP) ? 4 : 6;
+  if (!read_packet(skb, family, ETH_HLEN, &packet)) return UVS_STEER_COUNTERS;
+  const __u32 why = why_ours(skb, &packet, control);
+  if (why < UVS_STEER_COUNTERS) return why;
+  return has_role(packet.destination, UVS_ADDRESS_CLOSED, &packet) &&
+                 !is_neighbour_discovery(skb, &packet)
+             ? UVS_STEER_CLOSED
+             : UVS_STEER_COUNTERS;
 }
 
 /* Ingress of an attached device. */
@@ -274,6 +298,10 @@ int uvs_steer(struct __sk_buff* skb) {
   if (age > (__s64)HEARTBEAT_LIMIT_NS) {
     count(UVS_STEER_STALE);
     return NEXT_PROGRAM;
+  }
+  if (why == UVS_STEER_CLOSED) {
+    count(why);
+    return TC_ACT_SHOT;
   }
   const __u32 ifindex = skb->ifindex;
   const __u8 tag[ETH_ALEN] = {UVS_TAG_MAC_0, UVS_TAG_MAC_1, ifindex >> 24,

@@ -43,7 +43,7 @@ class Sender {
   Status open();
   void add(const Frame& frame, uint32_t ifindex);
   // Sends what was added; returns how many the kernel took.
-  size_t flush(uint64_t& failed);
+  size_t flush(Counted<uint64_t>& failed);
 
  private:
   FileDescriptor socket_;
@@ -87,7 +87,7 @@ void Sender::add(const Frame& frame, uint32_t ifindex) {
   count_++;
 }
 
-size_t Sender::flush(uint64_t& failed) {
+size_t Sender::flush(Counted<uint64_t>& failed) {
   size_t done = 0, taken = 0;
   while (done < count_) {
     const int sent = sendmmsg(socket_.get(), &messages_[done], static_cast<unsigned>(count_ - done),
@@ -99,7 +99,7 @@ size_t Sender::flush(uint64_t& failed) {
       // The first that is left was refused (queue full, device down or gone, too long for it): the
       // others may pass.
       done++;
-      failed++;
+      failed.add(1);
     }
   }
   count_ = 0;
@@ -134,7 +134,7 @@ void AfPacket::receive(Batch& batch) {
   for (size_t i = 0; i < batch.count; i++) {
     Frame& frame = batch.frames[i];
     if (!is_tagged(frame)) {
-      impl_->counters.receive_untagged++;
+      impl_->counters.receive_untagged.add(1);
       continue;
     }
     frame.ifindex = load<Be32>(frame.data + 2).host();
@@ -145,7 +145,7 @@ void AfPacket::receive(Batch& batch) {
     kept++;
   }
   batch.count = kept;
-  impl_->counters.received += kept;
+  impl_->counters.received.add(kept);
 }
 
 void AfPacket::transmit(Batch& batch) {
@@ -155,14 +155,14 @@ void AfPacket::transmit(Batch& batch) {
     if (frame.verdict == Verdict::kForward || frame.verdict == Verdict::kAnswer)
       impl_->sender.add(frame, frame.egress_ifindex);
   }
-  impl_->counters.transmitted += impl_->sender.flush(impl_->counters.transmit_failed);
+  impl_->counters.transmitted.add(impl_->sender.flush(impl_->counters.transmit_failed));
   for (size_t i = 0; i < batch.count; i++) {
     Frame& frame = batch.frames[i];
     if (frame.verdict != Verdict::kToHost) continue;
     write_tag(frame.data, frame.ifindex);
     impl_->sender.add(frame, impl_->slow_path_ifindex);
   }
-  impl_->counters.reinjected += impl_->sender.flush(impl_->counters.transmit_failed);
+  impl_->counters.reinjected.add(impl_->sender.flush(impl_->counters.transmit_failed));
 }
 
 void AfPacket::release(Batch& batch) {

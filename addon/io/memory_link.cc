@@ -15,7 +15,7 @@ MemoryLink::MemoryLink() { lent_.reserve(kBatchSize); }
 bool MemoryLink::inject(uint32_t ifindex, std::span<const uint8_t> bytes,
                         const OffloadHeader& offload) {
   if (waiting_.size() >= kQueueLimit) {
-    counters_.receive_lost++;
+    counters_.receive_lost.add(1);
     return false;
   }
   Injected frame{
@@ -41,7 +41,7 @@ void MemoryLink::receive(Batch& batch) {
     frame.ifindex = injected.ifindex;
     frame.offload = injected.offload;
   }
-  counters_.received += batch.count;
+  counters_.received.add(batch.count);
 }
 
 void MemoryLink::transmit(Batch& batch) {
@@ -51,7 +51,7 @@ void MemoryLink::transmit(Batch& batch) {
     if (!is_for_host && frame.verdict != Verdict::kForward && frame.verdict != Verdict::kAnswer)
       continue;
     if (transmitted_.size() >= kQueueLimit) {
-      counters_.transmit_failed++;
+      counters_.transmit_failed.add(1);
       continue;
     }
     transmitted_.push_back({frame.verdict,
@@ -59,7 +59,7 @@ void MemoryLink::transmit(Batch& batch) {
                             frame.ifindex,
                             frame.offload,
                             {frame.data, frame.data + frame.length}});
-    (is_for_host ? counters_.reinjected : counters_.transmitted)++;
+    (is_for_host ? counters_.reinjected : counters_.transmitted).add(1);
   }
 }
 

@@ -5,19 +5,20 @@
 
 #include <cstdint>
 
+#include "core/net/counted.h"
 #include "core/net/frame.h"
 #include "core/net/time.h"
 
 namespace uvs {
 
+// Written by the owner thread, read by any.
 struct IoCounters {
-  uint64_t received = 0;
-  uint64_t transmitted = 0;
-  uint64_t reinjected = 0;       // to_host
-  uint64_t transmit_failed = 0;  // the kernel or the device refused the frame
-  uint64_t receive_lost = 0;     // the ring was full, or a large frame found no memory
-  uint64_t receive_untagged =
-      0;  // a frame on the slow path that steering did not put there; ignored
+  Counted<uint64_t> received;
+  Counted<uint64_t> transmitted;
+  Counted<uint64_t> reinjected;        // to_host
+  Counted<uint64_t> transmit_failed;   // the kernel or the device refused the frame
+  Counted<uint64_t> receive_lost;      // the ring was full, or a large frame found no memory
+  Counted<uint64_t> receive_untagged;  // steering did not put it on the slow path; ignored
 };
 
 class PacketIo {

@@ -97,16 +97,16 @@ void PacketRing::receive(Batch& batch, IoCounters& counters) {
       tpacket_stats lost{};
       socklen_t size = sizeof(lost);
       if (getsockopt(socket_.get(), SOL_PACKET, PACKET_STATISTICS, &lost, &size) == 0)
-        counters.receive_lost += lost.tp_drops;
+        counters.receive_lost.add(lost.tp_drops);
     }
     Frame& frame = batch.frames[batch.count];
     if ((status & TP_STATUS_COPY) != 0) {
       if (!read_queued(frame, batch.count)) {
-        counters.receive_lost++;
+        counters.receive_lost.add(1);
         continue;
       }
     } else if (header->tp_len != header->tp_snaplen) {
-      counters.receive_lost++;  // too large for a slot, and the queue beside the ring was full
+      counters.receive_lost.add(1);  // too large for a slot, and the queue beside the ring was full
       continue;
     } else {
       frame.data = slot + header->tp_mac;

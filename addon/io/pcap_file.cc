@@ -43,7 +43,7 @@ void PcapFile::receive(Batch& batch) {
     // A frame that the capture cut is no frame that the path could forward.
     if (captured->bytes.size() < captured->original_length ||
         captured->bytes.size() > kSlot_bytes) {
-      counters_.receive_lost++;
+      counters_.receive_lost.add(1);
       continue;
     }
     Frame& frame = batch.frames[batch.count];
@@ -55,7 +55,7 @@ void PcapFile::receive(Batch& batch) {
     std::copy(captured->bytes.begin(), captured->bytes.end(), frame.data);
     batch.count++;
   }
-  counters_.received += batch.count;
+  counters_.received.add(batch.count);
 }
 
 void PcapFile::transmit(Batch& batch) {
@@ -64,11 +64,11 @@ void PcapFile::transmit(Batch& batch) {
     const bool is_for_host = frame.verdict == Verdict::kToHost;
     if (!is_for_host && frame.verdict != Verdict::kForward && frame.verdict != Verdict::kAnswer)
       continue;
-    (is_for_host ? counters_.reinjected : counters_.transmitted)++;
+    (is_for_host ? counters_.reinjected : counters_.transmitted).add(1);
     // What goes to the host leaves no device: it is not in the output.
     if (writer_ && !is_for_host) writer_->write(last_timestamp_, {frame.data, frame.length});
   }
-  if (writer_ && !writer_->flush().ok()) counters_.transmit_failed++;
+  if (writer_ && !writer_->flush().ok()) counters_.transmit_failed.add(1);
 }
 
 void PcapFile::release(Batch& batch) { batch.count = 0; }

@@ -97,7 +97,7 @@ Result<std::unique_ptr<SteerProgram>> SteerProgram::load(uint32_t buckets) {
   program->reinject = program_fd("uvs_reinject");
   program->sink = program_fd("uvs_sink");
   program->services = bpf_object__find_map_fd_by_name(object, "uvs_services");
-  program->fragments = bpf_object__find_map_fd_by_name(object, "uvs_fragments");
+  program->addresses = bpf_object__find_map_fd_by_name(object, "uvs_addresses");
   program->devices = bpf_object__find_map_fd_by_name(object, "uvs_devices");
   program->counters = bpf_object__find_map_fd_by_name(object, "uvs_counters");
 

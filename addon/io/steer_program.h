@@ -23,7 +23,7 @@ class SteerProgram {
   SteerProgram& operator=(const SteerProgram&) = delete;
 
   int steer = -1, reinject = -1, sink = -1;                        // programs
-  int services = -1, fragments = -1, devices = -1, counters = -1;  // maps
+  int services = -1, addresses = -1, devices = -1, counters = -1;  // maps
   uvs_control* control = nullptr;                                  // shared with the kernel
   std::span<uvs_flow_bucket> flows;                                // shared with the kernel
 

@@ -78,14 +78,6 @@ class KeySet {
   std::set<Key, ByteOrder<Key>> present_;
 };
 
-uvs_fragment_key fragment_key(Family family, const IpAddress& address, uint8_t side) {
-  uvs_fragment_key key{};
-  std::memcpy(key.address, address.bytes.data(), sizeof(key.address));
-  key.family = static_cast<uint8_t>(family);
-  key.side = side;
-  return key;
-}
-
 }  // namespace
 
 uvs_service_key service_key(Family family, const IpAddress& address, uint16_t port,
@@ -99,11 +91,12 @@ uvs_service_key service_key(Family family, const IpAddress& address, uint16_t po
   return key;
 }
 
-uvs_fragment_key fragment_destination(Family family, const IpAddress& vip) {
-  return fragment_key(family, vip, 0);
-}
-uvs_fragment_key fragment_source(Family family, const IpAddress& rip) {
-  return fragment_key(family, rip, 1);
+uvs_address_key address_key(Family family, const IpAddress& address, uvs_address_role role) {
+  uvs_address_key key{};
+  std::memcpy(key.address, address.bytes.data(), sizeof(key.address));
+  key.family = static_cast<uint8_t>(family);
+  key.role = static_cast<uint8_t>(role);
+  return key;
 }
 
 struct Steering::Impl {
@@ -117,7 +110,7 @@ struct Steering::Impl {
   std::string description;
   mutable std::mutex mutex;  // guards what follows
   KeySet<uvs_service_key> services{-1};
-  KeySet<uvs_fragment_key> fragments{-1};
+  KeySet<uvs_address_key> addresses{-1};
   std::vector<SteerAttachment> pair_attachments;
   std::map<uint32_t, SteerAttachment> devices;
 
@@ -141,7 +134,7 @@ Status Steering::Impl::set_up(const SteeringOptions& options) {
   if (!loaded.ok()) return loaded.status();
   program = std::move(loaded.value());
   services = KeySet<uvs_service_key>(program->services);
-  fragments = KeySet<uvs_fragment_key>(program->fragments);
+  addresses = KeySet<uvs_address_key>(program->addresses);
 
   auto made = create_slow_path_pair(netlink);
   if (!made.ok()) return made.status();
@@ -238,12 +231,12 @@ bool Steering::is_attached(uint32_t ifindex) const {
 Status Steering::cover(const SteeringKeys& keys) {
   const std::lock_guard lock(impl_->mutex);
   std::vector<uvs_service_key> services;
-  std::vector<uvs_fragment_key> fragments;
+  std::vector<uvs_address_key> addresses;
   int error = impl_->services.add(keys.services, services);
-  if (error == 0) error = impl_->fragments.add(keys.fragments, fragments);
+  if (error == 0) error = impl_->addresses.add(keys.addresses, addresses);
   if (error == 0) return {};
   impl_->services.remove(services);
-  impl_->fragments.remove(fragments);
+  impl_->addresses.remove(addresses);
   if (error == E2BIG) {
     return {ErrorCode::kLimitReached,
             "too many services: the steering map holds " + std::to_string(kMaxServices)};
@@ -254,7 +247,7 @@ Status Steering::cover(const SteeringKeys& keys) {
 void Steering::restrict_to(const SteeringKeys& keys) {
   const std::lock_guard lock(impl_->mutex);
   impl_->services.keep_only(keys.services);
-  impl_->fragments.keep_only(keys.fragments);
+  impl_->addresses.keep_only(keys.addresses);
 }
 
 std::span<uvs_flow_bucket> Steering::flow_buckets() { return impl_->program->flows; }

@@ -37,14 +37,11 @@ struct SteeringOptions {
 // The addresses that are ours, as the maps want them.
 struct SteeringKeys {
   std::vector<uvs_service_key> services;
-  std::vector<uvs_fragment_key> fragments;
+  std::vector<uvs_address_key> addresses;
 };
 uvs_service_key service_key(Family family, const IpAddress& address, uint16_t port,
                             uint8_t protocol);
-// VIPs whose later fragments the worker wants.
-uvs_fragment_key fragment_destination(Family family, const IpAddress& vip);
-// Servers (NAT) whose later fragments the worker wants.
-uvs_fragment_key fragment_source(Family family, const IpAddress& rip);
+uvs_address_key address_key(Family family, const IpAddress& address, uvs_address_role role);
 
 struct SteeringCounters {
   std::array<uint64_t, UVS_STEER_COUNTERS> values{};  // by uvs_steer_counter

@@ -125,21 +125,25 @@ Status ControlPort::on_worker(std::function<void(Micros now)> task) {
   return {ErrorCode::kIo, "the packet worker does not answer"};
 }
 
-Napi::Object ControlPort::status(Napi::Env env) {
+Napi::Object ControlPort::status(Napi::Env env, const std::vector<DropCount>& outside) {
   const DirectorCounters counters = director_.counters();
   Napi::Object verdicts = Napi::Object::New(env);
   for (size_t i = 0; i < kVerdictCount; i++) {
     verdicts.Set(kVerdictNames[i], Napi::BigInt::New(env, counters.verdicts[i]));
   }
   Napi::Array drops = Napi::Array::New(env);
+  const auto add = [&](const DropCount& of) {
+    Napi::Object drop = Napi::Object::New(env);
+    drop.Set("reason", of.reason);
+    drop.Set("text", of.text);
+    drop.Set("count", Napi::BigInt::New(env, of.count));
+    drops.Set(drops.Length(), drop);
+  };
   for (const DropReasonInfo& reason : kDropReasons) {
     if (reason.reason == DropReason::kNone) continue;
-    Napi::Object drop = Napi::Object::New(env);
-    drop.Set("reason", reason.name);
-    drop.Set("text", reason.text);
-    drop.Set("count", Napi::BigInt::New(env, counters.drops[static_cast<size_t>(reason.reason)]));
-    drops.Set(drops.Length(), drop);
+    add({reason.name, reason.text, counters.drops[static_cast<size_t>(reason.reason)]});
   }
+  for (const DropCount& drop : outside) add(drop);
   Napi::Object status = Napi::Object::New(env);
   status.Set("generation", static_cast<double>(director_.tables().adopted()));
   status.Set("tableSize", director_.bucket_count());

@@ -21,6 +21,13 @@ struct ConnectionPage {
   ConnectionCursor next = 0;
 };
 
+// As DropReasonCount in src/dataplane/port.ts.
+struct DropCount {
+  const char* reason;
+  const char* text;
+  uint64_t count;
+};
+
 class ControlPort {
  public:
   // Called around a change, see Steering::cover and restrict_to; none for memory.
@@ -45,7 +52,8 @@ class ControlPort {
   Result<ConnectionPage> connections(uint32_t limit, ConnectionCursor after);
 
   // The part of DataplaneStatus that needs no device.
-  Napi::Object status(Napi::Env env);
+  // `outside`: what was dropped before the path saw it or after it let it go.
+  Napi::Object status(Napi::Env env, const std::vector<DropCount>& outside = {});
 
  private:
   // Runs `task` between two batches and waits for it.

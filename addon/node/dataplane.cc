@@ -140,7 +140,7 @@ class Dataplane final : public Napi::ObjectWrap<Dataplane> {
   Napi::Value status(const Napi::CallbackInfo& info) {
     const Napi::Env env = info.Env();
     Machine& machine = running(env);
-    Napi::Object status = machine.port().status(env);
+    Napi::Object status = machine.port().status(env, machine.drops());
     Napi::Array devices = Napi::Array::New(env);
     for (const DeviceState& device : machine.devices()) devices.Set(devices.Length(), device_object(env, device));
     status.Set("devices", devices);

@@ -17,12 +17,15 @@ SteeringKeys keys_of(const TableSpec& table) {
   for (const ServiceSpec& service : table.services) {
     if (!service.is_standby) {
       keys.services.push_back(service_key(service.family, service.address, service.port, service.protocol));
-      keys.fragments.push_back(fragment_destination(service.family, service.address));
+      keys.addresses.push_back(address_key(service.family, service.address, UVS_ADDRESS_FRAGMENTS_TO));
     }
     for (const DestinationSpec& destination : service.destinations) {
       if (destination.method != ForwardingMethod::kNat) continue;
-      keys.fragments.push_back(fragment_source(destination.family, destination.address));
+      keys.addresses.push_back(address_key(destination.family, destination.address, UVS_ADDRESS_FRAGMENTS_FROM));
     }
+  }
+  for (const ClosedAddress& closed : table.closed) {
+    keys.addresses.push_back(address_key(closed.family, closed.address, UVS_ADDRESS_CLOSED));
   }
   return keys;
 }
@@ -94,6 +97,23 @@ void Machine::stop() {
   director_.reset();
   io_.reset();
   steering_.reset();
+}
+
+std::vector<DropCount> Machine::drops() const {
+  const SteeringCounters steered = steering_->counters();
+  const IoCounters& io = io_->counters();
+  return {
+      {"closed_address", "for this host itself, at a virtual address that it accepts nothing for",
+       steered.values[UVS_STEER_CLOSED]},
+      {"slow_path_full", "the kernel's queue before the worker was full (net.core.netdev_max_backlog)",
+       steered.lost_in_pair},
+      {"receive_ring_full", "the worker was too slow: its ring was full, or a large frame found no memory",
+       io.receive_lost.get()},
+      {"receive_untagged", "a frame came into the slow path that steering had not put there", io.receive_untagged.get()},
+      {"transmit_failed", "the kernel or the device refused the frame", io.transmit_failed.get()},
+      {"reinjection_refused", "what the worker gave back to the host was for a device that is not attached",
+       steered.values[UVS_STEER_REFUSED]},
+  };
 }
 
 std::vector<DeviceState> Machine::devices() const { return netlink_->devices(); }

@@ -45,6 +45,8 @@ class Machine final : private HostEvents {
   std::vector<DeviceState> devices() const;
   std::vector<LocalAddress> local_addresses() const;
   const std::string& steering() const { return steering_description_; }
+  // What was dropped on the way to the path and behind it.
+  std::vector<DropCount> drops() const;
 
  private:
   explicit Machine(OnEvent on_event) : on_event_(std::move(on_event)) {}

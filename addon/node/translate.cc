@@ -63,6 +63,7 @@ std::optional<TableSpec> decode_table(std::span<const uint8_t> bytes) {
   const uint8_t* head = take_row();
   if (head == nullptr) return std::nullopt;
   const uint32_t services = load<uint32_t>(head);
+  const uint32_t closed = load<uint32_t>(head + 20);
   TableSpec table;
   table.policy.tcp_timeout_s = load<uint32_t>(head + 4);
   table.policy.tcp_fin_timeout_s = load<uint32_t>(head + 8);
@@ -83,6 +84,12 @@ std::optional<TableSpec> decode_table(std::span<const uint8_t> bytes) {
       service->destinations.push_back(*destination);
     }
     table.services.push_back(std::move(*service));
+  }
+  for (uint32_t i = 0; i < closed; i++) {
+    const uint8_t* row = take_row();
+    const std::optional<Family> family = row == nullptr ? std::nullopt : family_of(row[19]);
+    if (!family) return std::nullopt;
+    table.closed.push_back({*family, IpAddress::load_ipv6(row)});
   }
   if (!bytes.empty()) return std::nullopt;
   return table;

@@ -80,7 +80,7 @@ function service(index: number, servers: number): Service {
 }
 
 function tableOf(rows: readonly Service[]): ForwardingTable {
-  return { services: [...rows], policy: defaultPolicy };
+  return { services: [...rows], closedAddresses: [], policy: defaultPolicy };
 }
 
 async function main(rounds: number): Promise<void> {

@@ -10,6 +10,7 @@ import type { ConnectionRecord } from './port.js';
 const headerSize = 32;
 const serviceSize = 32;
 const destinationSize = 32;
+const closedAddressSize = 32;
 const protocolNumbers = { tcp: 6, udp: 17 } as const satisfies Record<Protocol, number>;
 
 const flagShFallback = 1;
@@ -21,7 +22,8 @@ const flagStandby = 16;
 /** The whole table as one buffer. */
 export function encodeTable(table: ForwardingTable): Uint8Array<ArrayBuffer> {
   const parts = table.services.map(encodeService);
-  const size = parts.reduce((sum, part) => sum + part.length, headerSize);
+  const servicesSize = parts.reduce((sum, part) => sum + part.length, 0);
+  const size = headerSize + servicesSize + table.closedAddresses.length * closedAddressSize;
   const bytes = new Uint8Array(size);
   const view = new DataView(bytes.buffer);
   const { policy } = table;
@@ -32,10 +34,16 @@ export function encodeTable(table: ForwardingTable): Uint8Array<ArrayBuffer> {
   view.setUint8(16, policy.connReuseMode);
   view.setUint8(17, policy.expireNodestConn ? 1 : 0);
   view.setUint8(18, policy.sloppyTcp ? 1 : 0);
+  view.setUint32(20, table.closedAddresses.length, true);
   let offset = headerSize;
   for (const part of parts) {
     bytes.set(part, offset);
     offset += part.length;
+  }
+  for (const address of table.closedAddresses) {
+    bytes.set(ipBytes(address), offset);
+    view.setUint8(offset + 19, familyOf(address));
+    offset += closedAddressSize;
   }
   return bytes;
 }

@@ -73,10 +73,12 @@ export const defaultPolicy: DataplanePolicy = {
 
 export type ForwardingTable = {
   readonly services: readonly Service[];
+  /** Virtual addresses at which this host takes nothing itself (RFC 9568 Accept_Mode False): services only. */
+  readonly closedAddresses: readonly IpAddress[];
   readonly policy: DataplanePolicy;
 };
 
-export const emptyTable: ForwardingTable = { services: [], policy: defaultPolicy };
+export const emptyTable: ForwardingTable = { services: [], closedAddresses: [], policy: defaultPolicy };
 
 /** `tcp 10.0.0.1:80`, `udp [fd00::1]:53`: one key a service, for maps and messages. */
 export function serviceKey(id: ServiceId): string {

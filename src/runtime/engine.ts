@@ -41,6 +41,8 @@ export type AddressDuty = {
   readonly isVirtual: (address: IpAddress) => boolean;
   /** It belongs to a virtual router, and another director forwards for it. */
   readonly isStandby: (address: IpAddress) => boolean;
+  /** Addresses that we forward for and this host takes nothing at; in a stable order. */
+  readonly closedAddresses: () => readonly IpAddress[];
 };
 
 export type EngineParts = {
@@ -65,6 +67,7 @@ export class Engine {
   /** In the order of the file; draining services stand behind. */
   private services = new Map<string, ServiceState>();
   private config: DirectorConfig;
+  private closedAddresses: readonly IpAddress[] = [];
   private isRemoving = false;
   private isStopped = false;
   private readonly context: ServiceContext;
@@ -154,8 +157,10 @@ export class Engine {
   }
 
   private applyDuty(): boolean {
-    const { isStandby } = this.parts.duty;
-    let hasChanged = false;
+    const { isStandby, closedAddresses } = this.parts.duty;
+    const closed = closedAddresses();
+    let hasChanged = !isSame(closed, this.closedAddresses);
+    this.closedAddresses = closed;
     for (const state of this.services.values()) {
       if (setStandby(state, isStandby(state.policy.address))) hasChanged = true;
     }
@@ -208,7 +213,11 @@ export class Engine {
   }
 
   private table(): ForwardingTable {
-    return { services: Array.from(this.services.values(), (state) => state.row), policy: this.policy };
+    return {
+      services: Array.from(this.services.values(), (state) => state.row),
+      closedAddresses: this.closedAddresses,
+      policy: this.policy,
+    };
   }
 
   private onVerdict(service: ServiceState, server: DestinationId, isUp: boolean, reason: string): void {
@@ -350,6 +359,7 @@ function isSameTable(a: ForwardingTable, b: ForwardingTable): boolean {
   const isSamePolicy = JSON.stringify(a.policy) === JSON.stringify(b.policy);
   return (
     isSamePolicy &&
+    isSame(a.closedAddresses, b.closedAddresses) &&
     a.services.length === b.services.length &&
     a.services.every((row, i) => row === b.services[i])
   );

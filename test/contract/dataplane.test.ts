@@ -56,7 +56,11 @@ const service = (port: number, hosts: readonly number[], fields: Partial<Service
   ...fields,
 });
 
-const table = (...services: readonly Service[]): ForwardingTable => ({ services, policy: defaultPolicy });
+const table = (...services: readonly Service[]): ForwardingTable => ({
+  services,
+  closedAddresses: [],
+  policy: defaultPolicy,
+});
 
 describe.each(implementations)('$name', ({ create }) => {
   const running: Dataplane[] = [];

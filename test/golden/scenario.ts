@@ -119,7 +119,7 @@ export class CommandTable {
   }
 
   table() {
-    return { services: [...this.services.values()], policy: this.policy };
+    return { services: [...this.services.values()], closedAddresses: [], policy: this.policy };
   }
 }
 

@@ -3,25 +3,12 @@
 // counters at any time, hence relaxed atomics, which cost a plain load and store here.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 
+#include "core/net/counted.h"
 #include "core/table/forwarding_table.h"
 
 namespace uvs {
-
-// A number with one writer and many readers.
-template <typename T>
-class Counted {
- public:
-  T get() const { return value_.load(std::memory_order_relaxed); }
-  void set(T value) { value_.store(value, std::memory_order_relaxed); }
-  void add(T amount) { set(static_cast<T>(get() + amount)); }
-  void subtract(T amount) { set(static_cast<T>(get() - amount)); }
-
- private:
-  std::atomic<T> value_;
-};
 
 // As IPVS counts: packets and bytes at the IP layer; a GSO frame is one packet.
 struct TrafficState {

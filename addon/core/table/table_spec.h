@@ -61,8 +61,15 @@ struct Policy {
   bool operator==(const Policy&) const = default;
 };
 
+// A virtual address at which the host takes nothing; the mirror of `closedAddresses`.
+struct ClosedAddress {
+  Family family = Family::kIpv4;
+  IpAddress address;
+};
+
 struct TableSpec {
   std::vector<ServiceSpec> services;
+  std::vector<ClosedAddress> closed;
   Policy policy;
 };
 

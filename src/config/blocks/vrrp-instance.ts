@@ -56,7 +56,6 @@ export function* readVrrpInstance(
   const startState = textOf(block, 'state') === 'MASTER' ? 'master' : 'backup';
   const priority = readPriority(block, keyword, startState, report);
   const accepts = choiceOf(block, 'accept', 'no_accept');
-  reportNoAccept(block, accepts, report);
   const { preempt, preemptDelay } = readPreemption(block, startState, priority, report);
   // Every field by name: an object of this size that is spread costs ten times as much.
   const written: VirtualRouter = {
@@ -203,20 +202,6 @@ function choiceOf(block: Block, yes: string, no: string): boolean | undefined {
   const names = block.settings.map(({ shape }) => shape.name);
   const isNoLater = names.lastIndexOf(no) > names.lastIndexOf(yes);
   return isNoLater ? notFlag(block, no) : flagOf(block, yes);
-}
-
-function reportNoAccept(block: Block, accepts: boolean | undefined, report: Report): void {
-  const place = settingOf(block, 'no_accept')?.keyword;
-  if (accepts !== false || place === undefined) return;
-  const message =
-    'no_accept is not in effect yet: while this director is master, its host answers on the addresses';
-  report.addOnce(
-    'not-in-effect-yet',
-    'no_accept',
-    place,
-    message,
-    'filter what is for the host itself with nft',
-  );
 }
 
 function notFlag(block: Block, keyword: string): boolean | undefined {

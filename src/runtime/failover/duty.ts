@@ -7,6 +7,7 @@ import type { AddressDuty } from '../engine.js';
 
 export class Duty implements AddressDuty {
   private routersOf = new Map<IpAddress, string[]>();
+  private closed: readonly IpAddress[] = [];
   /** Key of the one that forwards → name of its virtual router. */
   private readonly forwarding = new Map<string, string>();
 
@@ -21,6 +22,11 @@ export class Duty implements AddressDuty {
       }
     }
     this.routersOf = next;
+    this.closed = routers
+      .filter(({ router }) => !router.acceptsTraffic && router.priority !== 255)
+      .flatMap(({ router }) =>
+        [...router.addresses, ...router.excludedAddresses].map(({ address }) => address),
+      );
   }
 
   forward(key: string, name: string, isOn: boolean): void {
@@ -36,4 +42,7 @@ export class Duty implements AddressDuty {
     for (const name of this.forwarding.values()) if (names.includes(name)) return false;
     return true;
   };
+
+  readonly closedAddresses = (): readonly IpAddress[] =>
+    this.closed.filter((address) => !this.isStandby(address));
 }

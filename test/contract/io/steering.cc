@@ -48,9 +48,9 @@ class Bench {
     keys.services = {service_key(Family::kIpv4, address(kVip), 80, 6),
                      service_key(Family::kIpv4, address(kVip), 53, 17),
                      service_key(Family::kIpv6, address(kVip6), 80, 6)};
-    keys.fragments = {fragment_destination(Family::kIpv4, address(kVip)),
-                      fragment_destination(Family::kIpv6, address(kVip6)),
-                      fragment_source(Family::kIpv4, address(kServer))};
+    keys.addresses = {address_key(Family::kIpv4, address(kVip), UVS_ADDRESS_FRAGMENTS_TO),
+                      address_key(Family::kIpv6, address(kVip6), UVS_ADDRESS_FRAGMENTS_TO),
+                      address_key(Family::kIpv4, address(kServer), UVS_ADDRESS_FRAGMENTS_FROM)};
     REQUIRE(steering->cover(keys).ok());
     beat(0);
     auto opened = AfPacket::open(steering->receive_ifindex());
@@ -139,6 +139,34 @@ void ipv6_extension_headers_are_walked(Bench& bench) {
   Packet many = packet();
   for (int i = 0; i < 7; i++) many.extension(60, padding);
   CHECK_FALSE(bench.is_steered(many));  // beyond the bound it is the host's
+}
+
+// Nobody but the worker gets anything; the host would say no to what it gets, and does not here.
+void closed_addresses_take_services_only(Bench& bench) {
+  const auto pings = [&](const char* to) { return icmp4(kClient, to).icmp(8, 0); };
+  const auto closed = [&] { return bench.counter(UVS_STEER_CLOSED); };
+  SteeringKeys keys;
+  keys.addresses = {address_key(Family::kIpv4, address(kVip), UVS_ADDRESS_CLOSED),
+                    address_key(Family::kIpv6, address(kVip6), UVS_ADDRESS_CLOSED)};
+  REQUIRE(bench.steering->cover(keys).ok());
+  CHECK(bench.is_steered(from_client("10.9.0.1:80").syn()));
+  CHECK(bench.is_steered(tcp6("[2001:db8::5]:4000", "[2001:db8:9::1]:80").syn()));
+  CHECK(closed() == 0);
+  CHECK_FALSE(bench.is_steered(pings(kVip)));
+  CHECK_FALSE(bench.is_steered(from_client("10.9.0.1:81").syn()));
+  CHECK_FALSE(bench.is_steered(tcp6("[2001:db8::5]:4000", "[2001:db8:9::1]:81")));
+  CHECK_FALSE(bench.is_steered(icmp6("2001:db8::5", kVip6).icmp(128, 0)));
+  CHECK(closed() == 4);
+  // Neighbour discovery, other addresses, and everything while no worker is alive: the host's.
+  for (uint8_t type = 133; type <= 137; type++)
+    CHECK_FALSE(bench.is_steered(icmp6("2001:db8::5", kVip6).icmp(type, 0)));
+  CHECK_FALSE(bench.is_steered(pings("10.9.0.2")));
+  bench.beat(1'500'000);
+  bench.send(pings(kVip));
+  CHECK(closed() == 4);
+  bench.steering->restrict_to({.services = {service_key(Family::kIpv4, address(kVip), 80, 6)}, .addresses = {}});
+  CHECK_FALSE(bench.is_steered(pings(kVip)));
+  CHECK(closed() == 4);
 }
 
 void expected_replies_and_no_others(Bench& bench) {
@@ -289,6 +317,7 @@ struct Decision {
 constexpr Decision kDecisions[] = {
     {"services and nothing else", services_and_nothing_else},
     {"IPv6 extension headers are walked", ipv6_extension_headers_are_walked},
+    {"closed addresses take services only", closed_addresses_take_services_only},
     {"expected replies and no others", expected_replies_and_no_others},
     {"ICMP errors about ours", errors_about_ours},
     {"fragments", fragments},

@@ -40,7 +40,7 @@ export class BareDataplane {
 
   /** Resolves when the table is in force. */
   async publish(...services: readonly Service[]): Promise<void> {
-    await this.ask({ kind: 'publish', table: { services, policy: defaultPolicy } });
+    await this.ask({ kind: 'publish', table: { services, closedAddresses: [], policy: defaultPolicy } });
   }
 
   async connections(): Promise<readonly ConnectionRecord[]> {

@@ -89,7 +89,8 @@ export async function datagram(
 
 /** Why a TCP connection can't be made, in the system's words; empty when it can. */
 export async function connectError(client: Host, address: string, port: number): Promise<string> {
-  const result = await client.tryExec(['socat', '-u', 'OPEN:/dev/null', socatAddress('TCP', address, port)]);
+  const target = `${socatAddress('TCP', address, port)},connect-timeout=2`;
+  const result = await client.tryExec(['socat', '-u', 'OPEN:/dev/null', target]);
   return result.code === 0 ? '' : (/: ([^:\n]+)\n*$/.exec(result.stderr)?.[1] ?? result.stderr);
 }
 

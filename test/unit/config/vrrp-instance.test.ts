@@ -80,6 +80,7 @@ describe('a keyword and what it makes', () => {
     ['nopreempt\npreempt', { preempt: true }],
     ['preempt\nnopreempt', { preempt: false }],
     ['preempt_delay 1.5', { preemptDelay: 1_500_000 as never }],
+    ['no_accept', { acceptsTraffic: false }],
     ['no_accept\naccept', { acceptsTraffic: true }],
     ['lower_prio_no_advert', { answersLowerPriority: false }],
     ['higher_prio_send_advert no', { answersHigherPriority: false }],
@@ -95,12 +96,6 @@ describe('a keyword and what it makes', () => {
   ])('%j', (lines, expected) => {
     expect(routerOf(lines)).toMatchObject(expected);
     expect(saidOf(lines)).toEqual([]);
-  });
-
-  test('no_accept is read, and nobody enforces it yet', () => {
-    expect(routerOf('no_accept')).toMatchObject({ acceptsTraffic: false });
-    expect(saidOf('no_accept')).toEqual([expect.stringMatching(/warning not-in-effect-yet$/)]);
-    expect(saidOf('no_accept\naccept')).toEqual([]);
   });
 
   test('IPv6: version 3, its group, its MAC', () => {

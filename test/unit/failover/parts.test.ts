@@ -103,6 +103,26 @@ describe('duty', () => {
     duty.forward('VI_2 (2)', 'VI_2', false);
     expect(duty.isStandby(ip('10.0.0.100'))).toBe(true);
   });
+
+  test('no_accept closes the addresses while we forward for them; an owner always accepts', () => {
+    const duty = new Duty();
+    const closed = { addresses: [prefix('10.0.0.100')], acceptsTraffic: false };
+    const owned = { name: 'OWN', addresses: [prefix('10.0.0.200')], acceptsTraffic: false, priority: 255 };
+    duty.expect(
+      failoverOf({
+        routers: [
+          routerWith({ ...closed, excludedAddresses: [prefix('10.0.0.101')] }),
+          routerWith({ name: 'OPEN', addresses: [prefix('10.0.0.150')] }),
+          routerWith(owned),
+        ],
+      }),
+    );
+    expect(duty.closedAddresses()).toEqual([]);
+    for (const name of ['VI_1', 'OPEN', 'OWN']) duty.forward(name, name, true);
+    expect(duty.closedAddresses()).toEqual(['10.0.0.100', '10.0.0.101']);
+    duty.forward('VI_1', 'VI_1', false);
+    expect(duty.closedAddresses()).toEqual([]);
+  });
 });
 
 describe('words', () => {

@@ -100,7 +100,7 @@ TEST_CASE("a turn adopts, moves, holds, releases") {
   CHECK(link.take().size() == 64);
   CHECK(worker.run_once(1'030'000));
   CHECK(link.take().size() == 6);
-  CHECK(link.counters().reinjected == 70);
+  CHECK(link.counters().reinjected.get() == 70);
 
   // Long after: the connection has ended by the clock that was handed in.
   while (worker.run_once(1'000'000 + 2000 * kMicrosPerSecond)) {
