@@ -69,7 +69,7 @@ struct ClosedAddress {
 
 struct TableSpec {
   std::vector<ServiceSpec> services;
-  std::vector<ClosedAddress> closed;
+  std::vector<ClosedAddress> closed{};
   Policy policy;
 };
 

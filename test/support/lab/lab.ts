@@ -22,6 +22,7 @@ import {
   type Topology,
   vethCommand,
 } from './topology.js';
+import { waitFor } from './wait.js';
 
 export type LabOptions = {
   /** Fixed name instead of one of this run: `uvs-<name>-client`. Such a lab is never reaped. */
@@ -89,6 +90,25 @@ export class Lab implements AsyncDisposable {
       ),
       ...Object.entries(topology.hosts).map(([name, spec]) => this.#configure(name, spec)),
     ]);
+    for (const name of names) {
+      await waitFor(`the devices of ${name} to pass packets`, () => this.#isPassing(name), {
+        interval_ms: 5,
+      });
+    }
+  }
+
+  /** A device that is up sends only after a work queue of the kernel has seen to it, late where links come and go. */
+  async #isPassing(name: string): Promise<boolean> {
+    type Link = {
+      operstate: string;
+      linkinfo?: { info_kind?: string; info_slave_data?: { state?: string } };
+    };
+    const links = JSON.parse(await this.host(name).ip('-d -j link show up')) as Link[];
+    return links
+      .filter(({ linkinfo }) => linkinfo?.info_kind === 'veth')
+      .every(({ operstate, linkinfo }) => {
+        return operstate === 'UP' && (linkinfo?.info_slave_data?.state ?? 'forwarding') === 'forwarding';
+      });
   }
 
   async #configure(name: string, spec: HostSpec): Promise<void> {
