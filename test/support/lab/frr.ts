@@ -169,6 +169,9 @@ async function makeDevices(host: Host, device: string, options: FrrOptions): Pro
     for (const address of options.addresses.filter((one) => one.includes(':') === isV6)) {
       await host.ip(`addr add ${address}${isV6 ? '/128 nodad' : '/32'} dev ${name}`);
     }
+    // As vrrpd leaves it while backup, and before it is up: what it sends by itself has the virtual router's MAC, and the
+    // switch would take this host for the master.
+    await host.ip(`link set ${name} protodown on`);
     await host.ip(`link set ${name} up`);
   }
 }
