@@ -247,7 +247,9 @@ Result<uint32_t> create(NetlinkSocket& netlink, const std::string& name, const D
   const size_t info = request.begin(IFLA_LINKINFO);
   request.text(IFLA_INFO_KIND, kKind);
   const size_t data = request.begin(IFLA_INFO_DATA);
-  request.value(IFLA_MACVLAN_MODE, uint32_t{MACVLAN_MODE_PRIVATE});
+  // Of all modes the one in which the parent hears a peer that speaks with the same virtual MAC: in private mode the
+  // kernel takes such frames for our own, come back.
+  request.value(IFLA_MACVLAN_MODE, uint32_t{MACVLAN_MODE_VEPA});
   request.end(data);
   request.end(info);
   if (const int error = netlink.request(request))

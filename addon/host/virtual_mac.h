@@ -1,5 +1,5 @@
 // Devices that carry a virtual router's MAC address (VRRP: 00:00:5e:00:01:VRID, IPv6 :02:VRID):
-// macvlan devices in private mode that are marked as ours. Off the packet path; any thread, each
+// macvlan devices in VEPA mode that are marked as ours. Off the packet path; any thread, each
 // call waits for the kernel's answer. Calls of one process do not overlap: it is serialised here.
 //
 // What the mark (the link alias) says survives us: it also holds what the parent's ARP settings

@@ -110,7 +110,9 @@ export class MemoryNetwork implements Network, WireStation {
     this.failAsTold('open');
     const device = this.requireDevice(voice.device);
     const isLinkLocal = /^fe[89ab]/.test(voice.source);
-    const places = isLinkLocal ? [device] : this.devices;
+    const places = isLinkLocal
+      ? this.devices.filter(({ name }) => name === device.name || name === device.parent)
+      : this.devices;
     if (!places.some((place) => place.addresses.some(({ address }) => address === voice.source))) {
       throw new DirectorError('IO', `cannot send from ${voice.source}: Cannot assign requested address`);
     }

@@ -3,6 +3,7 @@
 
 import { expect } from 'vitest';
 import {
+  Capture,
   Director,
   directorText,
   failoverNeeds,
@@ -80,6 +81,36 @@ test('SIGKILL: the guardian removes addresses and routes at once and says priori
   expect(await pair.a.ip('route show 10.77.0.0/24')).toBe('');
   await waitFor('priority 0', async () => (await pair.adverts.adverts()).at(-1)?.priority === 0);
   await waitFor('the guardian to end', async () => !(await processes(pair.a)).includes('uvs-guardian'));
+});
+
+test('a backup says nothing from the virtual MAC that its master has: switches would believe it', async () => {
+  await using pair = await Pair.create();
+  const text = (priority: number) =>
+    directorText([
+      { ...fast, name: 'V4', priority, addresses: [`${vip}/32`], lines: ['use_vmac'] },
+      { ...fast, name: 'V6', priority, addresses: [`${vip6}/128`], lines: ['use_vmac'] },
+    ]);
+  const names = ['V4', 'V6'];
+  const master = await Director.start(pair.a, text(150));
+  for (const name of names) await master.waitForState(name, 'MASTER');
+  const said = await Capture.start(
+    pair.b,
+    'eth0',
+    '(ether src 00:00:5e:00:01:33 or ether src 00:00:5e:00:02:33) and outbound',
+  );
+  const backup = await Director.start(pair.b, text(100));
+  for (const name of names) {
+    await backup.waitForState(name, 'BACKUP');
+    // The kernel repeats reports of group memberships, if there are any, within a second or two.
+    const heard = async () => (await backup.router(name)).counters.received;
+    const before = await heard();
+    await waitFor('adverts', async () => (await heard()) > before + 20);
+  }
+  expect(await said.lines()).toEqual([]);
+  // It has the MAC, and speaks with it, from the takeover on.
+  await master.kill();
+  for (const name of names) await backup.waitForState(name, 'MASTER');
+  expect((await said.lines()).length).toBeGreaterThan(0);
 });
 
 test('a virtual MAC: adverts, ARP and service come from it, in both families, and it survives a takeover', async () => {

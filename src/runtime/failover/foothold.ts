@@ -10,16 +10,18 @@ import type { VirtualRouter } from '../../model/virtual-router.js';
 export type Foothold =
   | {
       readonly kind: 'ready';
-      /** Where adverts leave and are heard. */
+      /** Where adverts leave. */
       readonly device: string;
       readonly ifindex: number;
       readonly source: IpAddress;
+      /** Where they are heard: listening on the virtual MAC's device would have a backup speak with its master's MAC. */
+      readonly ear: { readonly device: string; readonly ifindex: number };
     }
   | {
       readonly kind: 'fault';
       readonly reason: string;
-      /** `unmade`: the virtual MAC's device, or that address on it, is missing. */
-      readonly lack: 'gone' | { readonly unmade: IpAddress };
+      /** `unmade`: the virtual MAC's device is missing. */
+      readonly lack: 'gone' | 'unmade';
     };
 
 /**
@@ -31,20 +33,18 @@ export function footholdOf(
   links: readonly Link[],
   isVirtual: (address: IpAddress) => boolean,
 ): Foothold {
-  const { device, family } = router;
+  const { device } = router;
   const link = links.find(({ name }) => name === device);
   if (link === undefined) return fault(`there is no interface ${device}`, 'gone');
   const source = sourceOf(router, link, links, isVirtual);
   if (source === undefined) return fault(missingText(router, link), 'gone');
   const voiceDevice = speakingDevice(router);
-  const own = voiceDevice === device ? link : links.find(({ name }) => name === voiceDevice);
-  const hasSource = voiceDevice === device || family === 4 || own?.addresses.some(isAt(source)) === true;
-  if (router.virtualMacDevice !== undefined && !isThere(router, links)) {
-    return fault(`there is no interface ${router.virtualMacDevice}`, { unmade: source });
+  const voice = links.find(({ name }) => name === voiceDevice);
+  if (voice === undefined || (router.virtualMacDevice !== undefined && !isThere(router, links))) {
+    return fault(`there is no interface ${router.virtualMacDevice}`, 'unmade');
   }
-  if (own === undefined || !hasSource)
-    return fault(`interface ${voiceDevice} lacks ${source}`, { unmade: source });
-  return { kind: 'ready', device: voiceDevice, ifindex: own.ifindex, source };
+  const ear = { device, ifindex: link.ifindex };
+  return { kind: 'ready', device: voiceDevice, ifindex: voice.ifindex, source, ear };
 }
 
 /** Where adverts leave: the virtual MAC's device; unicast ones need the MAC that routers know. */
@@ -96,6 +96,6 @@ function missingText({ source, device, family }: VirtualRouter, { isUp }: Link):
   return `interface ${device} has no ${family === 4 ? 'IPv4' : 'link-local IPv6'} address of its own`;
 }
 
-function fault(reason: string, lack: 'gone' | { readonly unmade: IpAddress }): Foothold {
+function fault(reason: string, lack: 'gone' | 'unmade'): Foothold {
   return { kind: 'fault', reason, lack };
 }

@@ -14,7 +14,7 @@ import type { Cancel, Clock } from '../clock.js';
 import { messageOf } from '../message-of.js';
 import type { StrayCounters } from './counters.js';
 import { Ears } from './ears.js';
-import { footholdOf, speakingDevice } from './foothold.js';
+import { footholdOf } from './foothold.js';
 import type { RunningGroup } from './group.js';
 import type { Holdings } from './holdings.js';
 import type { Instance, Telling } from './instance.js';
@@ -114,8 +114,7 @@ export class Runner {
     this.links = this.parts.network.links();
     for (const instance of instances) {
       const foothold = footholdOf(instance.router, this.links, this.parts.isVirtual);
-      if (foothold.kind === 'ready' || typeof foothold.lack === 'string') continue;
-      await this.makeDevice(instance, foothold.lack.unmade);
+      if (foothold.kind === 'fault' && foothold.lack === 'unmade') await this.makeDevice(instance);
     }
   }
 
@@ -241,15 +240,15 @@ export class Runner {
     const foothold = footholdOf(instance.router, this.links, this.parts.isVirtual);
     if (foothold.kind === 'fault') {
       instance.ownFault = foothold.reason;
-      if (typeof foothold.lack !== 'string') void this.makeDevice(instance, foothold.lack.unmade);
+      if (foothold.lack === 'unmade') void this.makeDevice(instance);
       return;
     }
     const { router, key } = instance;
-    const { device, ifindex } = foothold;
+    const { ear, device } = foothold;
     const group = router.delivery.kind === 'multicast' ? router.delivery.group : undefined;
     try {
       const isNew = instance.voice.open(router, foothold);
-      this.ears.join(key, device, ifindex, router.family, group);
+      this.ears.join(key, ear.device, ear.ifindex, router.family, group);
       instance.ownFault = undefined;
       instance.mustRetry = false;
       if (isNew) instance.onReopened();
@@ -306,8 +305,7 @@ export class Runner {
     return { devices, scripts, scriptDefects, files };
   }
 
-  /** The virtual MAC's device, with the address that adverts come from where IPv6 wants one. */
-  private async makeDevice(instance: Instance, source: IpAddress): Promise<void> {
+  private async makeDevice(instance: Instance): Promise<void> {
     const { router } = instance;
     const { virtualMacDevice: name, virtualMac: mac, device: parent } = router;
     if (name === undefined || mac === undefined || instance.isMakingDevice || instance.purpose !== 'running')
@@ -316,10 +314,6 @@ export class Runner {
     instance.isMakingDevice = true;
     try {
       await this.parts.network.addVirtualMac(name, parent, mac);
-      if (router.family === 6 && speakingDevice(router) === name) {
-        const place = { address: source, prefixLength: 64, device: name, label: undefined } as const;
-        await this.parts.network.addAddress({ ...place, scope: 'link', broadcast: undefined });
-      }
       instance.mustRetry = false;
       this.refreshSoon();
     } catch (error) {

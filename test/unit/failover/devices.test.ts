@@ -250,7 +250,7 @@ describe('use_vmac', () => {
   const mac = '00:00:5e:00:01:33';
   const withMac = (more = {}) => routerWith({ virtualMacDevice: 'uvs.51', virtualMac: mac, ...more });
 
-  test('the device is made first; adverts leave by it and are heard on it, addresses are on it', async () => {
+  test('the device is made first; adverts leave by it, and addresses are on it', async () => {
     const a = await lab.start('a', 1, { routers: [withMac({ priority: 150 })] });
     expect(a.network.links().find(({ name }) => name === 'uvs.51')).toMatchObject({ mac, isUp: true });
     const b = await lab.start('b', 2, { routers: [withMac({ priority: 100 })] });
@@ -262,14 +262,14 @@ describe('use_vmac', () => {
     expect(a.view().counters.told).toEqual({});
   });
 
-  test('IPv6: the device gets the link-local address that adverts come from', async () => {
+  test('IPv6: adverts come from the parent’s link-local address, and the device gets none', async () => {
     const delivery = { kind: 'multicast', group: ip('ff02::12') } as const;
     const routers = [withMac({ family: 6, version: 3, delivery, addresses: [prefix('fd00::100/64')] })];
     const a = await master({ routers });
     expect(a.network.addresses.map(({ address, device }) => `${address} ${device}`)).toEqual([
-      'fe80::1 uvs.51',
       'fd00::100 uvs.51',
     ]);
+    expect(lab.wire.adverts.at(-1)).toMatchObject({ device: 'uvs.51', source: 'fe80::1' });
   });
 
   test('unicast adverts leave by the device itself', async () => {

@@ -352,8 +352,13 @@ describe('foothold', () => {
   test('a virtual MAC’s device that is another’s, by its MAC, must be made', () => {
     const router = routerWith({ virtualMacDevice: 'uvs.51', virtualMac: '00:00:5e:00:01:33' });
     const own = link('uvs.51', { ifindex: 9, mac: '00:00:5e:00:01:33', addresses: [] });
-    expect(at(router, link('eth0'), link('uvs.51'))).toMatchObject({ lack: { unmade: '10.0.0.1' } });
-    expect(at(router, link('eth0'), own)).toMatchObject({ kind: 'ready', device: 'uvs.51', ifindex: 9 });
+    expect(at(router, link('eth0'), link('uvs.51'))).toMatchObject({ lack: 'unmade' });
+    expect(at(router, link('eth0'), own)).toMatchObject({
+      kind: 'ready',
+      device: 'uvs.51',
+      ifindex: 9,
+      ear: { device: 'eth0' },
+    });
   });
 });
 

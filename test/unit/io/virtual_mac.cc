@@ -118,7 +118,7 @@ TEST_CASE("the device of a virtual MAC is made as it has to be, and once") {
   const uint32_t ifindex = if_nametoindex(kName);
   CHECK(mac_of(kName) == kVirtualMac);
   run("ip -d link show uvsio-vrrp | grep -q 'uvsio-vrrp@uvsio-near.*[<,]UP[,>]'");
-  run("ip -d link show uvsio-vrrp | grep -q 'macvlan mode private'");
+  run("ip -d link show uvsio-vrrp | grep -q 'macvlan mode vepa'");
   run("ip link show uvsio-vrrp | grep -q 'alias uvs'");
   CHECK(arp_setting(kName, "rp_filter") == "0");
   CHECK(arp_setting(kName, "arp_ignore") == "1");
