@@ -37,6 +37,8 @@ export type CheckerEvent =
   | { readonly kind: 'deadline' }
   | { readonly kind: 'probe-started'; readonly probe: number }
   | { readonly kind: 'result'; readonly probe: number; readonly result: ProbeResult }
+  /** What made a server fail may be over: one that is down is probed at once. */
+  | { readonly kind: 'hurry' }
   /** The checker ends: its configuration is gone. */
   | { readonly kind: 'stop' };
 
@@ -91,6 +93,8 @@ export function stepChecker(
       return onProbeStarted(policy, state, event.probe, now);
     case 'result':
       return isAwaited(state, event.probe) ? onResult(policy, state, event.result, now) : unchanged(state);
+    case 'hurry':
+      return onHurry(state, now);
     case 'stop':
       return {
         state,
@@ -112,6 +116,16 @@ function onDeadline(policy: CheckerPolicy, state: CheckerState, now: Micros): Ch
   const probe = state.probe + 1;
   const { isUp, failures } = state;
   return { state: { kind: 'queued', isUp, failures, probe }, actions: [{ kind: 'start-probe', probe }] };
+}
+
+/** A probe that is under way may have been sent into the trouble that is over: it begins anew. */
+function onHurry(state: CheckerState, now: Micros): CheckerStep {
+  if (state.isUp || state.kind === 'queued') return unchanged(state);
+  const { isUp, failures, probe } = state;
+  return {
+    state: { kind: 'waiting', isUp, failures, probe, probeAt: now },
+    actions: state.kind === 'probing' ? [{ kind: 'cancel-probe', probe }] : [],
+  };
 }
 
 function onProbeStarted(policy: CheckerPolicy, state: CheckerState, probe: number, now: Micros): CheckerStep {

@@ -250,6 +250,7 @@ export class Director {
         ...parts,
         emit,
         publishDuty: () => engine.refreshStandby(),
+        hurryChecks: () => engine.health.hurry(),
       });
       const { duty } = failover;
       const engine = new Engine({ ...parts, inTurn: this.inTurn, emit, duty }, config);

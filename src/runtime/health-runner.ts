@@ -84,6 +84,12 @@ export class HealthRunner {
     this.schedule.set(checker, undefined);
   }
 
+  /** Probes servers that are down without waiting for their turn. */
+  hurry(): void {
+    for (const checker of this.checkers) this.step(checker, { kind: 'hurry' });
+    this.setAlarm();
+  }
+
   stop(): void {
     for (const checker of this.checkers) this.remove(checker);
     this.cancelAlarm?.();

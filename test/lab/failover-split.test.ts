@@ -74,3 +74,29 @@ test('adverts lost one way: both are master, both say so, and the winner announc
   const calm = await pair.outageDuring(async () => {});
   expect(calm.names).toEqual(['server-a', 'server-b']);
 });
+
+test('a master that was cut off has its servers back as soon as it hears of the other', async () => {
+  await using pair = await Pair.create();
+  // Far longer than this test has time for.
+  const slow = (text: string) =>
+    text
+      .replaceAll('delay_loop 0.3', 'delay_loop 300')
+      .replaceAll(/(real_server .*\{)/g, '$1\n TCP_CHECK {\n warmup 0.1\n connect_timeout 0.2\n retry 0\n }');
+  const a = await Director.start(pair.a, slow(textOf(150)));
+  const b = await Director.start(pair.b, slow(textOf(100)));
+  for (const name of names) {
+    await a.waitForState(name, 'MASTER');
+    await b.waitForState(name, 'BACKUP');
+  }
+  const servers = ['10.1.0.21:80', '10.1.0.22:80'];
+  await a.waitForServers(`${vip}:80`, servers);
+  const cable = pair.cable('director-a');
+  await cable.cut('silent');
+  for (const name of names) await b.waitForState(name, 'MASTER');
+  // A reload with another timeout has each checker begin anew, and find nobody.
+  await a.reload(slow(textOf(150)).replaceAll('connect_timeout 0.2', 'connect_timeout 0.3'));
+  await a.waitForServers(`${vip}:80`, []);
+  await cable.restore();
+  await a.waitForServers(`${vip}:80`, servers);
+  for (const name of names) await b.waitForState(name, 'BACKUP');
+});

@@ -39,6 +39,8 @@ export type FailoverParts = {
   readonly tracking: (onChange: () => void) => Tracking;
   /** Has the data plane forward as `duty` says now; resolves when it does. */
   readonly publishDuty: () => Promise<void>;
+  /** The network around us has changed: servers that failed may be there again. */
+  readonly hurryChecks: () => void;
   /** The kernel answers neighbours on that device as a router (IPv6 forwarding). */
   readonly isRouter: (device: string) => boolean;
 };
@@ -330,6 +332,7 @@ export class Failover {
     log[isBad ? 'warn' : 'info'](`virtual router ${router}: ${from} → ${to}`, { why, priority });
     emit({ kind: 'virtual-router-changed', router, from, to, cause: cause.kind, why, priority });
     this.switchovers.onTransition(instance, transition);
+    if (to === 'master' && from !== 'releasing') this.parts.hurryChecks();
   }
 
   private onTakeover({ name: router }: Instance, { took, budget, isWithin, why }: TakeoverEntry): void {
@@ -348,6 +351,8 @@ export class Failover {
     const { clock, log, emit } = this.parts;
     const { name: router, counters } = instance;
     counters.told[code] = (counters.told[code] ?? 0) + 1;
+    // A split is over, or half of it: until then the servers may have been on the other side.
+    if (code === 'second-master') this.parts.hurryChecks();
     const { isWritten, keptBack } = this.gate.admit(router, code, clock.now());
     if (!isWritten) return;
     const fields = { router, code, ...(keptBack > 0 ? { keptBack } : {}) };

@@ -70,6 +70,7 @@ const unable: CheckerEvent = {
 const staleFailure: CheckerEvent = { ...failed, probe: 2 };
 const deadline: CheckerEvent = { kind: 'deadline' };
 const started: CheckerEvent = { kind: 'probe-started', probe: 3 };
+const hurry: CheckerEvent = { kind: 'hurry' };
 const stop: CheckerEvent = { kind: 'stop' };
 
 type Row = {
@@ -97,6 +98,31 @@ const rows: readonly Row[] = [
     next: waiting({ probeAt: later(1) }),
   },
   { name: 'waiting, a late result: nothing', state: waiting(), event: failed, next: waiting() },
+  {
+    name: 'waiting and down, hurry: its time is now',
+    state: waiting({ isUp: false, probeAt: later(9) }),
+    event: hurry,
+    next: waiting({ isUp: false, probeAt: later(0) }),
+  },
+  {
+    name: 'waiting and up, hurry: nothing',
+    state: waiting({ probeAt: later(9) }),
+    event: hurry,
+    next: waiting({ probeAt: later(9) }),
+  },
+  {
+    name: 'queued and down, hurry: it stands in line already',
+    state: queued({ isUp: false }),
+    event: hurry,
+    next: queued({ isUp: false }),
+  },
+  {
+    name: 'probing and down, hurry: the probe begins anew',
+    state: probing({ isUp: false }),
+    event: hurry,
+    next: waiting({ isUp: false, probeAt: later(0) }),
+    actions: [{ kind: 'cancel-probe', probe: 3 }],
+  },
   { name: 'waiting, stop: nothing to cancel', state: waiting(), event: stop, next: waiting() },
   {
     name: 'queued, the probe starts: the timeout runs from now',
