@@ -10,6 +10,7 @@ const left = 200;
 const right = 760;
 const rowHeight = 22;
 const decades = [10, 100, 1000, 10_000] as const;
+const title = 'Outage seen by a client that asks 100 times a second';
 
 export function pictureOf(rows: readonly Row[]): string {
   const parts: string[] = [];
@@ -40,8 +41,9 @@ export function pictureOf(rows: readonly Row[]): string {
     text(x(value), y + 22, value < 1000 ? `${value} ms` : `${value / 1000} s`, 'text-anchor="middle"'),
   ]);
   return `<svg xmlns="http://www.w3.org/2000/svg" width="860" height="${y + 40}" font-family="sans-serif" font-size="12">
+<title>${title}</title>
 <rect width="860" height="${y + 40}" fill="#ffffff"/>
-${text(20, 28, 'Outage seen by a client that asks 100 times a second', 'font-size="16" font-weight="bold"')}
+${text(20, 28, title, 'font-size="16" font-weight="bold"')}
 ${text(20, 48, 'bar: median of the rounds; dots: each round; 10 ms is the client’s own pace. A killed keepalived leaves its addresses to its kernel.')}
 ${[...grid, ...parts].join('\n')}
 </svg>
