@@ -6,6 +6,7 @@ import type {
   Fifo,
   GroupConfig,
   NotifyScripts,
+  Pacing,
   RouterConfig,
   ScriptCommand,
   TrackFile,
@@ -29,14 +30,12 @@ type NamedLines = [string, Lines];
 
 /** What stands in global_defs. */
 export function failoverGlobalLines(failover: FailoverConfig): Lines {
-  const { routers, dumps, scriptPolicy } = failover;
-  const first = (family: 4 | 6) => routers.find(({ router }) => router.family === family)?.router;
-  const pause = (family: 4 | 6) => secondsUnless(first(family)?.announce.interval ?? zero, 0);
+  const { routers, dumps, pacing, scriptPolicy } = failover;
   const [any] = routers;
   return [
     ...setting('vrrp_startup_delay', secondsUnless(any?.router.startupDelay ?? zero, 0)),
-    ...setting('vrrp_garp_interval', pause(4)),
-    ...setting('vrrp_gna_interval', pause(6)),
+    ...setting('vrrp_garp_interval', secondsUnless(pacing.arp, 0)),
+    ...setting('vrrp_gna_interval', secondsUnless(pacing.na, 0)),
     ...setting('script_user', accountText(scriptPolicy.account)),
     ...flag('enable_script_security', scriptPolicy.isSecure),
     ...failover.fifos.flatMap(fifoLines),
@@ -54,6 +53,7 @@ export function failoverBlocks(failover: FailoverConfig): NamedLines[] {
   return [
     ...failover.scripts.map(scriptBlock),
     ...failover.files.map(fileBlock),
+    ...failover.pacing.groups.map(pacingBlock),
     ...failover.groups.map(groupBlock),
     ...failover.routers.map(routerBlock),
   ];
@@ -93,6 +93,11 @@ function scriptBlock(script: TrackScript): NamedLines {
       ...flag('init_fail', script.failsAtStart),
     ],
   ];
+}
+
+function pacingBlock({ devices, arp, na }: Pacing['groups'][number]): NamedLines {
+  const lines = [`garp_interval ${secondsText(arp)}`, `gna_interval ${secondsText(na)}`];
+  return ['garp_group', [...lines, ['interfaces', devices.map(word)]]];
 }
 
 function fileBlock(file: TrackFile): NamedLines {
@@ -181,6 +186,11 @@ function deliveryLines(delivery: Delivery, { family, source }: VirtualRouter): L
   ];
 }
 
+function extraText({ extra, extraDevices }: AnnouncePolicy): string | undefined {
+  const every = secondsUnless(extra, 0);
+  return every === undefined || extraDevices === 'virtual-mac' ? every : `all ${every}`;
+}
+
 function announceLines(policy: AnnouncePolicy): string[] {
   return [
     `garp_master_repeat ${policy.repeat}`,
@@ -189,6 +199,7 @@ function announceLines(policy: AnnouncePolicy): string[] {
     `garp_master_refresh_repeat ${policy.refreshRepeat}`,
     `garp_lower_prio_repeat ${policy.lowerPriorityRepeat}`,
     `garp_lower_prio_delay ${secondsText(policy.lowerPriorityDelay)}`,
+    ...setting('garp_extra_if', extraText(policy)),
   ];
 }
 

@@ -2,7 +2,7 @@
 // the policy that all of them share.
 
 import { compare, fieldsText, isSame, orderAfter, ordered, without } from './diff-lists.js';
-import type { FailoverConfig, NotifyScripts, RouterConfig, ScriptCommand } from './failover-config.js';
+import type { FailoverConfig, NotifyScripts, Pause, RouterConfig, ScriptCommand } from './failover-config.js';
 import type { Micros } from './units.js';
 import type {
   Account,
@@ -18,7 +18,10 @@ type FailoverList = 'routers' | 'groups' | 'scripts' | 'files' | 'fifos';
 type Item<List extends FailoverList> = FailoverConfig[List][number];
 
 /** What is no list. */
-export type FailoverPolicy = Pick<FailoverConfig, 'scriptPolicy' | 'tellsStatesOnReload' | 'dumps'>;
+export type FailoverPolicy = Pick<
+  FailoverConfig,
+  'pacing' | 'scriptPolicy' | 'tellsStatesOnReload' | 'dumps'
+>;
 
 type ListChange<List extends FailoverList> =
   /** At the end of the list until a reordering says otherwise. */
@@ -78,8 +81,8 @@ function* diffList<List extends FailoverList>(
   return changes as FailoverChange[];
 }
 
-function policyOf({ scriptPolicy, tellsStatesOnReload, dumps }: FailoverConfig): FailoverPolicy {
-  return { scriptPolicy, tellsStatesOnReload, dumps };
+function policyOf({ pacing, scriptPolicy, tellsStatesOnReload, dumps }: FailoverConfig): FailoverPolicy {
+  return { pacing, scriptPolicy, tellsStatesOnReload, dumps };
 }
 
 /** Its name; a FIFO's is who it is for. */
@@ -155,9 +158,20 @@ function routerText({ router }: RouterConfig): string {
   return `: VRID ${virtualRouterId} on ${device}, priority ${priority}, ${addressText}`;
 }
 
-function flatPolicy({ scriptPolicy, tellsStatesOnReload, dumps }: FailoverPolicy): object {
+function flatPolicy({ pacing, scriptPolicy, tellsStatesOnReload, dumps }: FailoverPolicy): object {
   const { account, isSecure } = scriptPolicy;
-  return { scriptUser: userText(account), isSecure, tellsStatesOnReload, ...prefixed('dumps', dumps) };
+  return {
+    scriptUser: userText(account),
+    isSecure,
+    tellsStatesOnReload,
+    ...prefixed('dumps', dumps),
+    announcementPause: pauseText(pacing),
+    garpGroups: pacing.groups.map((group) => `${group.devices.join(', ')}: ${pauseText(group)}`),
+  };
+}
+
+function pauseText({ arp, na }: Pause): string {
+  return `ARP ${timeText(arp)}, NA ${timeText(na)}`;
 }
 
 /** The fields of the item and of what it wraps as plain values, so that each difference has a name and words of its own. */
@@ -191,13 +205,13 @@ function flatRouter({ advertLease, releaseBudget, ...router }: VirtualRouter): o
   };
 }
 
-function flatAnnounce({ delay, refresh, lowerPriorityDelay, interval, ...counts }: AnnouncePolicy): object {
+function flatAnnounce({ delay, refresh, lowerPriorityDelay, extra, ...rest }: AnnouncePolicy): object {
   return {
-    ...counts,
+    ...rest,
     delay: timeText(delay),
     refresh: timeText(refresh),
     lowerPriorityDelay: timeText(lowerPriorityDelay),
-    interval: timeText(interval),
+    extra: timeText(extra),
   };
 }
 

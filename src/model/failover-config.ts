@@ -2,6 +2,7 @@
 // programs. Defaults and inheritance are resolved; src/vrrp wants the `router`, `group` and `TrackScript` parts alone.
 
 import type { Origin } from './director-config.js';
+import { type Micros, micros } from './units.js';
 import type { Account, SyncGroup, TrackScript, VirtualRouter } from './virtual-router.js';
 
 /** A program with its arguments, as execve wants them. Without an account: that of the ScriptPolicy. */
@@ -79,6 +80,15 @@ export type ScriptPolicy = {
   readonly isSecure: boolean;
 };
 
+/** Between two gratuitous ARPs, and between two unsolicited NAs, on one device or group of devices; 0: none. */
+export type Pause = { readonly arp: Micros; readonly na: Micros };
+
+/** For switches that drop bursts: `vrrp_garp_interval`, `vrrp_gna_interval`, and each `garp_group`. */
+export type Pacing = Pause & {
+  /** Devices that share one pause, as behind one switch; no device is in two. */
+  readonly groups: readonly (Pause & { readonly devices: readonly string[] })[];
+};
+
 export type FailoverConfig = {
   /** In the order of the file; names are unique. */
   readonly routers: readonly RouterConfig[];
@@ -86,6 +96,7 @@ export type FailoverConfig = {
   readonly scripts: readonly TrackScript[];
   readonly files: readonly TrackFile[];
   readonly fifos: readonly Fifo[];
+  readonly pacing: Pacing;
   readonly scriptPolicy: ScriptPolicy;
   /** `fifo_write_vrrp_states_on_reload`. */
   readonly tellsStatesOnReload: boolean;
@@ -99,6 +110,7 @@ export const noFailover: FailoverConfig = {
   scripts: [],
   files: [],
   fifos: [],
+  pacing: { arp: micros(0), na: micros(0), groups: [] },
   scriptPolicy: { account: undefined, isSecure: false },
   tellsStatesOnReload: false,
   dumps: {

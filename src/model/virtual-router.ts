@@ -58,8 +58,10 @@ export type AnnouncePolicy = {
   /** After an advert of a second, losing master. */
   readonly lowerPriorityRepeat: number;
   readonly lowerPriorityDelay: Micros;
-  /** Pause between two messages on one device, for switches that drop bursts. */
-  readonly interval: Micros;
+  /** One address of each device that no advert leaves by, so that switches keep its MAC (`garp_extra_if`); 0: never. */
+  readonly extra: Micros;
+  /** Which of those devices: the virtual MAC's alone, or `all`. */
+  readonly extraDevices: 'virtual-mac' | 'all';
 };
 
 /** `refresh` differs from keepalived's 0: neighbours that missed the announcement stayed wrong for good. */
@@ -70,7 +72,8 @@ export const defaultAnnouncePolicy: AnnouncePolicy = {
   refreshRepeat: 1,
   lowerPriorityRepeat: 5,
   lowerPriorityDelay: seconds(5),
-  interval: micros(0),
+  extra: micros(0),
+  extraDevices: 'virtual-mac',
 };
 
 /** Something that a virtual router depends on. `weight` 0: its failure is a fault; otherwise it moves the priority. */

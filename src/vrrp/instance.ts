@@ -9,6 +9,7 @@ import {
   onAnnouncementMissed,
   onGroupAnnounce,
   onMasterAdvert,
+  onMasterChanged,
   onMasterDeadline,
   onMasterRejected,
   onStall,
@@ -62,6 +63,8 @@ export function step(state: VrrpState, event: VrrpEvent, now: Micros, policy: In
     case 'announcement-missed':
       if (state.kind !== 'master') return unchanged(state);
       return onAnnouncementMissed(state, event.reason, now, policy);
+    case 'changed':
+      return state.kind === 'master' ? onMasterChanged(state, now, policy) : unchanged(state);
     case 'lease-expired':
       return onLeaseExpired(state, now, policy);
     default:

@@ -19,7 +19,7 @@ import {
   type VrrpStep,
 } from './state.js';
 import { leaseOf, masterDownInterval, skewTime } from './timers.js';
-import { schedule, toBackup } from './transition.js';
+import { schedule, toBackup, withPeriodic } from './transition.js';
 
 export function onMasterDeadline(state: MasterState, now: Micros, policy: InstancePolicy): VrrpStep {
   const late = micros(now - state.advertAt);
@@ -34,7 +34,8 @@ export function onMasterDeadline(state: MasterState, now: Micros, policy: Instan
   }
   for (const due of state.announcements.filter(({ at }) => at <= now)) {
     actions.push(...announce(due.why, policy));
-    next = { ...next, announcements: afterAnnouncing(next.announcements, due, now, policy) };
+    const rest = next.announcements.filter((entry) => entry !== due);
+    next = { ...next, announcements: withPeriodic(rest, now, policy) };
   }
   const { rival } = state;
   if (rival !== undefined && rival.quietAt <= now) {
@@ -132,6 +133,11 @@ export function onAnnouncementMissed(
   };
 }
 
+/** Other settings are in force: a period that is new counts from now on, and one that is gone ends. */
+export function onMasterChanged(state: MasterState, now: Micros, policy: InstancePolicy): VrrpStep {
+  return unchanged({ ...state, announcements: withPeriodic(state.announcements, now, policy) });
+}
+
 /** Another member of the sync group met a losing master. */
 export function onGroupAnnounce(state: MasterState, now: Micros, policy: InstancePolicy): VrrpStep {
   return {
@@ -224,21 +230,15 @@ function quietAt(now: Micros, interval: Micros, { router }: InstancePolicy): Mic
 
 function announce(why: AnnounceReason, { router }: InstancePolicy): VrrpAction[] {
   const { repeat, refreshRepeat, lowerPriorityRepeat } = router.announce;
-  const count = why === 'refresh' ? refreshRepeat : why === 'lower-priority' ? lowerPriorityRepeat : repeat;
+  const counts: Partial<Record<AnnounceReason, number>> = {
+    refresh: refreshRepeat,
+    extra: 1,
+    'lower-priority': lowerPriorityRepeat,
+  };
+  const count = counts[why] ?? repeat;
   const actions: VrrpAction[] = count > 0 ? [{ kind: 'announce', repeat: count, why }] : [];
   if (why === 'conflict') actions.push({ kind: 'probe-addresses' });
   return actions;
-}
-
-function afterAnnouncing(
-  list: readonly Announcement[],
-  done: Announcement,
-  now: Micros,
-  { router }: InstancePolicy,
-): readonly Announcement[] {
-  const rest = list.filter((entry) => entry !== done);
-  if (done.why !== 'refresh') return rest;
-  return schedule(rest, { at: addMicros(now, router.announce.refresh), why: 'refresh' });
 }
 
 function afterLoser(

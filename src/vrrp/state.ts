@@ -42,6 +42,7 @@ export type AnnounceReason =
   | 'master'
   | 'delayed'
   | 'refresh'
+  | 'extra'
   | 'lower-priority'
   | 'healed'
   | 'conflict'
@@ -126,6 +127,8 @@ export type VrrpEvent =
   | { readonly kind: 'address-answered'; readonly address: IpAddress; readonly mac: string }
   /** An announcement could not be sent, or the link was gone while it was. */
   | { readonly kind: 'announcement-missed'; readonly reason: string }
+  /** Other settings of the same virtual router are in force. */
+  | { readonly kind: 'changed' }
   /** The advert repeater stopped speaking for us. */
   | { readonly kind: 'lease-expired' };
 

@@ -1,7 +1,7 @@
 // Entering a state: which fields it starts with, and what is done, in order. Taking: the advert goes first, then
 // forwarding and addresses, so that no packet meets an address that nobody schedules for. Giving up: the reverse.
 
-import { addMicros, type Micros } from '../model/units.js';
+import { addMicros, type Micros, micros } from '../model/units.js';
 import type { Cause } from './cause.js';
 import {
   type Announcement,
@@ -116,12 +116,24 @@ export function schedule(list: readonly Announcement[], added: Announcement): re
   return [...list, added].sort((a, b) => a.at - b.at);
 }
 
-function firstAnnouncements(now: Micros, { router }: InstancePolicy): readonly Announcement[] {
-  const { delay, refresh } = router.announce;
-  let list: readonly Announcement[] = [];
-  if (delay > 0) list = schedule(list, { at: addMicros(now, delay), why: 'delayed' });
-  if (refresh > 0) list = schedule(list, { at: addMicros(now, refresh), why: 'refresh' });
-  return list;
+/** Has those that come again and again in the list, each one period ahead at most, and not where the period is 0. */
+export function withPeriodic(
+  list: readonly Announcement[],
+  now: Micros,
+  { router }: InstancePolicy,
+): readonly Announcement[] {
+  return (['refresh', 'extra'] as const).reduce((planned, why) => {
+    const period = router.announce[why];
+    const known = planned.find((entry) => entry.why === why);
+    const rest = planned.filter((entry) => entry !== known);
+    if (period === 0) return rest;
+    return schedule(rest, { at: micros(Math.min(known?.at ?? Infinity, now + period)), why });
+  }, list);
+}
+
+function firstAnnouncements(now: Micros, policy: InstancePolicy): readonly Announcement[] {
+  const { delay } = policy.router.announce;
+  return withPeriodic(delay > 0 ? [{ at: addMicros(now, delay), why: 'delayed' }] : [], now, policy);
 }
 
 function commonOf(state: VrrpState, now: Micros, cause: Cause) {

@@ -133,7 +133,8 @@ function createSettings(random: Random, unit: number) {
       refreshRepeat: 2,
       lowerPriorityRepeat: 5,
       lowerPriorityDelay: within(2, 5),
-      interval: micros(0),
+      extra: micros(0),
+      extraDevices: 'virtual-mac' as const,
     },
   };
 }

@@ -9,6 +9,7 @@ import {
   type NotifyScripts,
   noFailover,
   noNotifyScripts,
+  type Pacing,
   type RouterConfig,
   type ScriptCommand,
   type TrackFile,
@@ -157,6 +158,15 @@ function fifos(options: FailoverOptions): fc.Arbitrary<Fifo[]> {
     .chain((chosen) => fc.tuple(...chosen.map((hears) => fifo(hears))));
 }
 
+function pacing({ plain }: FailoverOptions): fc.Arbitrary<Pacing> {
+  const pause = { arp: time(0, 1_000_000), na: time(0, 1_000_000) };
+  const groups = plain ? [] : [['eth0', 'eth1'], ['eth 2']];
+  return fc.subarray(groups).chain((chosen) => {
+    const list = chosen.map((devices) => fc.record({ ...pause, devices: fc.constant(devices) }));
+    return fc.record({ ...pause, groups: fc.tuple(...list) });
+  });
+}
+
 export function arbitraryFailover(options: FailoverOptions = {}): fc.Arbitrary<FailoverConfig> {
   const path = (usual: string) =>
     options.plain ? fc.constant(usual) : fc.oneof(fc.constant(usual), plainWord);
@@ -179,6 +189,7 @@ export function arbitraryFailover(options: FailoverOptions = {}): fc.Arbitrary<F
       json: path(noFailover.dumps.json),
     }),
     fifos: fifos(options),
+    pacing: pacing(options),
   });
   return names
     .chain((chosen) => {

@@ -110,27 +110,32 @@ function delivery(family: Family, { plain }: FailoverOptions): fc.Arbitrary<Deli
 }
 
 /** What all virtual routers of a file share. */
-export type Shared = { readonly startupDelay: Micros; readonly pause4: Micros; readonly pause6: Micros };
+export type Shared = { readonly startupDelay: Micros };
 
 export const shared: fc.Arbitrary<Shared> = fc.record({
   // keepalived wants a millisecond at least.
   startupDelay: time(0, 10 * second, 1_000),
-  pause4: time(0, second),
-  pause6: time(0, second),
 });
 
-function announce(interval: Micros, { plain }: FailoverOptions): fc.Arbitrary<AnnouncePolicy> {
+function announce({ plain }: FailoverOptions): fc.Arbitrary<AnnouncePolicy> {
   const step = plain ? second : 1;
   const count = fc.integer({ min: 1, max: 10 });
-  return fc.record({
+  const extra = fc.record({
+    extra: time(second, 86_400 * second, second),
+    extraDevices: fc.constantFrom('virtual-mac' as const, 'all' as const),
+  });
+  const noExtra = { extra: micros(0), extraDevices: 'virtual-mac' as const };
+  const common = fc.record({
     repeat: count,
     delay: time(0, 100 * second, step),
     refresh: time(0, 100 * second, step),
     refreshRepeat: count,
     lowerPriorityRepeat: count,
     lowerPriorityDelay: time(0, 100 * second, step),
-    interval: fc.constant(interval),
   });
+  return fc
+    .tuple(common, fc.oneof(fc.constant(noExtra), extra))
+    .map(([usual, more]) => ({ ...usual, ...more }));
 }
 
 /** Names of what can be tracked beside devices. */
@@ -196,7 +201,6 @@ export function virtualRouter(
     .chain((chosen) => {
       const { family } = chosen;
       const version = family === 6 ? 3 : chosen.version;
-      const pause = family === 4 ? around.pause4 : around.pause6;
       const address = virtualAddress(family, options);
       const anyAddress = fc.oneof(virtualAddress(4, options), virtualAddress(6, options));
       const password = anyText(options).filter((text) => new TextEncoder().encode(text).length <= 8);
@@ -240,7 +244,7 @@ export function virtualRouter(
           ...lists,
           virtualMacDevice: options.plain ? fc.constant(undefined) : maybe(fc.constant(`v${name.length}`)),
           virtualMac: fc.integer({ min: 16, max: 255 }).map((vrid) => mac + vrid.toString(16)),
-          announce: announce(pause, options),
+          announce: announce(options),
         })
         .map((fields) => fields as unknown as Omit<VirtualRouter, 'tracks'>);
     })

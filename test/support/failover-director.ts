@@ -8,7 +8,12 @@ import type { AdvertMessage, LastWill, Repetition } from '../../src/dataplane/ne
 import type { HostAddress } from '../../src/dataplane/port.js';
 import type { IpAddress } from '../../src/model/address.js';
 import type { DirectorConfig } from '../../src/model/director-config.js';
-import { type FailoverConfig, noFailover, noNotifyScripts } from '../../src/model/failover-config.js';
+import {
+  type FailoverConfig,
+  noFailover,
+  noNotifyScripts,
+  type Pacing,
+} from '../../src/model/failover-config.js';
 import type { ForwardingTable } from '../../src/model/forwarding-table.js';
 import { type Micros, micros, seconds } from '../../src/model/units.js';
 import type { SyncGroup, Track, VirtualRouter } from '../../src/model/virtual-router.js';
@@ -41,13 +46,15 @@ export type Setup = {
   readonly routers: readonly VirtualRouter[];
   readonly groups?: readonly (readonly string[])[];
   readonly groupTracks?: readonly Track[];
+  readonly pacing?: Pacing;
   /** Addresses of services; default: those of the routers. */
   readonly services?: readonly string[];
 };
 
-export function failoverOf({ routers, groups = [], groupTracks = [] }: Setup): FailoverConfig {
+export function failoverOf({ routers, groups = [], groupTracks = [], pacing }: Setup): FailoverConfig {
   return {
     ...noFailover,
+    pacing: pacing ?? noFailover.pacing,
     routers: routers.map((one) => ({ router: one, notify: noNotifyScripts, origin })),
     groups: groups.map((members, i) => {
       const group: SyncGroup = { name: `G${i + 1}`, members, tracks: groupTracks };

@@ -6,6 +6,7 @@ import type { FailoverConfig, GroupConfig } from '../../model/failover-config.js
 import type { Word } from '../lexer.js';
 import type { Report } from '../report.js';
 import type { Block, Statement } from '../tree.js';
+import { readPacingGroups } from './announce-pacing.js';
 import {
   asMember,
   checkGroup,
@@ -70,6 +71,7 @@ export function* readFailover(
     groups,
     scripts: trackedOf(scripts, checks.tracked.script, report),
     files: trackedOf(files, checks.tracked.file, report),
+    pacing: { ...defaults.pause, groups: readPacingGroups(root, report) },
   };
 }
 

@@ -1,6 +1,7 @@
 // What global_defs { } says about every virtual router: the values that an instance has where it is silent itself.
 
 import type { IpAddress } from '../../model/address.js';
+import type { Pause } from '../../model/failover-config.js';
 import { type Micros, micros } from '../../model/units.js';
 import {
   type AnnouncePolicy,
@@ -10,6 +11,7 @@ import {
   virtualRouterDefaults,
 } from '../../model/virtual-router.js';
 import type { Block } from '../tree.js';
+import { readExtraAnnouncements } from './announce-pacing.js';
 import { addressOf, flagOf, integerOf, textOf, timerOf } from './settings.js';
 
 export type VrrpDefaults = {
@@ -17,10 +19,8 @@ export type VrrpDefaults = {
   readonly version: VrrpVersion;
   readonly group4: IpAddress;
   readonly group6: IpAddress;
-  /** Without the pause, which is the family's. */
   readonly announce: AnnouncePolicy;
-  readonly interval4: Micros;
-  readonly interval6: Micros;
+  readonly pause: Pause;
   readonly checksUnicastSource: boolean;
   readonly skipsKnownAddressCheck: boolean;
   readonly isStrict: boolean;
@@ -52,8 +52,10 @@ export function readVrrpDefaults(last: Last, device: string): VrrpDefaults {
     group4: last((block) => addressOf(block, 'vrrp_mcast_group4')) ?? defaultGroup4,
     group6: last((block) => addressOf(block, 'vrrp_mcast_group6')) ?? defaultGroup6,
     announce: readGlobalAnnounce(last, flag('vrrp_min_garp') ?? false),
-    interval4: timer('vrrp_garp_interval') ?? micros(0),
-    interval6: timer('vrrp_gna_interval') ?? micros(0),
+    pause: {
+      arp: timer('vrrp_garp_interval') ?? micros(0),
+      na: timer('vrrp_gna_interval') ?? micros(0),
+    },
     checksUnicastSource: flag('vrrp_check_unicast_src') ?? false,
     skipsKnownAddressCheck: flag('vrrp_skip_check_adv_addr') ?? usual.skipsKnownAddressCheck,
     isStrict: flag('vrrp_strict') ?? usual.isStrict,
@@ -84,6 +86,9 @@ function readGlobalAnnounce(last: Last, isLeast: boolean): AnnouncePolicy {
     refreshRepeat: count('master_refresh_repeat') ?? usual.refreshRepeat,
     lowerPriorityRepeat: count('lower_prio_repeat') ?? repeat,
     lowerPriorityDelay: timer('lower_prio_delay') ?? delay,
-    interval: usual.interval,
+    ...(last((block) => readExtraAnnouncements(block, 'vrrp_garp_extra_if')) ?? {
+      extra: usual.extra,
+      extraDevices: usual.extraDevices,
+    }),
   };
 }

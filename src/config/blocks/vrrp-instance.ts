@@ -15,6 +15,7 @@ import {
 import type { Word } from '../lexer.js';
 import type { Report } from '../report.js';
 import { type Block, type Statement, settingOf } from '../tree.js';
+import { readExtraAnnouncements } from './announce-pacing.js';
 import { readNotify } from './notify.js';
 import { type RouterAddresses, readRouterAddresses } from './router-addresses.js';
 import { readAuthentication, readDelivery, readSource } from './router-delivery.js';
@@ -86,7 +87,7 @@ export function* readVrrpInstance(
     routes: routes.map((route) =>
       route.gateway === undefined && route.device === undefined ? { ...route, device } : route,
     ),
-    announce: readAnnounce(block, family === 4 ? defaults.interval4 : defaults.interval6, defaults),
+    announce: readAnnounce(block, defaults),
     virtualMacDevice: usual.virtualMacDevice,
     virtualMac: usual.virtualMac,
     tracks: readRouterTracks(block, device, around, known, report),
@@ -215,7 +216,8 @@ function readChecksum(block: Block, defaults: VrrpDefaults): VirtualRouter['chec
   return asV2 ? 'message' : 'pseudo-header';
 }
 
-function readAnnounce(block: Block, interval: Micros, { announce }: VrrpDefaults): AnnouncePolicy {
+function readAnnounce(block: Block, { announce }: VrrpDefaults): AnnouncePolicy {
+  const { extra, extraDevices } = readExtraAnnouncements(block, 'garp_extra_if') ?? announce;
   return {
     repeat: integerOf(block, 'garp_master_repeat') ?? announce.repeat,
     delay: timerOf(block, 'garp_master_delay') ?? announce.delay,
@@ -223,7 +225,8 @@ function readAnnounce(block: Block, interval: Micros, { announce }: VrrpDefaults
     refreshRepeat: integerOf(block, 'garp_master_refresh_repeat') ?? announce.refreshRepeat,
     lowerPriorityRepeat: integerOf(block, 'garp_lower_prio_repeat') ?? announce.lowerPriorityRepeat,
     lowerPriorityDelay: timerOf(block, 'garp_lower_prio_delay') ?? announce.lowerPriorityDelay,
-    interval,
+    extra,
+    extraDevices,
   };
 }
 

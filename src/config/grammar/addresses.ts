@@ -1,7 +1,7 @@
 // Form of the lines in static_ipaddress, virtual_ipaddress, the route and rule blocks, and of tracked things.
 // Routes and rules follow `ip route` and `ip rule`; until they have an effect any words are taken.
 
-import { argumentsOf, type ItemBlock, items } from '../shapes.js';
+import { argumentsOf, type ItemBlock, items, keyword } from '../shapes.js';
 import { anyWord, deviceName, either, integer, oneOf, prefix, type ValueKind } from '../values.js';
 
 const scope = either(
@@ -55,6 +55,13 @@ export const staticAddresses: ItemBlock = items(argumentsOf({ required: [prefix]
 export const virtualAddresses: ItemBlock = items(
   argumentsOf({ required: [prefix], options: { ...addressOptions, no_track: [], use_vmac: [] } }),
 );
+
+/** `[all] SECONDS`: how often devices beside the adverts' own are announced on. */
+export const extraAnnouncements = keyword((words, at, report) => {
+  const period = integer(0, 86_400, 'a whole number of seconds');
+  const required = words[0]?.text === 'all' ? [anyWord, period] : [period];
+  argumentsOf({ required })(words, at, report);
+});
 
 export const routesOrRules: ItemBlock = items(argumentsOf({ required: [anyWord], rest: anyWord }));
 

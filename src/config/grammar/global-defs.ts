@@ -25,6 +25,7 @@ import {
   port,
   timer,
 } from '../values.js';
+import { extraAnnouncements } from './addresses.js';
 import { script } from './virtual-server.js';
 
 const flag = maybe(boolean);
@@ -64,6 +65,7 @@ const globalDefs = keywords({
     lvs_timeouts: timeouts,
     checker_log_all_failures: flag,
     include_check: anyWords,
+    vrrp_garp_extra_if: extraAnnouncements,
     vrrp_mcast_group4: one(multicastGroup(4)),
     vrrp_mcast_group6: one(multicastGroup(6)),
     vrrp_version: one(integer(2, 3)),
@@ -113,7 +115,6 @@ const globalDefs = keywords({
     log_unknown_vrids: flag,
     vrrp_delay_after_boot: one(timer()),
     vmac_addr_prefix: text,
-    vrrp_garp_extra_if: some(anyWord),
     // Firewall.
     ...each(anyWords, 'vrrp_iptables vrrp_ipsets'),
     ...each(maybe(anyWord), 'nftables nftables_ipvs'),

@@ -30,7 +30,7 @@ import {
   oneOf,
   timer,
 } from '../values.js';
-import { routesOrRules, tracked, virtualAddresses } from './addresses.js';
+import { extraAnnouncements, routesOrRules, tracked, virtualAddresses } from './addresses.js';
 import { script } from './virtual-server.js';
 
 const second = 1_000_000;
@@ -100,6 +100,7 @@ const instance = keywords({
     ...each(list(virtualAddresses), 'virtual_ipaddress virtual_ipaddress_excluded'),
     virtual_routes: list(routesOrRules),
     ...each(one(timer()), 'garp_master_delay garp_lower_prio_delay garp_master_refresh'),
+    garp_extra_if: extraAnnouncements,
     ...each(one(count), 'garp_master_repeat garp_lower_prio_repeat garp_master_refresh_repeat'),
     authentication: blockOf(authentication),
     ...trackShapes,
@@ -117,7 +118,6 @@ const instance = keywords({
     ),
     old_unicast_checksum: maybe(oneOf(['never'])),
     virtual_rules: list(routesOrRules),
-    garp_extra_if: some(anyWord),
     auth_hmac: blockOf(hmac),
     ...trackShapesLater,
   },
@@ -209,13 +209,13 @@ export const vrrpShapes: Shapes = {
   vrrp_sync_group: blocksOf(name, syncGroup),
   vrrp_script: blocksOf(name, scriptBlock),
   track_file: blocksOf(name, trackFile),
+  garp_group: blockOf(garpGroup, { repeats: true }),
 };
 
 export const vrrpShapesLater: Shapes = {
   vrrp_track_process: blocksOf(name, trackProcess),
   track_group: blocksOf(name, keywords({ now: { group: list(names(anyWord)) } })),
   bfd_instance: blocksOf(name, bfd),
-  garp_group: blockOf(garpGroup, { repeats: true }),
   interface_up_down_delays: list(delays),
   linkbeat_interfaces: list(polled),
   static_routes: list(routesOrRules),

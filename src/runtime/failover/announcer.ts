@@ -1,14 +1,19 @@
-// Sends announcements: every address so many times, in rounds, with a pause between two frames on a device where one is
-// asked for. What could not be sent is reported once a round of calls, so that the state machine says it again later.
+// Sends announcements: every address so many times, in rounds, with a pause between two frames where one is asked for. What could not be sent is reported once a round of calls, so that the state machine says it again later.
 
 import type { Link, Network } from '../../dataplane/network.js';
-import type { IpAddress } from '../../model/address.js';
+import { familyOf, type IpAddress } from '../../model/address.js';
+import type { Pacing } from '../../model/failover-config.js';
 import { addMicros, type Micros } from '../../model/units.js';
 import { announcement } from '../../vrrp/announcement.js';
 import type { Cancel, Clock } from '../clock.js';
 
 /** An address and the device that holds it. */
-export type Target = { readonly address: IpAddress; readonly device: string };
+export type Target = {
+  readonly address: IpAddress;
+  readonly device: string;
+  /** What a `garp_group` knows it by: below a virtual MAC's device, else the device. */
+  readonly physical: string;
+};
 
 export type AnnounceOrder = {
   /** Whose: a newer order replaces what is left of the one before. */
@@ -16,7 +21,6 @@ export type AnnounceOrder = {
   readonly targets: readonly Target[];
   /** Frames an address. */
   readonly repeat: number;
-  readonly pause: Micros;
   readonly onSent: () => void;
   readonly onFailed: (reason: string) => void;
 };
@@ -26,13 +30,15 @@ export type AnnouncerParts = {
   readonly clock: Clock;
   /** The kernel answers as a router on that device. */
   readonly isRouter: (device: string) => boolean;
+  /** As it is in force at the moment. */
+  readonly pacing: () => Pacing;
 };
 
 type Waiting = { readonly order: AnnounceOrder; readonly target: Target };
+/** Frames of one family that share a pause: those of a device, or of a group's devices. */
 type Lane = { readonly waiting: Waiting[]; cancel: Cancel | undefined };
 
 export class Announcer {
-  /** By device. */
   private readonly lanes = new Map<string, Lane>();
 
   constructor(private readonly parts: AnnouncerParts) {}
@@ -44,9 +50,15 @@ export class Announcer {
     const failures = new Map<string, string>();
     for (let round = 0; round < order.repeat; round++) {
       for (const target of order.targets) {
-        const lane = this.lanes.get(target.device);
-        if (lane !== undefined) lane.waiting.push({ order, target });
-        else this.sendFirst(order, target, links, failures);
+        const { name, pause } = this.laneOf(target);
+        const lane = this.lanes.get(name);
+        if (lane !== undefined) {
+          lane.waiting.push({ order, target });
+          continue;
+        }
+        const failure = this.send(order, target, links.get(target.device));
+        if (failure !== undefined) failures.set(target.device, failure);
+        if (pause > 0) this.openLane(name, pause);
       }
     }
     for (const reason of failures.values()) order.onFailed(reason);
@@ -54,12 +66,12 @@ export class Announcer {
 
   /** What is left of the order is not sent. */
   drop(key: string): void {
-    for (const [device, lane] of this.lanes) {
+    for (const [name, lane] of this.lanes) {
       const rest = lane.waiting.filter(({ order }) => order.key !== key);
       lane.waiting.splice(0, lane.waiting.length, ...rest);
       if (rest.length > 0) continue;
       lane.cancel?.();
-      this.lanes.delete(device);
+      this.lanes.delete(name);
     }
   }
 
@@ -68,35 +80,35 @@ export class Announcer {
     this.lanes.clear();
   }
 
-  private sendFirst(
-    order: AnnounceOrder,
-    target: Target,
-    links: ReadonlyMap<string, Link>,
-    failures: Map<string, string>,
-  ): void {
-    const failure = this.send(order, target, links.get(target.device));
-    if (failure !== undefined) failures.set(target.device, failure);
-    if (order.pause > 0) this.openLane(target.device, order.pause);
+  private laneOf({ address, physical }: Target): { name: string; pause: Micros } {
+    const pacing = this.parts.pacing();
+    const group = pacing.groups.findIndex(({ devices }) => devices.includes(physical));
+    const { arp, na } = pacing.groups[group] ?? pacing;
+    const place = group < 0 ? physical : `group ${group}`;
+    return familyOf(address) === 4
+      ? { name: `ARP ${place}`, pause: arp }
+      : { name: `NA ${place}`, pause: na };
   }
 
-  private openLane(device: string, pause: Micros): void {
+  private openLane(name: string, pause: Micros): void {
     const lane: Lane = { waiting: [], cancel: undefined };
-    this.lanes.set(device, lane);
-    this.arm(device, lane, pause);
+    this.lanes.set(name, lane);
+    this.arm(name, lane, pause);
   }
 
-  private arm(device: string, lane: Lane, pause: Micros): void {
+  private arm(name: string, lane: Lane, pause: Micros): void {
     const { clock } = this.parts;
     lane.cancel = clock.at(addMicros(clock.now(), pause), () => {
       const next = lane.waiting.shift();
       if (next === undefined) {
-        this.lanes.delete(device);
+        this.lanes.delete(name);
         return;
       }
-      const link = this.parts.network.links().find(({ name }) => name === device);
-      const failure = this.send(next.order, next.target, link);
-      if (failure !== undefined) next.order.onFailed(failure);
-      if (this.lanes.get(device) === lane) this.arm(device, lane, next.order.pause);
+      const { order, target } = next;
+      const link = this.parts.network.links().find(({ name: device }) => device === target.device);
+      const failure = this.send(order, target, link);
+      if (failure !== undefined) order.onFailed(failure);
+      if (this.lanes.get(name) === lane) this.arm(name, lane, pause);
     });
   }
 

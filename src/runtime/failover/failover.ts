@@ -102,15 +102,16 @@ export class Failover {
       roster.current.map((instance) => instance.config),
       config,
     );
-    const { fresh, retired } = roster.follow(plans, running.instanceParts, !isFirst);
+    const { fresh, retired, changed } = roster.follow(plans, running.instanceParts, !isFirst);
     for (const instance of fresh) runner.instances.set(instance.key, instance);
-    const changed = roster.regroup(config.groups);
+    const regrouped = roster.regroup(config.groups);
     this.parts.notifier.configure(config);
     running.tracking.configure(config.scripts, config.files, config.scriptPolicy);
     await runner.makeDevices(fresh);
     runner.refresh();
     runner.start(fresh);
-    for (const group of changed) this.unite(runner, group);
+    for (const group of regrouped) this.unite(runner, group);
+    for (const instance of changed) runner.handle(instance, { kind: 'changed' });
     for (const instance of retired) runner.handle(instance, { kind: 'release' });
     await this.publishDuty();
     await Promise.all(roster.current.map((instance) => instance.idle()));
@@ -226,7 +227,7 @@ export class Failover {
       const instance = runner.instances.get(owner);
       if (instance !== undefined) this.tell(instance, { level: 'warning', code: 'address-failed', text });
     });
-    const announcer = new Announcer({ network, clock, isRouter });
+    const announcer = new Announcer({ network, clock, isRouter, pacing: () => this.config.pacing });
     const prober = new Prober({ network, clock });
     const tracking = this.parts.tracking(() => runner.retrack());
     const runner: Runner = new Runner({

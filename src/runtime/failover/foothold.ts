@@ -48,7 +48,7 @@ export function footholdOf(
 }
 
 /** Where adverts leave: the virtual MAC's device; unicast ones need the MAC that routers know. */
-function speakingDevice({ device, virtualMacDevice, delivery }: VirtualRouter): string {
+export function speakingDevice({ device, virtualMacDevice, delivery }: VirtualRouter): string {
   return delivery.kind === 'multicast' ? (virtualMacDevice ?? device) : device;
 }
 

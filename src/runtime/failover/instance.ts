@@ -22,7 +22,7 @@ import { messageOf } from '../message-of.js';
 import { createSerial } from '../serial.js';
 import type { Announcer, Target } from './announcer.js';
 import type { RouterCounters } from './counters.js';
-import { addressDevice } from './foothold.js';
+import { addressDevice, speakingDevice } from './foothold.js';
 import { type Holdings, type Possessions, possessionsOf, unionOf } from './holdings.js';
 import type { Prober } from './prober.js';
 import { lostAt, maxTakeovers, type TakeoverEntry, takeoverEntry } from './timeline.js';
@@ -159,7 +159,10 @@ export class Instance {
         this.enqueue(() => parts.holdings.clean(this.key, possessionsOf(this.router)));
         return;
       case 'announce':
-        this.enqueue(async () => this.announce(action.repeat, this.targets()));
+        this.enqueue(async () => {
+          if (action.why === 'extra') this.announceExtra();
+          else this.announce(action.repeat, this.targets());
+        });
         return;
       case 'notify':
         this.enqueue(async () => parts.notify(this, action.state, action.priority));
@@ -264,6 +267,7 @@ export class Instance {
     if (hasLeft) {
       counters.releasedMaster += 1;
       announcer.drop(this.key);
+      announcer.drop(this.extraKey);
     }
     this.releasedAt = undefined;
     this.parts.onTransition(this, transition);
@@ -292,7 +296,7 @@ export class Instance {
     await this.entrust(next);
     if (!this.parts.holdings.isComplete(this.key)) this.parts.onIncomplete();
     const old = new Set(before.addresses.map(({ address, device }) => `${address} ${device}`));
-    const added = next.addresses.filter(({ address, device }) => !old.has(`${address} ${device}`));
+    const added = this.targets().filter(({ address, device }) => !old.has(`${address} ${device}`));
     if (added.length > 0) this.announce(this.router.announce.repeat, added);
   }
 
@@ -325,14 +329,31 @@ export class Instance {
     parts.onTakeover(this, entry);
   }
 
-  private announce(repeat: number, targets: readonly Target[]): void {
+  /** One address of each device that switches learn from no advert. */
+  private announceExtra(): void {
+    const { extraDevices } = this.router.announce;
+    const seen = new Set([speakingDevice(this.router)]);
+    const targets = this.targets().filter(({ device }) => {
+      const isWanted = extraDevices === 'all' || device === this.router.virtualMacDevice;
+      const isFirst = !seen.has(device);
+      seen.add(device);
+      return isWanted && isFirst;
+    });
+    this.announce(1, targets, this.extraKey);
+  }
+
+  /** Its own, so that what is left of a full announcement goes out as well. */
+  private get extraKey(): string {
+    return `${this.key} extra`;
+  }
+
+  private announce(repeat: number, targets: readonly Target[], key = this.key): void {
     if (!this.holdsAddresses) return;
     const { counters } = this;
     this.parts.announcer.announce({
-      key: this.key,
+      key,
       targets,
       repeat,
-      pause: this.router.announce.interval,
       onSent: () => {
         counters.announced += 1;
       },
@@ -354,6 +375,7 @@ export class Instance {
     return [...router.addresses, ...router.excludedAddresses].map(({ address, device }) => ({
       address,
       device: device ?? addressDevice(router),
+      physical: device ?? router.device,
     }));
   }
 

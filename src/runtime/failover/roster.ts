@@ -11,7 +11,12 @@ import { Instance, type InstanceParts, type RouterRecord } from './instance.js';
 import type { RouterPlan } from './reload-plan.js';
 
 /** What a plan has made: instances to start, and instances that give up. */
-export type Moves = { readonly fresh: readonly Instance[]; readonly retired: readonly Instance[] };
+export type Moves = {
+  readonly fresh: readonly Instance[];
+  readonly retired: readonly Instance[];
+  /** The same virtual router with other settings. */
+  readonly changed: readonly Instance[];
+};
 
 export class Roster {
   private readonly instances = new Set<Instance>();
@@ -58,11 +63,15 @@ export class Roster {
   follow(plans: readonly RouterPlan[], parts: InstanceParts, isLate: boolean): Moves {
     const fresh: Instance[] = [];
     const retired: Instance[] = [];
+    const changed: Instance[] = [];
     const byName = new Map(this.current.map((instance) => [instance.name, instance]));
     for (const plan of plans) {
       const name = plan.kind === 'remove' ? plan.before.router.name : plan.config.router.name;
       const known = byName.get(name);
-      if (plan.kind === 'change') known?.change(plan.config);
+      if (plan.kind === 'change' && known !== undefined) {
+        known.change(plan.config);
+        changed.push(known);
+      }
       if (plan.kind === 'restart')
         known?.retire('restarting', handoverBudget(plan.before.router, plan.config.router));
       if (plan.kind === 'remove') known?.retire('removed');
@@ -75,7 +84,7 @@ export class Roster {
       fresh.push(instance);
     }
     this.order = plans.flatMap((plan) => (plan.kind === 'remove' ? [] : [plan.config.router.name]));
-    return { fresh, retired };
+    return { fresh, retired, changed };
   }
 
   /** Puts the groups of a configuration in force. Gives those whose members are not what they were. */

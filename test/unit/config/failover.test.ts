@@ -14,6 +14,51 @@ test('nothing of failover is nothing', () => {
   expect(configOf('').failover).toEqual(noFailover);
 });
 
+describe('garp_group', () => {
+  test('pauses of devices and of groups of devices, beside those of all others', () => {
+    const text = `global_defs { vrrp_garp_interval 0.5
+vrrp_gna_interval 0.7
+}
+garp_group { garp_interval 0.1
+interface eth0
+}
+garp_group {
+gna_interval 0.2
+interfaces { eth1
+eth2
+}
+}`;
+    expect(said(parseText(text))).toEqual([]);
+    expect(configOf(text).failover.pacing).toEqual({
+      arp: 500_000,
+      na: 700_000,
+      groups: [
+        { arp: 100_000, na: 0, devices: ['eth0'] },
+        { arp: 0, na: 200_000, devices: ['eth1', 'eth2'] },
+      ],
+    });
+  });
+
+  test('what says nothing is named and left out', () => {
+    const text = `garp_group { interface eth0
+}
+garp_group { garp_interval 1
+}
+garp_group { garp_interval 1
+interface eth0
+}
+garp_group { garp_interval 2
+interface eth0
+}`;
+    expect(said(parseText(text))).toEqual([
+      '1:1 warning no-effect',
+      '3:1 warning no-effect',
+      '9:11 warning no-effect',
+    ]);
+    expect(configOf(text).failover.pacing.groups).toEqual([{ arp: 1_000_000, na: 0, devices: ['eth0'] }]);
+  });
+});
+
 describe('vrrp_script', () => {
   const tracked = instance('a', 1, 'track_script { s }');
 

@@ -113,18 +113,27 @@ describe('a keyword and what it makes', () => {
   test('all garp_ settings', () => {
     const lines =
       'garp_master_repeat 1\ngarp_master_delay 2\ngarp_master_refresh 3\ngarp_master_refresh_repeat 4\n' +
-      'garp_lower_prio_repeat 5\ngarp_lower_prio_delay 6';
-    expect(routerOf(lines, 'vrrp_garp_interval 0.5\nvrrp_gna_interval 0.7').announce).toEqual({
+      'garp_lower_prio_repeat 5\ngarp_lower_prio_delay 6\ngarp_extra_if all 7';
+    expect(routerOf(lines).announce).toEqual({
       repeat: 1,
       delay: 2_000_000,
       refresh: 3_000_000,
       refreshRepeat: 4,
       lowerPriorityRepeat: 5,
       lowerPriorityDelay: 6_000_000,
-      interval: 500_000,
+      extra: 7_000_000,
+      extraDevices: 'all',
     });
-    const six = routerOf('virtual_ipaddress { fe80::1 }', 'vrrp_gna_interval 0.7').announce;
-    expect(six.interval).toBe(700_000);
+    const extra = (lines: string, global: string) => {
+      const { announce } = routerOf(lines, global);
+      return `${announce.extraDevices} ${announce.extra / 1e6}`;
+    };
+    expect(extra('', 'vrrp_garp_extra_if 60')).toBe('virtual-mac 60');
+    expect(extra('garp_extra_if 0', 'vrrp_vmac_garp_intvl all 60')).toBe('virtual-mac 0');
+    expect(saidOf('garp_extra_if eth1')).toEqual(['3:15 error invalid-value']);
+    expect(saidOf('garp_extra_if all')).toEqual(['3:1 error missing-value']);
+    expect(saidOf('garp_extra_if all 86401')).toEqual(['3:19 error out-of-range']);
+    expect(saidOf('garp_extra_if 5 all')).toEqual(['3:17 warning extra-words']);
   });
 
   test('unicast peers', () => {
@@ -370,12 +379,12 @@ describe('what is said', () => {
 
   test('what has no effect yet is named once', () => {
     const lines =
-      'use_ipvlan\nvrf a\nsmtp_alert\ntrack_process { p }\ntrack_bfd { b }\ngarp_extra_if eth1\nvmac_xmit_base\n' +
+      'use_ipvlan\nvrf a\nsmtp_alert\ntrack_process { p }\ntrack_bfd { b }\nvmac_xmit_base\n' +
       'virtual_rules { from 10.0.0.1 table 1 }\nlvs_sync_daemon_interface eth0\nlinkbeat_use_polling\n' +
       'auth_hmac { key 1 ab }';
     const found = parseText(instance(lines) + instance(lines.replaceAll('10.0.0.1', '10.0.0.2'), 'b', 52));
     const named = found.diagnostics.filter(({ code }) => code === 'not-in-effect-yet');
-    expect(named).toHaveLength(11);
+    expect(named).toHaveLength(10);
     expect(named.every(({ message }) => message.endsWith('(and 1 more like it)'))).toBe(true);
     expect(saidOf('debug 2')).toEqual(['3:1 notice without-effect']);
   });

@@ -2,30 +2,45 @@
 import { describe, expect, test } from 'vitest';
 import { MemoryNetwork } from '../../../src/dataplane/memory-network.js';
 import type { IpAddress } from '../../../src/model/address.js';
+import type { Pacing } from '../../../src/model/failover-config.js';
 import { micros, seconds } from '../../../src/model/units.js';
-import { type AnnounceOrder, Announcer } from '../../../src/runtime/failover/announcer.js';
+import { type AnnounceOrder, Announcer, type Target } from '../../../src/runtime/failover/announcer.js';
 import { Prober, probeWindow } from '../../../src/runtime/failover/prober.js';
 import { announcement } from '../../../src/vrrp/announcement.js';
 import { readHolder } from '../../../src/vrrp/frames.js';
 import { ManualClock } from '../../support/manual-clock.js';
 
 const ip = (text: string) => text as IpAddress;
-const one = { address: ip('10.0.0.100'), device: 'eth0' };
-const two = { address: ip('10.0.0.101'), device: 'eth0' };
-const elsewhere = { address: ip('10.0.0.102'), device: 'eth1' };
+const at = (address: string, device: string, physical = device): Target => ({
+  address: ip(address),
+  device,
+  physical,
+});
+const one = at('10.0.0.100', 'eth0');
+const two = at('10.0.0.101', 'eth0');
+const elsewhere = at('10.0.0.102', 'eth1');
+const six = at('fd00::1', 'eth1');
 
-async function fixture() {
+const ms10 = micros(10_000);
+const paced: Pacing = { arp: ms10, na: ms10, groups: [] };
+const unpaced: Pacing = { arp: micros(0), na: micros(0), groups: [] };
+
+async function fixture(pacing = unpaced) {
   const clock = new ManualClock();
   const links = [{ name: 'eth0', mac: '02:00:00:00:00:0a' }, { name: 'eth1' }, { name: 'tun0', mac: '' }];
   const network = new MemoryNetwork({ clock, links });
   await network.start(() => {});
-  const announcer = new Announcer({ network, clock, isRouter: (device) => device === 'eth1' });
+  const announcer = new Announcer({
+    network,
+    clock,
+    isRouter: (device) => device === 'eth1',
+    pacing: () => pacing,
+  });
   const failures: string[] = [];
   const order = (more: Partial<AnnounceOrder> = {}): AnnounceOrder => ({
     key: 'VI_1',
     targets: [one, two],
     repeat: 2,
-    pause: micros(0),
     onSent: () => {},
     onFailed: (reason) => failures.push(reason),
     ...more,
@@ -45,8 +60,8 @@ describe('announcements', () => {
   });
 
   test('with a pause: one after another on a device, beside other devices', async () => {
-    const f = await fixture();
-    f.announcer.announce(f.order({ targets: [one, two, elsewhere], pause: micros(10_000) }));
+    const f = await fixture(paced);
+    f.announcer.announce(f.order({ targets: [one, two, elsewhere] }));
     expect(f.sent()).toBe('100 102');
     await f.clock.advance(micros(10_000));
     expect(f.sent()).toBe('100 102 101 102');
@@ -56,29 +71,42 @@ describe('announcements', () => {
     expect(f.clock.alarmCount).toBe(0);
   });
 
+  test('devices of a group share one pause; ARP and NA do not, and what hangs on a device goes with it', async () => {
+    const groups = [{ arp: ms10, na: ms10, devices: ['eth0', 'eth1'] }];
+    const f = await fixture({ arp: micros(0), na: micros(0), groups });
+    const alone = at('10.0.0.103', 'tun0');
+    const upon = at('10.0.0.104', 'eth1', 'eth0');
+    f.announcer.announce(f.order({ targets: [one, elsewhere, upon, six, alone], repeat: 1 }));
+    expect(f.network.sentFrames).toHaveLength(2);
+    await f.clock.advance(ms10);
+    await f.clock.advance(ms10);
+    expect(f.network.sentFrames.map(({ frame }) => readHolder(frame)?.address)).toEqual(
+      [one, six, elsewhere, upon].map(({ address }) => address),
+    );
+  });
+
   test('a newer order of the same router replaces what is left; another router’s waits in line', async () => {
-    const f = await fixture();
-    f.announcer.announce(f.order({ pause: micros(10_000) }));
+    const f = await fixture(paced);
+    f.announcer.announce(f.order());
     f.announcer.announce(
       f.order({
         key: 'VI_2',
         targets: [{ ...one, address: ip('10.0.0.200') }],
         repeat: 1,
-        pause: micros(10_000),
       }),
     );
-    f.announcer.announce(f.order({ targets: [two], repeat: 1, pause: micros(10_000) }));
+    f.announcer.announce(f.order({ targets: [two], repeat: 1 }));
     await f.clock.advance(seconds(1));
     expect(f.sent()).toBe('100 200 101');
   });
 
   test('what is dropped is not sent', async () => {
-    const f = await fixture();
-    f.announcer.announce(f.order({ pause: micros(10_000) }));
+    const f = await fixture(paced);
+    f.announcer.announce(f.order());
     f.announcer.drop('VI_1');
     await f.clock.advance(seconds(1));
     expect([f.sent(), f.clock.alarmCount]).toEqual(['100', 0]);
-    f.announcer.announce(f.order({ pause: micros(10_000) }));
+    f.announcer.announce(f.order());
     f.announcer.stop();
     expect(f.clock.alarmCount).toBe(0);
   });
@@ -86,19 +114,19 @@ describe('announcements', () => {
   test('a failure is reported once an order and device', async () => {
     const f = await fixture();
     f.network.setLink({ name: 'eth0', isUp: false });
-    f.announcer.announce(f.order({ targets: [one, two, { ...one, device: 'eth9' }] }));
+    f.announcer.announce(f.order({ targets: [one, two, at('10.0.0.100', 'eth9')] }));
     expect(f.failures).toEqual(['interface eth0 is down', 'there is no interface eth9']);
   });
 
   test('a device without MAC has no neighbours', async () => {
     const f = await fixture();
-    f.announcer.announce(f.order({ targets: [{ ...one, device: 'tun0' }] }));
+    f.announcer.announce(f.order({ targets: [at('10.0.0.100', 'tun0')] }));
     expect([f.sent(), f.failures]).toEqual(['', []]);
   });
 
   test('IPv6 says router where the kernel does', async () => {
     const f = await fixture();
-    f.announcer.announce(f.order({ targets: [{ address: ip('fd00::1'), device: 'eth1' }], repeat: 1 }));
+    f.announcer.announce(f.order({ targets: [six], repeat: 1 }));
     expect((f.network.sentFrames[0]?.frame[58] ?? 0) & 0x80).toBe(0x80);
   });
 });
@@ -152,7 +180,7 @@ describe('probes', () => {
     const { clock, prober, answers } = await probed();
     await clock.advance(micros(probeWindow / 2));
     const third = ip('10.0.0.103');
-    prober.probe([{ address: third, device: 'eth0' }], (address) => answers.push(`second ${address}`));
+    prober.probe([at(third, 'eth0')], (address) => answers.push(`second ${address}`));
     await clock.advance(micros(probeWindow / 2));
     prober.onFrame('eth0', answer(one.address));
     prober.onFrame('eth0', answer(third));

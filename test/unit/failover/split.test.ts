@@ -2,10 +2,11 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { MemoryNetwork } from '../../../src/dataplane/memory-network.js';
 import type { IpAddress } from '../../../src/model/address.js';
-import { micros } from '../../../src/model/units.js';
+import { micros, seconds } from '../../../src/model/units.js';
 import { defaultAnnouncePolicy } from '../../../src/model/virtual-router.js';
 import { readHolder } from '../../../src/vrrp/frames.js';
 import { type FailoverDirector, FailoverLab, routerWith } from '../../support/failover-director.js';
+import { vip as prefix } from '../vrrp/fixtures.js';
 
 let lab: FailoverLab;
 beforeEach(() => {
@@ -148,8 +149,9 @@ function arpReply(mac: string, address: string): Uint8Array {
 }
 
 test('garp_interval: announcements keep their distance, and end with mastership', async () => {
-  const announce = { ...defaultAnnouncePolicy, interval: micros(100_000), refresh: micros(0) };
-  const a = await lab.start('a', 1, { routers: [routerWith({ announce })] });
+  const announce = { ...defaultAnnouncePolicy, refresh: micros(0) };
+  const pacing = { arp: micros(100_000), na: micros(0), groups: [] };
+  const a = await lab.start('a', 1, { routers: [routerWith({ announce })], pacing });
   await lab.wait(3.61);
   const sent = () =>
     lab.wire.frames.filter(({ frame }) => readHolder(frame)?.address === vip).map(({ at }) => at);
@@ -175,3 +177,23 @@ test('an announcement that can not be sent is said again later', async () => {
   await lab.wait(6);
   expect(a.view().counters.announced).toBeGreaterThan(0);
 });
+
+test.each([
+  ['all', ['10.0.1.100', '10.0.1.100', '10.0.1.100']],
+  ['virtual-mac', []],
+] as const)(
+  'garp_extra_if, %s: one address of each device that no advert leaves by',
+  async (extraDevices, said) => {
+    const times = { delay: micros(0), refresh: micros(0), extra: seconds(30) };
+    const announce = { ...defaultAnnouncePolicy, ...times, extraDevices };
+    const far = (address: string) => ({ ...prefix(`${address}/24`), device: 'eth1' });
+    const addresses = [...routerWith().addresses, far('10.0.1.100'), far('10.0.1.101')];
+    const a = lab.create('a', 1, { routers: [routerWith({ announce, addresses })] });
+    a.network.setLink({ name: 'eth1', isUp: true });
+    await a.director.start();
+    await lab.wait(4);
+    const before = lab.wire.frames.length;
+    await lab.wait(90);
+    expect(lab.wire.frames.slice(before).map(({ frame }) => readHolder(frame)?.address)).toEqual(said);
+  },
+);

@@ -86,7 +86,7 @@ export class Instance {
   state: VrrpState;
   now: Micros = micros(0);
 
-  constructor(readonly policy: InstancePolicy) {
+  constructor(public policy: InstancePolicy) {
     this.state = createInstance(policy.router, this.now);
   }
 

@@ -1,6 +1,7 @@
 // Master and releasing: every event against the actions it must have, in order.
 import { describe, expect, test } from 'vitest';
 import { micros, seconds } from '../../../src/model/units.js';
+import type { AnnouncePolicy } from '../../../src/model/virtual-router.js';
 import { compareAddresses } from '../../../src/vrrp/election.js';
 import { advert, heard, higher, ip, lower, master, words } from './fixtures.js';
 
@@ -48,6 +49,31 @@ describe('announcements', () => {
       '16.0 announce 2 refresh',
       '24.0 announce 2 refresh',
     ]);
+  });
+
+  test('other settings: a new period counts from then on, one that is gone ends', () => {
+    const { announce } = master().policy.router;
+    const timesOf = (before: Partial<AnnouncePolicy>, after: Partial<AnnouncePolicy>): number[] => {
+      const instance = master({ announce: { ...announce, delay: micros(0), ...before } });
+      instance.until(start_s + 6);
+      const { router } = instance.policy;
+      instance.policy = {
+        ...instance.policy,
+        router: { ...router, announce: { ...router.announce, ...after } },
+      };
+      instance.at(start_s + 6, { kind: 'changed' });
+      const times: number[] = [];
+      while (instance.now < seconds(start_s + 20)) {
+        if (words(instance.deadline()).some((word) => word.startsWith('announce'))) {
+          times.push(Math.round(instance.now / 1e6 - start_s));
+        }
+      }
+      return times;
+    };
+    expect(timesOf({ refresh: seconds(8) }, { refresh: micros(0) })).toEqual([]);
+    expect(timesOf({ refresh: seconds(0) }, { refresh: seconds(6) })).toEqual([12, 18]);
+    expect(timesOf({ refresh: seconds(8) }, { refresh: seconds(100) })).toEqual([8]);
+    expect(timesOf({ extra: seconds(100) }, { extra: seconds(9) })).toEqual([15]);
   });
 
   test('garp_master_delay 0 leaves the second round out', () => {

@@ -1,0 +1,63 @@
+// garp_group { } and `garp_extra_if`: how far apart announcements are, and which devices hear one every now and then.
+
+import type { Pacing } from '../../model/failover-config.js';
+import { micros, seconds } from '../../model/units.js';
+import { type AnnouncePolicy, defaultAnnouncePolicy } from '../../model/virtual-router.js';
+import type { Report } from '../report.js';
+import { type Block, type Statement, settingOf } from '../tree.js';
+import { readInteger } from '../values.js';
+import { timerOf } from './settings.js';
+
+/** undefined when the keyword does not stand there. 0 says that it is off. */
+export function readExtraAnnouncements(
+  block: Block,
+  keyword: 'garp_extra_if' | 'vrrp_garp_extra_if',
+): Pick<AnnouncePolicy, 'extra' | 'extraDevices'> | undefined {
+  const words = settingOf(block, keyword)?.arguments.map(({ text }) => text);
+  if (words === undefined) return undefined;
+  const isAll = words[0] === 'all';
+  const every_s = readInteger(words[isAll ? 1 : 0] ?? '') ?? 0;
+  const { extraDevices } = defaultAnnouncePolicy;
+  return { extra: seconds(every_s), extraDevices: isAll && every_s > 0 ? 'all' : extraDevices };
+}
+
+/** As in keepalived: a group that says no interval is none, and a device belongs to the first that names it. */
+export function readPacingGroups(root: Block, report: Report): Pacing['groups'] {
+  const seen = new Map<string, number>();
+  return root.repeated.flatMap((statement) => {
+    const { shape, block, keyword } = statement;
+    if (shape.name !== 'garp_group' || block === undefined) return [];
+    const [arp, na] = [timerOf(block, 'garp_interval'), timerOf(block, 'gna_interval')];
+    if (arp === undefined && na === undefined) {
+      const message = 'the group has neither garp_interval nor gna_interval: nothing comes of it';
+      report.add('no-effect', keyword, message, 'write one of them');
+      return [];
+    }
+    const devices = readDevices(statement, seen, report);
+    return devices.length === 0 ? [] : [{ arp: arp ?? micros(0), na: na ?? micros(0), devices }];
+  });
+}
+
+function readDevices(
+  { block, keyword }: Statement,
+  seen: Map<string, number>,
+  report: Report,
+): readonly string[] {
+  if (block === undefined) return [];
+  const listed = block.repeated.flatMap(({ block: list }) => list?.items.flat() ?? []);
+  const named = [...(settingOf(block, 'interface')?.arguments ?? []), ...listed];
+  if (named.length === 0) {
+    const message = 'the group names no interface: nothing comes of it';
+    report.add('no-effect', keyword, message, 'write interface NAME, or interfaces { NAME … }');
+  }
+  return named.flatMap((word) => {
+    const line = seen.get(word.text);
+    if (line !== undefined) {
+      const message = `${word.text} is in the group of line ${line} already, which counts`;
+      report.add('no-effect', word, message, 'name each interface in one group');
+      return [];
+    }
+    seen.set(word.text, word.line);
+    return [word.text];
+  });
+}
