@@ -58,6 +58,8 @@ int delete_address(NetlinkSocket& netlink, Family family, const IpAddress& addre
                    uint8_t prefix_length, uint32_t ifindex) {
   NetlinkRequest request(RTM_DELADDR, NLM_F_ACK, address_body(family, prefix_length, ifindex));
   request.bytes(IFA_LOCAL, address.bytes.data(), address_size(family));
+  // Only with it does the kernel compare the prefix length: the same address may be there with another one.
+  request.bytes(IFA_ADDRESS, address.bytes.data(), address_size(family));
   return netlink.request(request);
 }
 

@@ -4,6 +4,7 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -67,6 +68,8 @@ void default_signals() {
                       pid_t parent, int fd) {
   setsid();
   default_signals();
+  // keepalived's own, which its scripts inherit: what they write is nobody else's to read.
+  umask(0177);
   if (!detach_streams()) fail(fd, LaunchStep::kNull);
   if (const auto step = become(account)) fail(fd, *step);
   if (dies_with_parent) {

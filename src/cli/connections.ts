@@ -24,8 +24,11 @@ async function connections(options: Options): Promise<void> {
     for await (const page of pages(options)) all.push(...page);
     return printJson({ connections: all });
   }
-  print(connectionsHead);
+  let isFirst = true;
   for await (const page of pages(options)) {
+    // Not before there is an answer: an empty table is one.
+    if (isFirst) print(connectionsHead);
+    isFirst = false;
     const endpoints = page.flatMap((connection) => [
       connection.client,
       connection.virtual,

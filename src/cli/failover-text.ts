@@ -67,7 +67,7 @@ function budgetText({ budget }: VirtualRouterView): string {
 function takeoverText({ takeovers }: VirtualRouterView): string[] {
   const last = takeovers.at(-1);
   if (last === undefined) return [];
-  const verdict = last.isWithin ? '' : ', too long';
+  const verdict = last.isWithin ? ', in time' : ', too long';
   const took = `${secondsText(last.took)} of ${secondsText(last.budget)}${verdict}`;
   return [`last takeover ${timeText(last.at)}: ${took}: ${last.why}`];
 }

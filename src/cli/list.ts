@@ -38,7 +38,7 @@ export const addList: AddVerb = (program) => {
     .option('--persistent-conn', 'persistent connections')
     .option('--exact', 'counters and rates in full')
     .option('--timeout', 'the timeouts of connections')
-    .option('--sort', 'sort by address and port (default)', true)
+    .option('--sort', 'sort by address and port', true)
     .option('--nosort', "the scheduler's order of visit")
     .addOption(socketOption())
     .addOption(jsonOption())

@@ -34,5 +34,11 @@ export function runCommandLine(args: readonly string[]): Promise<ExitCode> {
     .exitOverride()
     .showHelpAfterError('(director --help says more)');
   for (const add of verbs) add(program);
+  for (const verb of program.commands) {
+    const naming = verb.options.some(({ long }) => long === '--file')
+      ? 'a configuration is named by -f; '
+      : '';
+    verb.showHelpAfterError(`(${naming}director ${verb.name()} --help says more)`);
+  }
   return program.parseAsync(args, { from: 'user' }).then(() => exitCodes.done, reportFailure);
 }

@@ -1,6 +1,7 @@
 // Lines of words to the block tree, led by the grammar: an unknown keyword or a misplaced brace is reported where
 // it stands, and parsing goes on behind it. No recursion: the depth of the text cannot exhaust the stack.
 
+import { nearest } from '../model/nearest.js';
 import type { Word } from './lexer.js';
 import type { Report } from './report.js';
 import {
@@ -11,7 +12,6 @@ import {
   type KnownKeyword,
   reportSlashComment,
 } from './shapes.js';
-import { nearest } from './suggest.js';
 import { type Block, createBlock, putSetting, type Statement } from './tree.js';
 import { describePlaces } from './where.js';
 

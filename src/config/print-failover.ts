@@ -183,6 +183,7 @@ function deliveryLines(delivery: Delivery, { family, source }: VirtualRouter): L
     ],
     ...setting('unicast_ttl', unless(delivery.ttl, 255)),
     ...flag('check_unicast_src', delivery.checksSource),
+    ...flag('unicast_fault_no_peer', delivery.peers.length === 0),
   ];
 }
 

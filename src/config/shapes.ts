@@ -1,10 +1,10 @@
 // The grammar's vocabulary: what a keyword, its arguments and its block look like. The grammar itself is data in
 // grammar/; parser.ts walks it, and everything that concerns form is reported from here and there.
 
+import { nearest } from '../model/nearest.js';
 import type { Word } from './lexer.js';
 import type { Report } from './report.js';
 import type { Place } from './source.js';
-import { nearest } from './suggest.js';
 import type { Problem, ValueKind } from './values.js';
 
 /** What uvs does with a keyword: acts on it, will some day, or nothing ever comes of it. */

@@ -2,10 +2,10 @@
 // where; blocks/ reads the value again with the same function. Nothing here knows about keywords.
 
 import { formatIp, type IpAddress, ipBytes, type Prefix, parseIp } from '../model/address.js';
+import { nearest } from '../model/nearest.js';
 import { type Micros, micros } from '../model/units.js';
 import type { DiagnosticCode } from './codes.js';
 import { splitCommand } from './command-line.js';
-import { nearest } from './suggest.js';
 
 export type Problem = { readonly code: DiagnosticCode; readonly text: string; readonly help?: string };
 

@@ -83,7 +83,7 @@ export type Track = {
   readonly name: string;
   /** Scripts and devices −253 to 253; a file's number is multiplied by it. */
   readonly weight: number;
-  /** Good and bad are swapped. */
+  /** Weight 0: good and bad are swapped. Otherwise what would be added is subtracted. */
   readonly isReversed: boolean;
 };
 

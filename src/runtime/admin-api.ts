@@ -145,8 +145,14 @@ async function getDump(director: Director, { url }: HttpRequest): Promise<object
 }
 
 /** `router` or `group`; without either all that are master here. */
-const targetSchema = z.strictObject({ router: z.string().optional(), group: z.string().optional() });
-const switchoverSchema = targetSchema.extend({ wait: z.boolean().default(true) });
+const target = { router: z.string().optional(), group: z.string().optional() };
+const isOne = ({ router, group }: { router?: string | undefined; group?: string | undefined }) =>
+  router === undefined || group === undefined;
+const oneTarget = { error: 'router and group exclude each other', path: ['group'] };
+const targetSchema = z.strictObject(target).refine(isOne, oneTarget);
+const switchoverSchema = z
+  .strictObject({ ...target, wait: z.boolean().default(true) })
+  .refine(isOne, oneTarget);
 
 async function postSwitchover(director: Director, request: HttpRequest): Promise<object> {
   const { router, group, wait } = await readBody(request, switchoverSchema);

@@ -43,7 +43,10 @@ export type ChangeResult = {
 };
 
 /** What failover does its work with; see FailoverParts. */
-export type FailoverTools = Pick<FailoverParts, 'network' | 'notifier' | 'tracking' | 'isRouter'>;
+export type FailoverTools = Pick<
+  FailoverParts,
+  'network' | 'notifier' | 'tracking' | 'accounts' | 'isRouter'
+>;
 
 export type DirectorParts = FailoverTools & {
   readonly dataplane: Dataplane;

@@ -3,7 +3,7 @@
 import { durationText, type Micros, micros, seconds } from '../model/units.js';
 import type { VirtualRouter } from '../model/virtual-router.js';
 import { causeText, secondsText } from './cause.js';
-import { type BackupState, effectivePriority, type VrrpState } from './state.js';
+import { type BackupState, effectivePriority, type MasterState, type VrrpState } from './state.js';
 
 /** One sentence or two; the state's name first. */
 export function describeState(state: VrrpState, now: Micros, router: VirtualRouter): string {
@@ -21,9 +21,9 @@ function waitText(state: VrrpState, now: Micros, router: VirtualRouter): string 
     case 'backup':
       return backupText(state, now, router);
     case 'master':
-      if (state.rival !== undefined)
+      if (state.rival?.isTold === true)
         return `${state.rival.source} is master too: the addresses are held twice`;
-      return `adverts priority ${effectivePriority(state)}`;
+      return `${conflictText(state, now)}adverts priority ${effectivePriority(state)}`;
     case 'releasing':
       return `forwards until a successor is heard, at most ${until(state.until, now)} more`;
     case 'fault':
@@ -31,6 +31,15 @@ function waitText(state: VrrpState, now: Micros, router: VirtualRouter): string 
     default:
       return state satisfies never;
   }
+}
+
+/** A little longer than it takes to ask again. */
+const conflictAge = seconds(90);
+
+function conflictText({ conflict }: MasterState, now: Micros): string {
+  if (conflict === undefined || now - conflict.at > conflictAge) return '';
+  const { address, mac, at } = conflict;
+  return `${mac} answered for ${address} ${ageText(micros(now - at))} ago, a second holder of it; `;
 }
 
 function backupText(state: BackupState, now: Micros, router: VirtualRouter): string {

@@ -106,7 +106,7 @@ export function onAddressAnswered(
   const at = addMicros(now, policy.router.announce.delay);
   const announcements = schedule(state.announcements, { at, why: 'conflict' });
   return {
-    state: { ...state, announcements },
+    state: { ...state, announcements, conflict: { address, mac, at: now } },
     actions: [
       { kind: 'tell', level: 'error', code: 'address-conflict', text },
       { kind: 'announce', repeat: policy.router.announce.repeat, why: 'conflict' },
@@ -237,7 +237,8 @@ function announce(why: AnnounceReason, { router }: InstancePolicy): VrrpAction[]
   };
   const count = counts[why] ?? repeat;
   const actions: VrrpAction[] = count > 0 ? [{ kind: 'announce', repeat: count, why }] : [];
-  if (why === 'conflict') actions.push({ kind: 'probe-addresses' });
+  // Adverts may be lost both ways: then only the addresses tell that somebody else holds them.
+  if (why === 'conflict' || why === 'refresh') actions.push({ kind: 'probe-addresses' });
   return actions;
 }
 

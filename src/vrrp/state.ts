@@ -89,6 +89,8 @@ export type MasterState = Common & {
   /** Ordered by time. */
   readonly announcements: readonly Announcement[];
   readonly rival: Rival | undefined;
+  /** The last answer of somebody else's MAC for one of our addresses. */
+  readonly conflict: { readonly address: IpAddress; readonly mac: string; readonly at: Micros } | undefined;
 };
 
 /** Gave up by priority 0, and holds addresses and forwarding until the successor is heard. */

@@ -1,5 +1,6 @@
 // What a virtual router depends on (devices, scripts, files), and what that makes of its priority. Weight 0: a failure
-// is a fault. Otherwise a positive weight is added while the thing is good, a negative one while it is bad. 255 is fixed.
+// is a fault, or its success with `reverse`. Otherwise a positive weight is added while the thing is good, a negative one
+// while it is bad, and `reverse` turns the sign of what is added, as in keepalived. 255 is fixed.
 
 import { addMicros, type Micros } from '../model/units.js';
 import type { SyncGroup, Track, TrackScript, VirtualRouter } from '../model/virtual-router.js';
@@ -66,8 +67,8 @@ function weighThing(track: Track, seen: Observations): Weighed {
   const isUp = track.kind === 'script' ? seen.scripts.get(name) === true : seen.devices.get(name) === true;
   const isGood = isUp !== isReversed;
   if (weight === 0) return { points: 0, fault: isGood ? undefined : failureText(track) };
-  const counts = weight > 0 ? isGood : !isGood;
-  return { points: counts ? weight : 0, fault: undefined };
+  const counts = weight > 0 ? isUp : !isUp;
+  return { points: counts ? (isReversed ? -weight : weight) : 0, fault: undefined };
 }
 
 function weighFile({ weight, isReversed, name }: Track, seen: Observations): Weighed {

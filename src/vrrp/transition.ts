@@ -35,6 +35,7 @@ export function toMaster(state: VrrpState, now: Micros, policy: InstancePolicy, 
     advertAt: addMicros(now, advertInterval),
     announcements: firstAnnouncements(now, policy),
     rival: undefined,
+    conflict: undefined,
   };
   const priority = effectivePriority(next);
   const actions: VrrpAction[] = [transition(state, next), { kind: 'send-advert', priority }];
@@ -42,7 +43,8 @@ export function toMaster(state: VrrpState, now: Micros, policy: InstancePolicy, 
   if (cause.kind === 'silence') actions.push({ kind: 'probe-addresses' });
   if (!holdsAddresses(state)) actions.push({ kind: 'forward', isOn: true }, { kind: 'add-addresses' });
   actions.push({ kind: 'announce', repeat: announce.repeat, why: 'master' });
-  actions.push({ kind: 'notify', state: 'master', priority });
+  // Whoever released and is master again was never told that it is not.
+  if (!holdsAddresses(state)) actions.push({ kind: 'notify', state: 'master', priority });
   return { state: next, actions };
 }
 

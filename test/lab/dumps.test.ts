@@ -13,17 +13,28 @@ import { requires } from '../support/require.js';
 const configWith = (file: string) => `
 global_defs {
   router_id lab
+  script_user root
   vrrp_garp_master_refresh 60
   vrrp_higher_prio_send_advert true
 }
 track_file load {
   file ${file}
 }
+vrrp_script fit {
+  script "/usr/bin/test -e '/etc/passwd'"
+  interval 2
+  user nobody
+}
 vrrp_sync_group G {
   group {
     VI_2
     VI_3
   }
+  track_script {
+    fit
+  }
+  notify_master "/usr/bin/true 'to master'"
+  notify_backup /usr/bin/true daemon
 }
 vrrp_instance VI_1 {
   state BACKUP
@@ -95,6 +106,12 @@ function partsOf(text: string): Map<string, string[]> {
   );
 }
 
+/** The lines of one section. */
+function sectionOf(text: string, title: string): string[] {
+  const [, rest = ''] = text.split(`------< ${title} >------\n`);
+  return (rest.split(/^------</m)[0] ?? '').trimEnd().split('\n');
+}
+
 /** Lines whose values both know: what was configured, and the state of a backup. */
 const shared =
   /VRRP Version|Sync group|State|Wantstate|Using src_ip|Multicast address|Gratuitous|Down timer|Send advert|Virtual Router|Priority|priority|Advert interval|Accept|Preempt|Authentication|Password|Virtual IP|scope|Unicast|min_ttl|Check unicast|Tracked|weight|Notify priority/;
@@ -124,7 +141,16 @@ needs.test(
     );
     await director.start();
     // Both have just started: backups, before anybody has become master.
-    const [theirs, ours] = [partsOf(await keepalived.dumpText('data')), partsOf(director.dumpText('data'))];
+    const [theirText, ourText] = [await keepalived.dumpText('data'), director.dumpText('data')];
+    const [theirs, ours] = [partsOf(theirText), partsOf(ourText)];
+    for (const title of ['VRRP Sync groups', 'VRRP Scripts']) {
+      const known = sectionOf(theirText, title);
+      const differing = /Num member|Status =|State =|Last result|Timeout =|VRRP Sync Group/;
+      expect(
+        sectionOf(ourText, title).filter((line) => !known.includes(line) && !differing.test(line)),
+      ).toEqual([]);
+      expect(sectionOf(ourText, title).length, title).toBeGreaterThan(7);
+    }
     const json = await keepalived.dump('VI_1');
     const theirStats = await keepalived.dumpText('stats');
     expect([...ours.keys()]).toEqual(['VI_1', 'VI_2', 'VI_3']);

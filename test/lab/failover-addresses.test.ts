@@ -67,6 +67,56 @@ test('addresses come with what their lines say, and go with the mastership', asy
   expect(await hasNone(pair.a, owned)).toBe(true);
 });
 
+test('a reload changes prefix lengths, there and back; the address is there all the time or at once again', async () => {
+  await using pair = await Pair.create();
+  const text = (length: number, length6: number) =>
+    directorText([
+      { ...fast, name: 'V4', addresses: [`${vip}/${length} dev eth0`] },
+      { ...fast, name: 'V6', addresses: [`${vip6}/${length6} dev eth0`] },
+    ]);
+  const director = await Director.start(pair.a, text(24, 64));
+  for (const name of ['V4', 'V6']) await director.waitForState(name, 'MASTER');
+  const shown = async () => (await pair.a.ip('-o addr show dev eth0')).split('\n');
+  const has = async (address: string, length: number) => {
+    const lines = (await shown()).filter((line) => line.includes(` ${address}/`));
+    return lines.length === 1 && lines[0]?.includes(` ${address}/${length} `) === true;
+  };
+  await waitFor('the addresses', async () => (await has(vip, 24)) && (await has(vip6, 64)));
+  for (const [length, length6] of [
+    [32, 128],
+    [24, 64],
+    [28, 112],
+  ] as const) {
+    expect((await director.reload(text(length, length6))).code).toBe(0);
+    await waitFor(
+      `/${length} and /${length6}`,
+      async () => (await has(vip, length)) && (await has(vip6, length6)),
+    );
+  }
+  expect((await director.stop()).code).toBe(0);
+  expect(await hasNone(pair.a, [vip, vip6])).toBe(true);
+});
+
+test('an owner’s own address is left to its machine', async () => {
+  await using pair = await Pair.create();
+  const owner: RouterSpec = {
+    ...fast,
+    priority: 255,
+    state: 'MASTER',
+    addresses: ['10.1.0.2/24 dev eth0', vip],
+  };
+  const director = await Director.start(pair.a, directorText([owner]));
+  await director.waitForState('VI_1', 'MASTER');
+  await waitFor('the other address', () => hasAddress(pair.a, vip));
+  await director.kill();
+  await waitFor('the guardian', async () => !(await hasAddress(pair.a, vip)));
+  expect(await hasAddress(pair.a, '10.1.0.2')).toBe(true);
+  const again = await Director.start(pair.a, directorText([owner]));
+  await again.waitForState('VI_1', 'MASTER');
+  expect((await again.stop()).code).toBe(0);
+  expect(await hasAddress(pair.a, '10.1.0.2')).toBe(true);
+});
+
 test('SIGKILL: the guardian removes addresses and routes at once and says priority 0', async () => {
   await using pair = await Pair.create();
   const router = { ...everything, version: 2 as const, interval_s: 1, state: 'MASTER' as const };

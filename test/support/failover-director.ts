@@ -268,6 +268,7 @@ export class FailoverDirector {
           stop: async () => {},
         },
         tracking: this.tracking.create,
+        accounts: () => ({ passwd: '', group: '' }),
         isRouter: () => false,
       },
     );

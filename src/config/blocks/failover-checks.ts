@@ -3,7 +3,7 @@
 
 import type { StaticAddress } from '../../model/director-config.js';
 import type { GroupConfig, RouterConfig } from '../../model/failover-config.js';
-import type { Track, VirtualRouter } from '../../model/virtual-router.js';
+import type { SyncGroup, Track, VirtualRouter } from '../../model/virtual-router.js';
 import type { Word } from '../lexer.js';
 import type { Report } from '../report.js';
 import { type Block, type Statement, settingOf } from '../tree.js';
@@ -100,6 +100,7 @@ export function checkGroup(checks: FailoverChecks, { group, notify }: GroupConfi
   const members = group.members.flatMap((name) => checks.members.get(name) ?? []);
   checkOwners(checks, members, place);
   checkStates(checks, members, place);
+  checkWeights(checks, members, group, place);
 }
 
 /** Owners never give way, so a group that has some and others than owners comes to no common state. */
@@ -118,6 +119,22 @@ function checkStates(checks: FailoverChecks, members: readonly VirtualRouter[], 
   for (const { name } of masters) checks.backups.add(name);
   const message = `${masters[0]?.name} has state MASTER and ${backup.name} of its group BACKUP: all begin as BACKUP`;
   checks.report.add('mixed-states', place, message, 'write one state for all of them');
+}
+
+/** keepalived 2.2 leaves a script or device with a weight out of a group, and makes a file's weight 0: any number is a fault. */
+function checkWeights(
+  { report }: FailoverChecks,
+  members: readonly VirtualRouter[],
+  { name, tracks }: SyncGroup,
+  place: Word,
+): void {
+  const weighted = [...tracks, ...members.flatMap((member) => member.tracks)].filter(
+    ({ weight }) => weight !== 0,
+  );
+  const [first] = weighted;
+  if (first === undefined) return;
+  const message = `the weight of ${first.name} moves the priority of all of ${name}; keepalived takes no weights in a sync group`;
+  report.add('differs', place, message, 'write weight 0 where a failure shall be a fault, as there');
 }
 
 /** The virtual router with what its group makes of it. */

@@ -20,13 +20,14 @@ export function readDelivery(block: Block, around: InstanceAround, report: Repor
   const { family, defaults } = around;
   const lists = block.repeated.filter(({ shape }) => shape.name === 'unicast_peer');
   const [first] = lists;
-  if (first === undefined) {
+  const waitsForPeers = flagOf(block, 'unicast_fault_no_peer') ?? false;
+  if (first === undefined && !waitsForPeers) {
     reportNoPeers(block, report);
     return { kind: 'multicast', group: readGroup(block, around, report) };
   }
   const lines = lists.flatMap((list) => list.block?.items ?? []);
   const peers = readPeers(lines, family, report);
-  if (lines.length === 0) {
+  if (first !== undefined && lines.length === 0 && !waitsForPeers) {
     const message = 'unicast_peer names nobody: no advert would be sent';
     report.add('missing-value', first.keyword, message, 'write the addresses of the other directors into it');
   }

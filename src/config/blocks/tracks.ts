@@ -1,10 +1,10 @@
 // track_interface, track_script and track_file of instances and groups: `NAME [weight N] [reverse|noreverse]`. What a
 // line does not say comes from the script or file that it names.
 
+import { nearest } from '../../model/nearest.js';
 import type { Track } from '../../model/virtual-router.js';
 import type { Word } from '../lexer.js';
 import type { Report } from '../report.js';
-import { nearest } from '../suggest.js';
 import type { Block } from '../tree.js';
 import { readInteger } from '../values.js';
 

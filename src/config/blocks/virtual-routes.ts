@@ -2,10 +2,10 @@
 // [metric N] [table N]`. A route of another kind is left out and named; an option without effect is named.
 
 import { type IpAddress, type Prefix, parseIp } from '../../model/address.js';
+import { nearest } from '../../model/nearest.js';
 import type { VirtualRoute } from '../../model/virtual-router.js';
 import type { Word } from '../lexer.js';
 import type { Report } from '../report.js';
-import { nearest } from '../suggest.js';
 import { networkOf, readInteger, readPrefix } from '../values.js';
 
 /** Words of `ip route` that stand before a destination and make it another kind of route. */
@@ -50,7 +50,8 @@ export function readRouteLine(words: readonly Word[], report: Report): VirtualRo
     } else if (text === 'via' || text === 'gw') route.gateway = addressAfter(reader, word);
     else if (text === 'src' || text === 'from') route.source = addressAfter(reader, word);
     else if (text === 'dev' || text === 'oif') route.device = valueAfter(reader, word)?.text;
-    else if (text === 'metric' || text === 'preference') route.metric = numberAfter(reader, word);
+    else if (text === 'metric' || text === 'preference' || text === 'priority')
+      route.metric = numberAfter(reader, word);
     else if (text === 'table') route.table = tableAfter(reader, word);
     else if (text === 'unicast' || text === 'no_track') continue;
     else if (kinds.includes(text) || text === 'nexthop' || text === 'or') {
@@ -58,6 +59,8 @@ export function readRouteLine(words: readonly Word[], report: Report): VirtualRo
       if (text === 'or' || text === 'nexthop') break;
     } else if (text in optionsLater) {
       report.addOnce('not-in-effect-yet', `route ${text}`, word, `${text} of a route is not in effect yet`);
+      // `mtu lock 1400`: path MTU discovery does not change it.
+      if (words[reader.at]?.text === 'lock') reader.at++;
       reader.at += optionsLater[text] ?? 0;
     } else {
       reportUnknown(word, report);

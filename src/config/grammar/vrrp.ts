@@ -95,6 +95,7 @@ const instance = keywords({
     ...each(one(address), 'mcast_src_ip unicast_src_ip'),
     mcast_dst_ip: one(multicastGroup()),
     unicast_peer: list(items(peer)),
+    unicast_fault_no_peer: flag,
     unicast_ttl: one(hop),
     preempt_delay: one(timer(0, 1_000 * second)),
     ...each(list(virtualAddresses), 'virtual_ipaddress virtual_ipaddress_excluded'),
@@ -113,7 +114,7 @@ const instance = keywords({
     use_ipvlan: keyword(argumentsOf({ optional: [anyWord, anyWord, anyWord] })),
     ...each(
       flag,
-      'use_vmac_addr vmac_xmit_base track_src_ip unicast_fault_no_peer promote_secondaries ' +
+      'use_vmac_addr vmac_xmit_base track_src_ip promote_secondaries ' +
         'timer_expired_backup thread_timer_expired linkbeat_use_polling smtp_alert',
     ),
     old_unicast_checksum: maybe(oneOf(['never'])),

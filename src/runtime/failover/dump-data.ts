@@ -2,11 +2,12 @@
 
 import type { Link } from '../../dataplane/network.js';
 import { familyOf } from '../../model/address.js';
-import type { NotifyScripts } from '../../model/failover-config.js';
+import type { NotifyScripts, ScriptCommand } from '../../model/failover-config.js';
 import { addMicros, type Micros, micros } from '../../model/units.js';
-import type { AnnouncePolicy, Track, VirtualRouter } from '../../model/virtual-router.js';
+import type { Account, AnnouncePolicy, Track, VirtualRouter } from '../../model/virtual-router.js';
 import { effectivePriority, nextDeadline } from '../../vrrp/state.js';
 import { masterDownInterval } from '../../vrrp/timers.js';
+import { defaultScriptUser, findAccount } from './accounts.js';
 import type { DumpedRouter, DumpInput } from './dump.js';
 import { addressWords, commandWords, momentWords, stateWord } from './dump-words.js';
 
@@ -30,23 +31,30 @@ function section(title: string, lines: readonly string[]): readonly string[] {
   return lines.length === 0 ? [] : [`------< ${title} >------`, ...lines];
 }
 
-function globalLines({ routerId, config }: DumpInput): string[] {
+function globalLines(input: DumpInput): string[] {
+  const { routerId, config } = input;
   const { scriptPolicy, tellsStatesOnReload } = config;
-  const { account } = scriptPolicy;
+  const ids = idWords(undefined, input);
   return [
     ...(routerId === undefined ? [] : [` Router ID = ${routerId}`]),
-    ...config.fifos.map(
-      ({ hears, path }) => ` ${hears === 'all' ? '' : `${hears.toUpperCase()} `}notify fifo = ${path}`,
-    ),
+    ...config.fifos.flatMap(({ hears, path, account, script }) => {
+      const name = `${hears === 'all' ? 'Global' : hears.toUpperCase()} notify fifo`;
+      const ids = idWords(account, input);
+      return [
+        ` ${name} = ${path}${ids === undefined ? '' : `, uid:gid ${ids}`}`,
+        ...(script === undefined
+          ? []
+          : [` ${name} script = ${scriptWords({ ...script, words: [...script.words, path] }, input)}`]),
+      ];
+    }),
     ` FIFO write vrrp states on reload = ${tellsStatesOnReload}`,
     ` Script security ${scriptPolicy.isSecure ? 'enabled' : 'disabled'}`,
-    ...(account === undefined
-      ? []
-      : [` Default script user ${account.user} ${account.group ?? ''}`.trimEnd()]),
+    ...(ids === undefined ? [] : [` Default script uid:gid ${ids}`]),
   ];
 }
 
-function routerLines(dumped: DumpedRouter, { now, wall, links }: DumpInput): string[] {
+function routerLines(dumped: DumpedRouter, input: DumpInput): string[] {
+  const { now, wall, links } = input;
   const { config, group, state, since, source } = dumped;
   const { router } = config;
   const word = stateWord(state.kind);
@@ -88,8 +96,9 @@ function routerLines(dumped: DumpedRouter, { now, wall, links }: DumpInput): str
     ...addressLines(dumped),
     ...peerLines(router),
     ...routeLines(router),
-    ...trackLines(router),
-    ...notifyLines(config.notify),
+    ...trackLines(router.tracks, router.device),
+    ...notifyLines(config.notify, input),
+    `   Notify priority changes = ${config.notify.tellsPriority}`,
   ];
 }
 
@@ -110,6 +119,9 @@ function announceLines(announce: AnnouncePolicy): string[] {
     `   Gratuitous ARP refresh repeat = ${announce.refreshRepeat}`,
     `   Gratuitous ARP lower priority delay = ${secondsOf(announce.lowerPriorityDelay)}`,
     `   Gratuitous ARP lower priority repeat = ${announce.lowerPriorityRepeat}`,
+    ...(announce.extra > 0
+      ? [`   Gratuitous ARP for each secondary i/f = ${secondsOf(announce.extra)}`]
+      : []),
   ];
 }
 
@@ -158,7 +170,7 @@ function routeLines({ routes }: VirtualRouter): string[] {
 }
 
 /** The router's own device is tracked without being asked; keepalived does not list it. */
-function trackLines({ tracks: all, device }: VirtualRouter): string[] {
+function trackLines(all: readonly Track[], device?: string): string[] {
   const tracks = all.filter(
     ({ kind, name, weight }) => kind !== 'interface' || name !== device || weight !== 0,
   );
@@ -177,7 +189,7 @@ function trackLine({ kind, name, weight, isReversed }: Track): string {
   return `     ${name}${kind === 'file' ? ',' : ''} weight ${weight}${isReversed ? ' reverse' : ''}`;
 }
 
-function notifyLines(notify: NotifyScripts): string[] {
+function notifyLines(notify: NotifyScripts, input: DumpInput): string[] {
   const scripts = [
     ['Backup', notify.backup],
     ['Master', notify.master],
@@ -187,14 +199,28 @@ function notifyLines(notify: NotifyScripts): string[] {
     ['Master rx lower pri', notify.masterRxLowerPriority],
     ['Generic', notify.any],
   ] as const;
-  const lines = scripts.flatMap(([what, script]) =>
-    script === undefined ? [] : [`   ${what} state transition script = '${commandWords(script)}'`],
+  return scripts.flatMap(([what, script]) =>
+    script === undefined ? [] : [`   ${what} state transition script = ${scriptWords(script, input)}`],
   );
-  return [...lines, `   Notify priority changes = ${notify.tellsPriority}`];
 }
 
-function groupLines({ groups, routers }: DumpInput): string[] {
+/** Without the numbers where the account is not known. */
+function scriptWords({ words, account }: ScriptCommand, input: DumpInput): string {
+  const ids = idWords(account, input);
+  return `${commandWords(words)}${ids === undefined ? '' : `, uid:gid ${ids}`}`;
+}
+
+/** `65534:65534`. */
+function idWords(account: Account | undefined, { config, accounts }: DumpInput): string | undefined {
+  const usual = config.scriptPolicy.account ?? { user: defaultScriptUser, group: undefined };
+  const found = findAccount(account ?? usual, accounts);
+  return typeof found === 'string' ? undefined : `${found.uid}:${found.gid}`;
+}
+
+function groupLines(input: DumpInput): string[] {
+  const { groups, routers, config } = input;
   return groups.flatMap(({ name, state, members }) => {
+    const group = config.groups.find((one) => one.group.name === name);
     const own = routers.filter(({ config }) => members.includes(config.router.name));
     const faults = own.filter(({ state: { faults } }) => faults.length > 0).length;
     const init = own.filter(({ state: { kind } }) => kind === 'initialize').length;
@@ -203,17 +229,22 @@ function groupLines({ groups, routers }: DumpInput): string[] {
       `   Num member fault ${faults}, num member init ${init}`,
       '   VRRP member instances :',
       ...members.map((member) => `     ${member}`),
+      ...(group === undefined
+        ? []
+        : [...trackLines(group.group.tracks), ...notifyLines(group.notify, input)]),
     ];
   });
 }
 
-function scriptLines({ config, scripts, routers }: DumpInput): string[] {
+function scriptLines(input: DumpInput): string[] {
+  const { config, scripts } = input;
   return config.scripts.flatMap((script) => {
     const status = scripts.find(({ name }) => name === script.name);
+    const ids = idWords(script.account, input);
     const word = status?.isUp === undefined ? 'INIT' : status.isUp ? 'GOOD' : 'BAD';
     return [
       ` VRRP Script = ${script.name}`,
-      `   Command = '${script.command.join(' ')}'`,
+      `   Command = ${commandWords(script.command)}`,
       `   Interval = ${secondsOf(script.interval)} sec`,
       `   Timeout = ${secondsOf(script.timeout)} sec`,
       `   Rise = ${script.rise}`,
@@ -221,13 +252,15 @@ function scriptLines({ config, scripts, routers }: DumpInput): string[] {
       `   Status = ${word}`,
       ...(status?.lastResult === undefined ? [] : [`   Last result = ${status.lastResult}`]),
       ...(status?.defect === undefined ? [] : [`   Can not run = ${status.defect}`]),
-      ...trackingLines('script', script.name, routers),
+      ...(ids === undefined ? [] : [`   Script uid:gid = ${ids}`]),
+      ...trackingLines('script', script.name, input),
       `   State = ${status?.isRunning === true ? 'running' : 'idle'}`,
     ];
   });
 }
 
-function fileLines({ config, files, routers }: DumpInput): string[] {
+function fileLines(input: DumpInput): string[] {
+  const { config, files } = input;
   return config.files.flatMap(({ name, path, weight }) => {
     const status = files.find((file) => file.name === name);
     return [
@@ -235,14 +268,17 @@ function fileLines({ config, files, routers }: DumpInput): string[] {
       `   File = ${path}`,
       `   Status = ${status?.value ?? 0}`,
       `   Weight = ${weight}`,
-      ...trackingLines('file', name, routers),
+      ...trackingLines('file', name, input),
     ];
   });
 }
 
-function trackingLines(kind: Track['kind'], name: string, routers: readonly DumpedRouter[]): string[] {
-  const lines = routers.flatMap(({ config: { router } }) =>
-    router.tracks
+/** A group's tracks are its members' too. */
+function trackingLines(kind: Track['kind'], name: string, { config, routers }: DumpInput): string[] {
+  const groupTracks = (group: string | undefined) =>
+    config.groups.find((one) => one.group.name === group)?.group.tracks ?? [];
+  const lines = routers.flatMap(({ config: { router }, group }) =>
+    [...router.tracks, ...groupTracks(group)]
       .filter((track) => track.kind === kind && track.name === name)
       .map(({ weight }) => `     ${router.name}, weight ${weight}`),
   );

@@ -51,7 +51,7 @@ function dataOf({ config, state, since, hasAddresses }: DumpedRouter): object {
     wantstate: number,
     version: router.version,
     notify_deleted: notify.deleted !== undefined,
-    ...(notify.any === undefined ? {} : { script: `'${commandWords(notify.any)}'` }),
+    ...(notify.any === undefined ? {} : { script: commandWords(notify.any.words) }),
     vips: addresses(router.addresses),
     ...some('evips', addresses(router.excludedAddresses)),
     ...some('track_ifp', named('interface')),

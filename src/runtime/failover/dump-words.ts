@@ -1,6 +1,5 @@
 // How keepalived writes what its dumps have in common: states, addresses, scripts and times.
 
-import type { ScriptCommand } from '../../model/failover-config.js';
 import type { Micros } from '../../model/units.js';
 import type { VirtualAddress, VirtualRouter } from '../../model/virtual-router.js';
 import type { VrrpState } from '../../vrrp/state.js';
@@ -37,9 +36,9 @@ export function addressWords(
   ].join(' ');
 }
 
-/** As it stands between keepalived's quotes. */
-export function commandWords({ words }: ScriptCommand): string {
-  return words.join(' ');
+/** `'/bin/notify' 'a b'`. */
+export function commandWords(words: readonly string[]): string {
+  return words.map((one) => `'${one}'`).join(' ');
 }
 
 /** `1795653418.431065`. */

@@ -6,6 +6,7 @@ import type { IpAddress } from '../../model/address.js';
 import type { FailoverConfig, RouterConfig } from '../../model/failover-config.js';
 import type { Micros } from '../../model/units.js';
 import type { VrrpState } from '../../vrrp/state.js';
+import type { AccountDatabase } from './accounts.js';
 import type { RouterCounters } from './counters.js';
 import { dataText } from './dump-data.js';
 import { jsonText } from './dump-json.js';
@@ -38,6 +39,7 @@ export type DumpInput = {
   }[];
   readonly scripts: readonly ScriptStatus[];
   readonly files: readonly FileStatus[];
+  readonly accounts: AccountDatabase;
   readonly links: readonly Link[];
   /** The monotonic clock, and the wall clock of the same moment. */
   readonly now: Micros;

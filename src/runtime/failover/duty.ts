@@ -1,15 +1,18 @@
 // Which addresses belong to virtual routers, and for which of those we forward: what the engine asks before it
-// publishes a service. A virtual router is known by its name here; while one restarts, two may forward for it.
+// publishes a service. A virtual router is known by its name and by what its peers know it by, so that a reload may change
+// either; while one restarts, two may forward for it.
 
 import type { IpAddress } from '../../model/address.js';
 import type { FailoverConfig } from '../../model/failover-config.js';
+import type { VirtualRouter } from '../../model/virtual-router.js';
 import type { AddressDuty } from '../engine.js';
 
 export class Duty implements AddressDuty {
+  /** What the virtual routers that have an address are known by. */
   private routersOf = new Map<IpAddress, string[]>();
   private closed: readonly IpAddress[] = [];
-  /** Key of the one that forwards → name of its virtual router. */
-  private readonly forwarding = new Map<string, string>();
+  /** Key of the one that forwards → what its virtual router is known by. */
+  private readonly forwarding = new Map<string, readonly string[]>();
 
   /** The addresses of `config` count from now on. */
   expect({ routers }: Pick<FailoverConfig, 'routers'>): void {
@@ -17,8 +20,8 @@ export class Duty implements AddressDuty {
     for (const { router } of routers) {
       for (const { address } of [...router.addresses, ...router.excludedAddresses]) {
         const names = next.get(address);
-        if (names === undefined) next.set(address, [router.name]);
-        else names.push(router.name);
+        if (names === undefined) next.set(address, [...namesOf(router)]);
+        else names.push(...namesOf(router));
       }
     }
     this.routersOf = next;
@@ -29,8 +32,8 @@ export class Duty implements AddressDuty {
       );
   }
 
-  forward(key: string, name: string, isOn: boolean): void {
-    if (isOn) this.forwarding.set(key, name);
+  forward(key: string, router: VirtualRouter, isOn: boolean): void {
+    if (isOn) this.forwarding.set(key, namesOf(router));
     else this.forwarding.delete(key);
   }
 
@@ -39,10 +42,13 @@ export class Duty implements AddressDuty {
   readonly isStandby = (address: IpAddress): boolean => {
     const names = this.routersOf.get(address);
     if (names === undefined) return false;
-    for (const name of this.forwarding.values()) if (names.includes(name)) return false;
-    return true;
+    return ![...this.forwarding.values()].some((own) => own.some((name) => names.includes(name)));
   };
 
   readonly closedAddresses = (): readonly IpAddress[] =>
     this.closed.filter((address) => !this.isStandby(address));
+}
+
+function namesOf({ name, device, family, virtualRouterId }: VirtualRouter): readonly string[] {
+  return [`name ${name}`, `VRID ${virtualRouterId} IPv${family} on ${device}`];
 }

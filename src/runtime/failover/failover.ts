@@ -4,6 +4,7 @@
 import type { Network } from '../../dataplane/network.js';
 import { DirectorError } from '../../errors.js';
 import { type FailoverConfig, noFailover } from '../../model/failover-config.js';
+import { nearest } from '../../model/nearest.js';
 import { addMicros, type Micros, micros, seconds } from '../../model/units.js';
 import { causeText } from '../../vrrp/cause.js';
 import { effectivePriority, type NotifyState } from '../../vrrp/state.js';
@@ -11,6 +12,7 @@ import type { Clock } from '../clock.js';
 import type { DirectorEvent } from '../events.js';
 import type { Log } from '../log.js';
 import { createSerial } from '../serial.js';
+import type { AccountDatabase } from './accounts.js';
 import { Announcer } from './announcer.js';
 import type { DumpInput } from './dump.js';
 import { Duty } from './duty.js';
@@ -37,6 +39,7 @@ export type FailoverParts = {
   readonly emit: (event: DirectorEvent) => void;
   readonly notifier: ConfiguredNotifier;
   readonly tracking: (onChange: () => void) => Tracking;
+  readonly accounts: () => AccountDatabase;
   /** Has the data plane forward as `duty` says now; resolves when it does. */
   readonly publishDuty: () => Promise<void>;
   /** The network around us has changed: servers that failed may be there again. */
@@ -164,13 +167,18 @@ export class Failover {
   async switchover(name: string | undefined, isWaiting: boolean): Promise<readonly SwitchoverOutcome[]> {
     const { runner, targets } = this.requireTargets(name);
     const wanted = name === undefined ? targets.filter(({ state }) => state.kind === 'master') : targets;
-    if (wanted.length === 0) throw new DirectorError('NOT_MASTER', 'no virtual router is master here');
+    if (wanted.length === 0) {
+      throw new DirectorError('NOT_MASTER', `no virtual router is master here${mastersText(targets)}`);
+    }
     const others = wanted.filter(({ state }) => state.kind !== 'master');
     if (others.length > 0) {
       const states = others
         .map((instance) => `${instance.name} is in state ${instance.state.kind}`)
         .join(', ');
-      throw new DirectorError('NOT_MASTER', `a switchover starts at the master; here ${states}`);
+      throw new DirectorError(
+        'NOT_MASTER',
+        `a switchover starts at the master; here ${states}${mastersText(others)}`,
+      );
     }
     const outcomes = wanted.map((instance) => this.switchovers.watch(instance));
     for (const instance of wanted) runner.handle(instance, { kind: 'switchover' });
@@ -214,6 +222,7 @@ export class Failover {
     return dumpInputOf(roster, config, routerId, {
       holdings: running?.holdings,
       status: running?.tracking.status ?? { scripts: [], files: [] },
+      accounts: this.parts.accounts(),
       links: running?.network.links() ?? [],
       now: clock.now(),
       wall: clock.wall(),
@@ -250,7 +259,7 @@ export class Failover {
       announcer,
       prober,
       forward: (instance, isOn) => {
-        this.duty.forward(instance.key, instance.name, isOn);
+        this.duty.forward(instance.key, instance.router, isOn);
         return this.publishDuty();
       },
       notify: (instance, state, priority) => this.notify(instance, state, priority),
@@ -338,7 +347,7 @@ export class Failover {
 
   private onTakeover({ name: router }: Instance, { took, budget, isWithin, why }: TakeoverEntry): void {
     const fields = { took: secondsOf(took), budget: secondsOf(budget), why };
-    const text = `virtual router ${router} was taken over ${isWithin ? 'within' : 'beyond'} its budget`;
+    const text = `virtual router ${router} was taken over ${isWithin ? 'in time' : 'too late'}`;
     this.parts.log[isWithin ? 'info' : 'warn'](text, fields);
     this.parts.emit({ kind: 'takeover', router, took, budget, isWithin, why });
   }
@@ -405,10 +414,21 @@ export class Failover {
     if (running === undefined || targets === undefined) {
       throw new DirectorError(
         'NOT_FOUND',
-        `there is no virtual router or sync group ${name ?? ''}`.trimEnd(),
+        `there is no virtual router or sync group ${name ?? ''}`.trimEnd() + this.knownText(name),
       );
     }
     return { runner: running.runner, targets };
+  }
+
+  private knownText(name: string | undefined): string {
+    const { current, groups } = this.roster;
+    const names = [
+      ...current.map((one) => one.name),
+      ...groups.flatMap(({ config }) => config?.group.name ?? []),
+    ];
+    const meant = name === undefined ? undefined : nearest(name, names);
+    if (meant !== undefined) return `: did you mean ${meant}?`;
+    return names.length === 0 ? '' : `: there are ${names.join(', ')}`;
   }
 
   private reportSettled(): void {
@@ -438,4 +458,13 @@ export class Failover {
 
 function secondsOf(duration: Micros): string {
   return `${(duration / 1_000_000).toFixed(3)} s`;
+}
+
+/** Where to ask instead. */
+function mastersText(instances: readonly Instance[]): string {
+  const heard = instances.flatMap(({ state }) =>
+    state.kind === 'backup' ? (state.master?.source ?? []) : [],
+  );
+  const masters = [...new Set(heard)];
+  return masters.length === 0 ? '' : `; the master is ${masters.join(', ')}: run it there`;
 }

@@ -36,6 +36,9 @@ export function footholdOf(
   const { device } = router;
   const link = links.find(({ name }) => name === device);
   if (link === undefined) return fault(`there is no interface ${device}`, 'gone');
+  if (router.delivery.kind === 'unicast' && router.delivery.peers.length === 0) {
+    return fault('unicast_peer names nobody', 'gone');
+  }
   const source = sourceOf(router, link, links, isVirtual);
   if (source === undefined) return fault(missingText(router, link), 'gone');
   const voiceDevice = speakingDevice(router);

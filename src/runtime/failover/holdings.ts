@@ -3,6 +3,7 @@
 
 import type { Link, Network } from '../../dataplane/network.js';
 import type { HostAddress } from '../../dataplane/port.js';
+import { familyOf } from '../../model/address.js';
 import type { VirtualRoute, VirtualRouter } from '../../model/virtual-router.js';
 import { messageOf } from '../message-of.js';
 import { createSerial, type Serial } from '../serial.js';
@@ -33,6 +34,8 @@ export type HoldingsNetwork = Pick<Network, 'addAddress' | 'removeAddress' | 'ad
 
 export class Holdings {
   private readonly held = new Map<string, Holding>();
+  /** Addresses of the machine's own, by `kernelKey`. */
+  private readonly spared = new Set<string>();
 
   constructor(
     private readonly network: HoldingsNetwork,
@@ -67,6 +70,18 @@ export class Holdings {
       owner,
       leaving.filter((holding) => !isColliding(holding)),
     );
+  }
+
+  /** What of these is on the machine now was its own before us, and is never removed. */
+  spare({ addresses }: Possessions, links: readonly Link[]): void {
+    for (const address of addresses) {
+      if (isOn(address, links)) this.spared.add(kernelKey(addressThing(address)));
+    }
+  }
+
+  /** What may be removed of these. */
+  removable({ addresses, routes }: Possessions): Possessions {
+    return { addresses: addresses.filter((address) => !this.isSpared(addressThing(address))), routes };
   }
 
   /** Removes what a dead run may have left of these, and nothing that is held. */
@@ -180,7 +195,12 @@ export class Holdings {
     });
   }
 
-  private take(thing: Thing): Promise<void> {
+  private isSpared(thing: Thing): boolean {
+    return this.spared.has(kernelKey(thing));
+  }
+
+  private async take(thing: Thing): Promise<void> {
+    if (this.isSpared(thing)) return;
     return thing.kind === 'address'
       ? this.network.removeAddress(thing.address)
       : this.network.removeRoute(thing.route);
@@ -210,9 +230,11 @@ export function unionOf(a: Possessions, b: Possessions): Possessions {
   return { addresses: each([...a.addresses, ...b.addresses]), routes: each([...a.routes, ...b.routes]) };
 }
 
-function isOn({ address, device }: HostAddress, links: readonly Link[]): boolean {
+function isOn({ address, prefixLength, device }: HostAddress, links: readonly Link[]): boolean {
   const link = links.find(({ name }) => name === device);
-  return link?.addresses.some((prefix) => prefix.address === address) === true;
+  return (
+    link?.addresses.some((prefix) => prefix.address === address && prefix.length === prefixLength) === true
+  );
 }
 
 function thingsOf({ addresses, routes }: Possessions): Thing[] {
@@ -231,11 +253,11 @@ function keyOf(thing: Thing): string {
   return JSON.stringify(thing);
 }
 
-/** Two things with one key are one to the kernel, whatever else differs. */
+/** Two things with one key are one to the kernel, whatever else differs: IPv6 has an address once on a device. */
 function kernelKey(thing: Thing): string {
   if (thing.kind === 'address') {
     const { address, prefixLength, device } = thing.address;
-    return `${address}/${prefixLength} ${device}`;
+    return familyOf(address) === 6 ? `${address} ${device}` : `${address}/${prefixLength} ${device}`;
   }
   const { destination, table, metric } = thing.route;
   return `${destination.address}/${destination.length} ${table} ${metric}`;

@@ -156,7 +156,7 @@ export class Instance {
         this.enqueue(() => this.removeAddresses());
         return;
       case 'clean-addresses':
-        this.enqueue(() => parts.holdings.clean(this.key, possessionsOf(this.router)));
+        this.enqueue(() => this.cleanAddresses());
         return;
       case 'announce':
         this.enqueue(async () => {
@@ -273,6 +273,14 @@ export class Instance {
     this.parts.onTransition(this, transition);
   }
 
+  /** An owner (255) may have addresses that are the machine's own (RFC 9568 1.6): a stop leaves it those. */
+  private async cleanAddresses(): Promise<void> {
+    const { holdings, network } = this.parts;
+    const possessions = possessionsOf(this.router);
+    if (this.router.priority === 255) holdings.spare(possessions, network.links());
+    await holdings.clean(this.key, possessions);
+  }
+
   private async addAddresses(): Promise<void> {
     const possessions = possessionsOf(this.router);
     await this.entrust(possessions);
@@ -301,7 +309,8 @@ export class Instance {
   }
 
   /** The guardian has it before the addresses are there. Without a guardian failover is better than none. */
-  private async entrust({ addresses, routes }: Possessions): Promise<void> {
+  private async entrust(possessions: Possessions): Promise<void> {
+    const { addresses, routes } = this.parts.holdings.removable(possessions);
     try {
       await this.parts.network.entrust(this.key, {
         goodbye: this.voice.goodbye(this.router),

@@ -13,16 +13,22 @@ export type RouterPlan =
   | { readonly kind: 'add'; readonly config: RouterConfig }
   | { readonly kind: 'remove'; readonly before: RouterConfig };
 
-/** In the order of the new configuration; removals at the end. Routers are known by their names. */
+/**
+ * In the order of the new configuration; removals at the end. Routers are known by their names; one whose name is new and
+ * whose peers see no difference is the old one under another name.
+ */
 export function planReload(
   before: readonly RouterConfig[],
   after: Pick<FailoverConfig, 'routers'>,
 ): readonly RouterPlan[] {
   const old = new Map(before.map((config) => [config.router.name, config]));
+  const names = new Set(after.routers.map(({ router }) => router.name));
+  const nameless = before.filter(({ router }) => !names.has(router.name));
+  const former = new Map(nameless.map((config) => [identityText(config.router), config]));
   const plans: RouterPlan[] = [];
   for (const config of after.routers) {
-    const known = old.get(config.router.name);
-    old.delete(config.router.name);
+    const known = old.get(config.router.name) ?? former.get(identityText(config.router));
+    if (known !== undefined) old.delete(known.router.name);
     plans.push(known === undefined ? { kind: 'add', config } : planOne(known, config));
   }
   return [...plans, ...[...old.values()].map((config): RouterPlan => ({ kind: 'remove', before: config }))];
@@ -33,6 +39,10 @@ function planOne(before: RouterConfig, config: RouterConfig): RouterPlan {
     return { kind: 'restart', config, before };
   const isUnchanged = isSame(before.router, config.router) && isSame(before.notify, config.notify);
   return isUnchanged ? { kind: 'keep', config } : { kind: 'change', config, before };
+}
+
+function identityText(router: VirtualRouter): string {
+  return JSON.stringify(identityOf(router));
 }
 
 /** What peers know the virtual router by, and what its adverts come and go through. */

@@ -67,8 +67,10 @@ export class Roster {
     const byName = new Map(this.current.map((instance) => [instance.name, instance]));
     for (const plan of plans) {
       const name = plan.kind === 'remove' ? plan.before.router.name : plan.config.router.name;
-      const known = byName.get(name);
+      const known = byName.get(plan.kind === 'change' ? plan.before.router.name : name);
       if (plan.kind === 'change' && known !== undefined) {
+        if (known.name !== name) this.records.delete(known.name);
+        this.records.set(name, known.record);
         known.change(plan.config);
         changed.push(known);
       }

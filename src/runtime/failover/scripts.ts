@@ -4,7 +4,9 @@ import type { FailoverConfig } from '../../model/failover-config.js';
 import type { Clock } from '../clock.js';
 import type { DirectorEvent } from '../events.js';
 import type { Log } from '../log.js';
+import type { AccountDatabase } from './accounts.js';
 import { Notifications, type Notifier } from './notifier.js';
+import { thisMachine } from './script-machine.js';
 import { ProcessScriptRunner } from './script-runner.js';
 import { Trackers, type Tracking } from './trackers.js';
 
@@ -22,6 +24,7 @@ export type ConfiguredNotifier = Notifier & {
 export type Scripts = {
   readonly notifier: ConfiguredNotifier;
   readonly tracking: (onChange: () => void) => Tracking;
+  readonly accounts: () => AccountDatabase;
 };
 
 /** Runs real programs; starts nothing before a configuration asks for it. */
@@ -46,6 +49,7 @@ export function createScripts(clock: Clock, log: Log): Scripts {
       },
     },
     tracking: (onChange) => new Trackers({ clock, log, runner }, onChange),
+    accounts: thisMachine.accounts,
   };
 }
 

@@ -36,7 +36,7 @@ export function failoverView(
 }
 
 /** The parts of a dump that don't come from the virtual routers. */
-export type DumpFacts = Pick<DumpInput, 'links' | 'now' | 'wall'> & {
+export type DumpFacts = Pick<DumpInput, 'accounts' | 'links' | 'now' | 'wall'> & {
   readonly holdings: Holdings | undefined;
   readonly status: Tracking['status'];
 };
@@ -45,7 +45,7 @@ export function dumpInputOf(
   roster: Roster,
   config: FailoverConfig,
   routerId: string | undefined,
-  { holdings, status, links, now, wall }: DumpFacts,
+  { holdings, status, accounts, links, now, wall }: DumpFacts,
 ): DumpInput {
   const groupOf = groupNames(config);
   return {
@@ -63,6 +63,7 @@ export function dumpInputOf(
     groups: groupViews(roster),
     scripts: status.scripts,
     files: status.files,
+    accounts,
     links,
     now,
     wall,

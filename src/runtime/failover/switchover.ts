@@ -41,8 +41,9 @@ export class Switchovers {
     for (const { since, resolve } of waiters) {
       const took = micros(this.clock.now() - since);
       const by = cause.kind === 'taken-over' ? cause.by : undefined;
-      const kind =
-        by !== undefined ? 'taken-over' : cause.kind === 'nobody-took-over' ? cause.kind : 'interrupted';
+      // A member of a group is master again because another one is.
+      const hasNobody = cause.kind === 'nobody-took-over' || (cause.kind === 'group' && to === 'master');
+      const kind = by !== undefined ? 'taken-over' : hasNobody ? 'nobody-took-over' : 'interrupted';
       resolve({ router: instance.name, kind, text: textOf(kind, by, took, to), by, took });
     }
   }

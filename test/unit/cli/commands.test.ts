@@ -69,6 +69,7 @@ describe('exit codes', () => {
     { args: [], code: 2, stderr: /Usage: director/ },
     { args: ['walk'], code: 2, stderr: /unknown command 'walk'/ },
     { args: ['check', '--wat'], code: 2, stderr: /unknown option '--wat'/ },
+    { args: ['check', 'a.conf'], code: 2, stderr: /named by -f; director check --help/ },
     { args: ['run', '--log-format', 'xml'], code: 2, stderr: /Allowed choices are text, json/ },
     {
       args: ['status', '--socket', '/nonexistent/socket'],

@@ -92,9 +92,12 @@ describe('switchover', () => {
     });
     expect([stateOf(a), stateOf(b)]).toEqual(['backup', 'master']);
     const again = await cli('switchover');
-    expect(again).toMatchObject({ code: 1, stderr: 'director: no virtual router is master here\n' });
+    expect(again).toMatchObject({
+      code: 1,
+      stderr: 'director: no virtual router is master here; the master is 10.0.0.2: run it there\n',
+    });
     expect((await cli('switchover', 'VI_1')).stderr).toBe(
-      'director: a switchover starts at the master; here VI_1 is in state backup\n',
+      'director: a switchover starts at the master; here VI_1 is in state backup; the master is 10.0.0.2: run it there\n',
     );
     expect(await cli('switchover', '--allow-preemption')).toEqual({
       code: 0,
@@ -120,7 +123,7 @@ describe('switchover', () => {
     });
     expect(await cli('switchover', 'VI_7')).toMatchObject({
       code: 1,
-      stderr: 'director: there is no virtual router or sync group VI_7\n',
+      stderr: 'director: there is no virtual router or sync group VI_7: did you mean VI_1?\n',
     });
   });
 });

@@ -197,7 +197,7 @@ notify_master "/bin/m x"
 notify /bin/n
 notify_priority_changes
 }`;
-    expect(saidOf(text)).toEqual([]);
+    expect(saidOf(text)).toEqual(['14:1 notice differs']);
     expect(failoverOf(text).groups).toMatchObject([
       {
         origin: { line: 14 },

@@ -65,6 +65,7 @@ default via 10.0.0.254
 10.2.0.0/16
 10.3.0.0/16 dev eth2 table main no_track
 0.0.0.0/0 gw 10.0.0.254 table 100
+10.4.0.0/16 via 10.0.0.254 priority 3
 }`;
     expect(saidOf(lines)).toEqual([]);
     const { routes, tracks } = routerOf(lines);
@@ -89,6 +90,7 @@ default via 10.0.0.254
       { ...usual, destination: { address: '10.2.0.0', length: 16 }, device: 'eth0' },
       { ...usual, destination: { address: '10.3.0.0', length: 16 }, device: 'eth2', table: 254 },
       { ...usual, destination: anywhere, gateway: '10.0.0.254', table: 100 },
+      { ...usual, destination: { address: '10.4.0.0', length: 16 }, gateway: '10.0.0.254', metric: 3 },
     ]);
     expect(tracks.map(({ name }) => name)).toEqual(['eth0', 'eth1']);
   });
@@ -104,6 +106,7 @@ default via 10.0.0.254
     ['blackhole 10.0.0.0/8', 'warning not-in-effect-yet'],
     ['10.0.0.0/8 via 10.0.0.1 or 10.0.0.2', 'warning not-in-effect-yet'],
     ['10.0.0.0/8 mtu 1400', 'warning not-in-effect-yet'],
+    ['10.0.0.0/8 mtu lock 1400 metric 2', 'warning not-in-effect-yet'],
   ])('route %j', (line, expected) => {
     const [first] = saidOf(`virtual_routes {\n${line}\n}`);
     expect(first?.replace(/^\S+ /, '')).toBe(expected);

@@ -136,6 +136,14 @@ describe('a keyword and what it makes', () => {
     expect(saidOf('garp_extra_if 5 all')).toEqual(['3:17 warning extra-words']);
   });
 
+  test('unicast_fault_no_peer: peers may be named later', () => {
+    const lines = 'unicast_fault_no_peer\nunicast_peer {\n}';
+    expect(saidOf(lines)).toEqual([]);
+    expect(routerOf(lines).delivery).toMatchObject({ kind: 'unicast', peers: [] });
+    expect(routerOf('unicast_fault_no_peer').delivery).toMatchObject({ kind: 'unicast', peers: [] });
+    expect(saidOf('unicast_peer {\n}')).toEqual(['3:1 error missing-value']);
+  });
+
   test('unicast peers', () => {
     const lines =
       'unicast_src_ip 10.0.0.1\nunicast_peer {\n10.0.0.2\n10.0.0.3 min_ttl 254 max_ttl 255\n}\n' +

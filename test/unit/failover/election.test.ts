@@ -153,7 +153,7 @@ describe('a master that is lost', () => {
     publish();
     await lab.wait(0);
     expect(b.view().takeovers).toMatchObject([{ isWithin: false, took: 2_000_000 }]);
-    expect(b.logged.some((line) => line.includes('beyond its budget'))).toBe(true);
+    expect(b.logged.some((line) => line.includes('too late'))).toBe(true);
   });
 
   test('one that finds nobody when it starts has taken over from nobody', async () => {

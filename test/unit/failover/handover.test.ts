@@ -176,7 +176,6 @@ describe('a switchover', () => {
       'a: advert 0',
       'a: advert 0',
       'a: advert 150 repeated',
-      'a: notify VI_1 MASTER',
     ]);
     expect(a.view().counters).toMatchObject({ becameMaster: 1, releasedMaster: 0 });
   });
@@ -185,12 +184,13 @@ describe('a switchover', () => {
     const { b } = await pair();
     await expect(b.director.switchover('VI_1')).rejects.toMatchObject({
       code: 'NOT_MASTER',
-      message: 'a switchover starts at the master; here VI_1 is in state backup',
+      message:
+        'a switchover starts at the master; here VI_1 is in state backup; the master is 10.0.0.1: run it there',
     });
     await expect(b.director.switchover()).rejects.toMatchObject({ code: 'NOT_MASTER' });
     await expect(b.director.switchover('VI_9')).rejects.toMatchObject({
       code: 'NOT_FOUND',
-      message: 'there is no virtual router or sync group VI_9',
+      message: 'there is no virtual router or sync group VI_9: did you mean VI_1?',
     });
     expect(() => b.director.allowPreemption('VI_9')).toThrow('there is no virtual router');
     expect(lab.take()).toEqual([]);

@@ -75,6 +75,32 @@ test('addresses before routes, and back in reverse', async () => {
   ]);
 });
 
+test('an address with another prefix length: IPv6 has one of them, so the old one goes first', async () => {
+  const { calls, holdings } = fixture();
+  const [before, after] = [
+    address('fd00::100', { prefixLength: 64 }),
+    address('fd00::100', { prefixLength: 128 }),
+  ];
+  await holdings.add('a', { addresses: [one, before], routes: [] });
+  calls.length = 0;
+  await holdings.exchange('a', { addresses: [{ ...one, prefixLength: 32 }, after], routes: [] });
+  expect(calls).toEqual(['remove fd00::100', 'add 10.0.0.100', 'add fd00::100', 'remove 10.0.0.100']);
+  const there = { ...linkWith(), addresses: [{ address: after.address, length: 128 }] };
+  expect(holdings.findLost([there])).toEqual([]);
+  expect(holdings.findLost([linkWith('fd00::100')])).toMatchObject([{ address: after }]);
+});
+
+test('what was the machine’s own before is left to it', async () => {
+  const { calls, holdings } = fixture();
+  const both = { addresses: [one, two], routes: [] };
+  holdings.spare(both, [linkWith('10.0.0.100')]);
+  await holdings.clean('a', both);
+  await holdings.add('a', both);
+  expect(holdings.removable(both).addresses).toEqual([two]);
+  await holdings.remove('a');
+  expect(calls).toEqual(['remove 10.0.0.101', 'add 10.0.0.100', 'add 10.0.0.101', 'remove 10.0.0.101']);
+});
+
 test('the last owner removes; a claim counts at once', async () => {
   const { calls, holdings } = fixture();
   await holdings.add('a', { addresses: [one], routes: [] });

@@ -85,22 +85,22 @@ describe('duty', () => {
   test('an address stands by until one of its virtual routers forwards', () => {
     const duty = new Duty();
     const shared = [prefix('10.0.0.100')];
-    duty.expect(
-      failoverOf({
-        routers: [routerWith({ addresses: shared }), routerWith({ name: 'VI_2', addresses: shared })],
-      }),
-    );
+    const second = routerWith({ name: 'VI_2', virtualRouterId: 52, addresses: shared });
+    duty.expect(failoverOf({ routers: [routerWith({ addresses: shared }), second] }));
     expect(duty.isVirtual(ip('10.0.0.100'))).toBe(true);
     expect(duty.isVirtual(ip('10.0.0.7'))).toBe(false);
     expect(duty.isStandby(ip('10.0.0.7'))).toBe(false);
     expect(duty.isStandby(ip('10.0.0.100'))).toBe(true);
-    duty.forward('VI_2', 'VI_2', true);
+    duty.forward('VI_2', second, true);
+    expect(duty.isStandby(ip('10.0.0.100'))).toBe(false);
+    // By what peers know it by, too: a reload may have given it another name.
+    duty.expect(failoverOf({ routers: [{ ...second, name: 'VI_9' }] }));
     expect(duty.isStandby(ip('10.0.0.100'))).toBe(false);
     // Two of one name, while it restarts.
-    duty.forward('VI_2 (2)', 'VI_2', true);
-    duty.forward('VI_2', 'VI_2', false);
+    duty.forward('VI_2 (2)', second, true);
+    duty.forward('VI_2', second, false);
     expect(duty.isStandby(ip('10.0.0.100'))).toBe(false);
-    duty.forward('VI_2 (2)', 'VI_2', false);
+    duty.forward('VI_2 (2)', second, false);
     expect(duty.isStandby(ip('10.0.0.100'))).toBe(true);
   });
 
@@ -108,19 +108,16 @@ describe('duty', () => {
     const duty = new Duty();
     const closed = { addresses: [prefix('10.0.0.100')], acceptsTraffic: false };
     const owned = { name: 'OWN', addresses: [prefix('10.0.0.200')], acceptsTraffic: false, priority: 255 };
-    duty.expect(
-      failoverOf({
-        routers: [
-          routerWith({ ...closed, excludedAddresses: [prefix('10.0.0.101')] }),
-          routerWith({ name: 'OPEN', addresses: [prefix('10.0.0.150')] }),
-          routerWith(owned),
-        ],
-      }),
-    );
+    const routers = [
+      routerWith({ ...closed, excludedAddresses: [prefix('10.0.0.101')] }),
+      routerWith({ name: 'OPEN', virtualRouterId: 52, addresses: [prefix('10.0.0.150')] }),
+      routerWith({ ...owned, virtualRouterId: 53 }),
+    ];
+    duty.expect(failoverOf({ routers }));
     expect(duty.closedAddresses()).toEqual([]);
-    for (const name of ['VI_1', 'OPEN', 'OWN']) duty.forward(name, name, true);
+    for (const router of routers) duty.forward(router.name, router, true);
     expect(duty.closedAddresses()).toEqual(['10.0.0.100', '10.0.0.101']);
-    duty.forward('VI_1', 'VI_1', false);
+    duty.forward('VI_1', routers[0] ?? routerWith(), false);
     expect(duty.closedAddresses()).toEqual([]);
   });
 });
@@ -326,6 +323,14 @@ describe('foothold', () => {
       source: '10.0.0.1',
     });
     expect(at(routerWith({ family: 6 }), link('eth0'))).toMatchObject({ source: 'fe80::1' });
+  });
+
+  test('no unicast peer is no place to speak', () => {
+    const delivery = { kind: 'unicast' as const, peers: [], checksSource: false, ttl: 255 };
+    expect(at(routerWith({ delivery }), link('eth0'))).toMatchObject({
+      kind: 'fault',
+      reason: 'unicast_peer names nobody',
+    });
   });
 
   test('one that is down is a place all the same: whether that is a fault is a matter of tracks', () => {

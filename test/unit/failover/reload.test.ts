@@ -70,7 +70,8 @@ describe('the plan', () => {
     ['unicast', { delivery: unicast('10.0.0.2') }, 'restart'],
     ['another group', { delivery: { kind: 'multicast', group: '224.0.0.19' as IpAddress } }, 'restart'],
     ['use_vmac', { virtualMacDevice: 'uvs.51', virtualMac: '00:00:5e:00:01:33' }, 'restart'],
-    ['a new name', { name: 'VI_9' }, 'add remove'],
+    ['a new name', { name: 'VI_9' }, 'change'],
+    ['a new name and VRID', { name: 'VI_9', virtualRouterId: 52 }, 'add remove'],
   ])('%s: %s', (_, change, expected) => {
     expect(planFor({}, change).join(' ')).toBe(expected);
   });
@@ -95,6 +96,20 @@ test('a reload that changes nothing does nothing', async () => {
 });
 
 describe('in place', () => {
+  test('a new name is seen by nobody but the operator', async () => {
+    const a = await master();
+    await lab.start('b', 2, { routers: [routerWith({ priority: 90 })], services });
+    lab.take();
+    await reload(a, [routerWith({ name: 'VI_9' })]);
+    await lab.wait(4);
+    expect(lab.take().filter((entry) => !/advert 100 repeated|will of/.test(entry))).toEqual([]);
+    const [view] = a.director.virtualRouters().virtualRouters;
+    expect(view).toMatchObject({ name: 'VI_9', state: 'master', counters: { becameMaster: 1 } });
+    await reload(a, []);
+    await lab.wait(4);
+    expect(lab.holdersOf(vip)).toEqual(['b']);
+  });
+
   test('a lower priority stands in the next advert, and decides', async () => {
     const a = await master();
     await lab.start('b', 2, { routers: [routerWith({ priority: 90 })], services });

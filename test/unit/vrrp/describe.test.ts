@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { seconds } from '../../../src/model/units.js';
 import { describeState } from '../../../src/vrrp/describe.js';
 import { createInstance } from '../../../src/vrrp/state.js';
-import { backup, heard, type Instance, lower, master, router } from './fixtures.js';
+import { backup, heard, type Instance, ip, lower, master, router } from './fixtures.js';
 
 const say = (instance: Instance) => describeState(instance.state, instance.now, instance.policy.router);
 
@@ -13,6 +13,8 @@ function after(instance: Instance, ...events: readonly (readonly [number, Parame
 }
 
 const waiting = { ...createInstance(router(), seconds(0)), faults: ['script s has not run yet'] };
+
+const answered = { kind: 'address-answered', address: ip('10.0.0.100'), mac: '02:00:00:00:00:09' } as const;
 
 test.each([
   [
@@ -43,8 +45,17 @@ test.each([
   ],
   [after(master()), 'master since 0.000 s: no master was heard for 3.609 s; adverts priority 100'],
   [
+    after(master(), [6, heard(50, lower)]),
+    'master since 2.391 s: no master was heard for 3.609 s; 10.0.0.0 is master too: the addresses are held twice',
+  ],
+  // Its last advert may have crossed our first.
+  [
     after(master(), [4, heard(50, lower)]),
-    'master since 0.391 s: no master was heard for 3.609 s; 10.0.0.0 is master too: the addresses are held twice',
+    'master since 0.391 s: no master was heard for 3.609 s; adverts priority 100',
+  ],
+  [
+    after(master(), [4, answered], [5, { kind: 'deadline' }]),
+    'master since 1.391 s: no master was heard for 3.609 s; 02:00:00:00:00:09 answered for 10.0.0.100 1.000 s ago, a second holder of it; adverts priority 100',
   ],
   [
     after(master(), [4, { kind: 'switchover' }]),

@@ -40,7 +40,13 @@ describe('judge', () => {
     ['interface', -30, false, true, 100, []],
     ['interface', 30, false, true, 130, []],
     ['interface', 30, false, false, 100, []],
-    ['interface', 30, true, false, 130, []],
+    // As the live keepalived 2.2.7.
+    ['interface', 20, true, true, 80, []],
+    ['interface', 20, true, false, 100, []],
+    ['interface', -20, true, true, 100, []],
+    ['interface', -20, true, false, 120, []],
+    ['script', 20, true, true, 80, []],
+    ['script', -20, true, false, 120, []],
     ['interface', 0, false, undefined, 100, ['interface x is down']],
     ['script', 0, false, undefined, 100, ['script x has not run yet']],
     ['script', 20, false, undefined, 100, []],
@@ -87,7 +93,7 @@ describe('judge', () => {
   });
 
   test('weights add up before they are bounded; an owner never moves', () => {
-    const tracks = [track('interface', 200), track('interface', -90, true), track('script', -20)];
+    const tracks = [track('interface', 200), track('interface', 90, true), track('script', -20)];
     const all = seen(true);
     expect(judge(100, tracks, all)).toEqual({ priority: 210, faults: [] });
     expect(judge(255, tracks, all)).toEqual({ priority: 255, faults: [] });

@@ -154,6 +154,11 @@ rootTest('it inherits the environment, without what is said to the director alon
   expect(textOf('env')).not.toContain('NOTIFY_SOCKET');
 });
 
+rootTest('what it writes is nobody else’s to read, as with keepalived', async () => {
+  expect(await runIn(createRunner(), sh(`umask > ${out}/umask`))).toEqual({ kind: 'exited', status: 0 });
+  expect(textOf('umask')).toBe('0177\n');
+});
+
 rootTest('</path tests whether the account can open a file', async () => {
   const runner = createRunner();
   const open = script('open', '', 0o644);
