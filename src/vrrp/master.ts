@@ -90,7 +90,14 @@ export function onMasterRejected(
     actions.push({ kind: 'tell', level: 'error', code: 'second-master', text });
   }
   const since = state.rival?.since ?? now;
-  const rival = { source, since, quietAt: quietAt(now, policy.router.advertInterval, policy), isTold: true };
+  const { announcedAt } = state.rival ?? {};
+  const rival = {
+    source,
+    since,
+    quietAt: quietAt(now, policy.router.advertInterval, policy),
+    isTold: true,
+    announcedAt,
+  };
   return { state: { ...state, rival }, actions };
 }
 
@@ -188,13 +195,18 @@ function giveWay(
   return { state: next, actions: [{ kind: 'send-advert', priority: effectivePriority(state) }, ...actions] };
 }
 
+/** Broadcasts are not for a stranger to ask for with each packet. */
+const leastAnnouncePause = seconds(1);
+
 /** RFC 9568 6.4.3 (755): a losing advert is answered, so that its sender gives way and bridges learn anew. */
 function defend(state: MasterState, advert: ReceivedAdvert, now: Micros, policy: InstancePolicy): VrrpStep {
   const { router } = policy;
   const own = effectivePriority(state);
   const actions: VrrpAction[] = [];
   if (router.answersLowerPriority) actions.push({ kind: 'send-advert', priority: own });
-  actions.push(...announce('lower-priority', policy));
+  const last = state.rival?.announcedAt;
+  const isQuiet = last === undefined || now - last >= leastAnnouncePause;
+  if (isQuiet) actions.push(...announce('lower-priority', policy));
   actions.push({ kind: 'notify', state: 'master-rx-lower-priority', priority: own });
   // Its last advert may have crossed our first; later it is one that does not hear us.
   const isSecond = now - state.since > router.advertInterval;
@@ -208,9 +220,10 @@ function defend(state: MasterState, advert: ReceivedAdvert, now: Micros, policy:
     since: state.rival?.since ?? now,
     quietAt: quietAt(now, advert.interval, policy),
     isTold: isSecond,
+    announcedAt: isQuiet ? now : last,
   };
   const advertAt = router.answersLowerPriority ? addMicros(now, router.advertInterval) : state.advertAt;
-  const announcements = afterLoser(state.announcements, now, policy);
+  const announcements = isQuiet ? afterLoser(state.announcements, now, policy) : state.announcements;
   return { state: { ...state, advertAt, announcements, rival }, actions };
 }
 

@@ -57,6 +57,8 @@ export type Rival = {
   /** Silence until then means that it is gone. */
   readonly quietAt: Micros;
   readonly isTold: boolean;
+  /** When the addresses were last announced against it. */
+  readonly announcedAt: Micros | undefined;
 };
 
 export type InitializeState = Common & {

@@ -4,6 +4,9 @@
 import { type Micros, seconds } from '../../model/units.js';
 
 export const tellPause = seconds(30);
+/** Of what begins and ends: each split is news. */
+const episodePause = seconds(3);
+const episodes: readonly string[] = ['second-master', 'second-master-gone'];
 
 export type Admission = {
   readonly isWritten: boolean;
@@ -19,7 +22,10 @@ export class TellGate {
   admit(router: string, code: string, now: Micros): Admission {
     const key = `${code} ${router}`;
     const before = this.seen.get(key);
-    if (before !== undefined && now - before.writtenAt < tellPause) {
+    if (
+      before !== undefined &&
+      now - before.writtenAt < (episodes.includes(code) ? episodePause : tellPause)
+    ) {
       before.keptBack += 1;
       return { isWritten: false, keptBack: before.keptBack };
     }

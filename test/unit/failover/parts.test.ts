@@ -34,13 +34,23 @@ describe('what is told', () => {
   test('one of a code and router is written now and then, with the number that was kept back', () => {
     const gate = new TellGate();
     const at = (after: number) => addMicros(seconds(100), micros(after));
-    expect(gate.admit('VI_1', 'second-master', at(0))).toEqual({ isWritten: true, keptBack: 0 });
-    expect(gate.admit('VI_1', 'second-master', at(tellPause - 1)).isWritten).toBe(false);
-    expect(gate.admit('VI_1', 'second-master', at(tellPause - 1)).isWritten).toBe(false);
-    expect(gate.admit('VI_2', 'second-master', at(5)).isWritten).toBe(true);
+    expect(gate.admit('VI_1', 'address-conflict', at(0))).toEqual({ isWritten: true, keptBack: 0 });
+    expect(gate.admit('VI_1', 'address-conflict', at(tellPause - 1)).isWritten).toBe(false);
+    expect(gate.admit('VI_1', 'address-conflict', at(tellPause - 1)).isWritten).toBe(false);
+    expect(gate.admit('VI_2', 'address-conflict', at(5)).isWritten).toBe(true);
     expect(gate.admit('VI_1', 'stalled', at(5)).isWritten).toBe(true);
-    expect(gate.admit('VI_1', 'second-master', at(tellPause))).toEqual({ isWritten: true, keptBack: 2 });
-    expect(gate.admit('VI_1', 'second-master', at(2 * tellPause))).toEqual({ isWritten: true, keptBack: 0 });
+    expect(gate.admit('VI_1', 'address-conflict', at(tellPause))).toEqual({ isWritten: true, keptBack: 2 });
+    expect(gate.admit('VI_1', 'address-conflict', at(2 * tellPause))).toEqual({
+      isWritten: true,
+      keptBack: 0,
+    });
+  });
+
+  test('each split is news, but not each packet', () => {
+    const gate = new TellGate();
+    expect(gate.admit('VI_1', 'second-master', seconds(1)).isWritten).toBe(true);
+    expect(gate.admit('VI_1', 'second-master', seconds(3.9)).isWritten).toBe(false);
+    expect(gate.admit('VI_1', 'second-master', seconds(4))).toEqual({ isWritten: true, keptBack: 1 });
   });
 
   test('what is forgotten is new', () => {

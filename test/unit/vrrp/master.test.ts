@@ -401,3 +401,11 @@ test('addresses compare as unsigned numbers in network order', () => {
   expect(compareAddresses(ip('fe80::ff'), ip('fe80::1:0'))).toBeLessThan(0);
   expect(advert(1).source).toBe(higher);
 });
+
+test('a flood of losing adverts is answered one by one, and announced against once a second', () => {
+  const instance = master();
+  const said: string[] = [];
+  for (let i = 0; i < 250; i++) said.push(...words(instance.at(4 + i / 100, heard(50, lower))));
+  const count = (word: string) => said.filter((one) => one.startsWith(word)).length;
+  expect([count('send'), count('announce'), count('tell')]).toEqual([250, 3, 1]);
+});
