@@ -49,7 +49,6 @@ rtmsg body_of(const VirtualRouteSpec& route) {
   body.rtm_family = family_number(route.family);
   body.rtm_dst_len = route.length;
   body.rtm_protocol = kRouteProtocol;
-  body.rtm_type = RTN_UNICAST;
   const uint32_t table = route.table.value_or(RT_TABLE_MAIN);
   body.rtm_table = table < 256 ? static_cast<uint8_t>(table) : uint8_t{RT_TABLE_UNSPEC};
   return body;
@@ -71,10 +70,27 @@ void describe_leg(NetlinkRequest& request, const VirtualRouteSpec& route, uint32
   if (ifindex != 0) request.value(RTA_OIF, ifindex);
 }
 
+uint8_t type_of(VirtualRouteKind kind) {
+  switch (kind) {
+    case VirtualRouteKind::kUnicast: return RTN_UNICAST;
+    case VirtualRouteKind::kBlackhole: return RTN_BLACKHOLE;
+    case VirtualRouteKind::kUnreachable: return RTN_UNREACHABLE;
+    case VirtualRouteKind::kProhibit: return RTN_PROHIBIT;
+    case VirtualRouteKind::kThrow: return RTN_THROW;
+  }
+  return RTN_UNICAST;
+}
+
+uint8_t usual_scope(const VirtualRouteSpec& route) {
+  const bool is_link = route.kind == VirtualRouteKind::kUnicast && !route.gateway && route.family == Family::kIpv4;
+  return is_link ? uint8_t{RT_SCOPE_LINK} : uint8_t{RT_SCOPE_UNIVERSE};
+}
+
 int add(NetlinkSocket& netlink, const VirtualRouteSpec& route, uint32_t ifindex) {
   rtmsg body = body_of(route);
-  body.rtm_scope = route.gateway || route.family == Family::kIpv6 ? uint8_t{RT_SCOPE_UNIVERSE}
-                                                                  : uint8_t{RT_SCOPE_LINK};
+  body.rtm_type = type_of(route.kind);
+  body.rtm_scope = route.scope.value_or(usual_scope(route));
+  if (route.is_on_link) body.rtm_flags |= RTNH_F_ONLINK;
   NetlinkRequest request(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK, body);
   describe_key(request, route);
   describe_leg(request, route, ifindex);
@@ -82,7 +98,7 @@ int add(NetlinkSocket& netlink, const VirtualRouteSpec& route, uint32_t ifindex)
 }
 
 // With `ifindex` and the leg: this very route; without: whatever of ours has its key. The protocol
-// in the request spares everybody else's.
+// in the request spares everybody else's; a type that is not given is any.
 int remove(NetlinkSocket& netlink, const VirtualRouteSpec& route, std::optional<uint32_t> ifindex) {
   rtmsg body = body_of(route);
   body.rtm_scope = RT_SCOPE_NOWHERE;  // any

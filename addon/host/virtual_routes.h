@@ -14,13 +14,18 @@ namespace uvs {
 
 inline constexpr uint8_t kRouteProtocol = 0x75;  // 'u', as in addresses
 
+enum class VirtualRouteKind { kUnicast, kBlackhole, kUnreachable, kProhibit, kThrow };
+
 struct VirtualRouteSpec {
+  VirtualRouteKind kind = VirtualRouteKind::kUnicast;
   Family family = Family::kIpv4;
   IpAddress destination;  // bits behind `length` don't count
   uint8_t length = 0;     // 0: the default route
   std::optional<IpAddress> gateway, source;
   std::string device;  // empty: the one that leads to the gateway
   std::optional<uint32_t> metric, table;
+  std::optional<uint8_t> scope;  // RT_SCOPE_*; none: link without a gateway, else universe
+  bool is_on_link = false;  // the gateway counts as a neighbour
 };
 
 // Replaces a route of ours to the same destination with the same metric and table; fine when it is

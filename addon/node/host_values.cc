@@ -22,6 +22,20 @@ Micros micros_property(const Napi::Object& object, const char* name) {
   return static_cast<Micros>(number);
 }
 
+HostAddress::Scope scope_of(const std::string& text) {
+  return text == "link"   ? HostAddress::Scope::kLink
+         : text == "host" ? HostAddress::Scope::kHost
+         : text == "site" ? HostAddress::Scope::kSite
+                          : HostAddress::Scope::kGlobal;
+}
+
+VirtualRouteKind kind_of(const std::string& text) {
+  if (text == "blackhole") return VirtualRouteKind::kBlackhole;
+  if (text == "unreachable") return VirtualRouteKind::kUnreachable;
+  if (text == "prohibit") return VirtualRouteKind::kProhibit;
+  return text == "throw" ? VirtualRouteKind::kThrow : VirtualRouteKind::kUnicast;
+}
+
 }  // namespace
 
 HostAddress read_host_address(const Napi::Value& value) {
@@ -33,11 +47,7 @@ HostAddress read_host_address(const Napi::Value& value) {
   address.prefix_length = static_cast<uint8_t>(number_property(object, "prefixLength"));
   address.device = text_property(object, "device");
   address.label = text_property(object, "label");
-  const std::string scope = text_property(object, "scope", "global");
-  address.scope = scope == "link"   ? HostAddress::Scope::kLink
-                  : scope == "host" ? HostAddress::Scope::kHost
-                  : scope == "site" ? HostAddress::Scope::kSite
-                                    : HostAddress::Scope::kGlobal;
+  address.scope = scope_of(text_property(object, "scope", "global"));
   address.broadcast = optional_address(object, "broadcast");
   return address;
 }
@@ -55,6 +65,10 @@ VirtualRouteSpec read_route(const Napi::Value& value) {
   route.device = text_property(object, "device");
   route.metric = optional_number(object, "metric");
   route.table = optional_number(object, "table");
+  route.kind = kind_of(text_property(object, "kind"));
+  if (object.Get("scope").IsString())
+    route.scope = static_cast<uint8_t>(scope_of(text_property(object, "scope")));
+  route.is_on_link = object.Get("isOnLink").ToBoolean();
   return route;
 }
 

@@ -226,10 +226,13 @@ function routeBlock(router: VirtualRouter): Lines {
 
 function routeLine(route: VirtualRoute, router: VirtualRouter): string {
   return [
+    ...(route.kind === 'unicast' ? [] : [route.kind]),
     ...setting('src', route.source),
     `${route.destination.address}/${route.destination.length}`,
     ...setting('via', route.gateway),
     ...setting('dev', word(route.device)),
+    ...setting('scope', route.scope),
+    ...flag('onlink', route.isOnLink),
     ...setting('metric', route.metric),
     ...setting('table', route.table),
     // keepalived has a remark about a route that it cannot track.

@@ -450,6 +450,7 @@ function isSameRoute(a: VirtualRoute, b: VirtualRoute): boolean {
     a.destination.length === b.destination.length &&
     a.device === b.device &&
     a.gateway === b.gateway &&
+    a.kind === b.kind &&
     a.metric === b.metric &&
     a.table === b.table
   );

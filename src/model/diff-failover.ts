@@ -250,8 +250,9 @@ function addressText({ address, length, ...options }: VirtualAddress): string {
   return [`${address}/${length}`, ...optionTexts(options)].join(' ');
 }
 
-function routeText({ destination, ...options }: VirtualRoute): string {
-  return [`${destination.address}/${destination.length}`, ...optionTexts(options)].join(' ');
+function routeText({ kind, destination, isOnLink, ...options }: VirtualRoute): string {
+  const head = [...(kind === 'unicast' ? [] : [kind]), `${destination.address}/${destination.length}`];
+  return [...head, ...optionTexts(options), ...(isOnLink ? ['onlink'] : [])].join(' ');
 }
 
 function trackText({ kind, name, weight, isReversed }: Track): string {

@@ -30,21 +30,30 @@ export type Delivery =
       readonly ttl: number;
     };
 
+export const routeKinds = ['unicast', 'blackhole', 'unreachable', 'prohibit', 'throw'] as const;
+export const scopes = ['global', 'link', 'host', 'site'] as const;
+
 export type VirtualAddress = Prefix & {
   /** undefined: the virtual router's own device. */
   readonly device: string | undefined;
   readonly label: string | undefined;
-  readonly scope: 'global' | 'link' | 'host' | 'site';
+  readonly scope: (typeof scopes)[number];
   readonly broadcast: IpAddress | undefined;
 };
 
 export type VirtualRoute = {
+  /** All but 'unicast' lead nowhere, each with another answer (`ip route`). */
+  readonly kind: (typeof routeKinds)[number];
   readonly destination: Prefix;
   readonly gateway: IpAddress | undefined;
   readonly device: string | undefined;
   readonly source: IpAddress | undefined;
   readonly metric: number | undefined;
   readonly table: number | undefined;
+  /** undefined: link without a gateway, else global. */
+  readonly scope: (typeof scopes)[number] | undefined;
+  /** The gateway counts as a neighbour, whatever the device's addresses say. */
+  readonly isOnLink: boolean;
 };
 
 /** When gratuitous ARP and unsolicited NA go out (`garp_*`); counts are messages per address. */

@@ -343,6 +343,9 @@ describe.each(implementations)('$name', ({ name, open }) => {
       source: undefined,
       metric: undefined,
       table: undefined,
+      kind: 'unicast',
+      scope: undefined,
+      isOnLink: false,
     };
     await near.network.addRoute(route);
     await near.network.addRoute(route);

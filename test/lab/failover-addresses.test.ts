@@ -29,7 +29,7 @@ const everything: RouterSpec = {
   ],
   lines: [
     'virtual_ipaddress_excluded {\n    10.1.0.150/32 dev eth0\n    fd00:1::150/128 dev eth0\n}',
-    'virtual_routes {\n    10.77.0.0/24 via 10.1.0.10 dev eth0 src 10.1.0.101 metric 77\n}',
+    'virtual_routes {\n    10.77.0.0/24 via 10.1.0.10 dev eth0 src 10.1.0.101 metric 77\n    blackhole 10.78.0.0/24\n}',
   ],
 };
 const owned = [vip, '10.1.0.101', '10.1.0.102', '10.1.0.150', 'fd00:1::150'];
@@ -48,6 +48,7 @@ test('addresses come with what their lines say, and go with the mastership', asy
       await pair.a.ip('route show 10.77.0.0/24'),
     ),
   );
+  await waitFor('the hole', async () => (await pair.a.ip('route show 10.78.0.0/24')).startsWith('blackhole'));
   // Excluded addresses stand in no advert.
   const [advert] = await waitFor('an advert', async () => {
     const adverts = await pair.adverts.adverts();
@@ -60,6 +61,7 @@ test('addresses come with what their lines say, and go with the mastership', asy
   await director.waitForState('VI_1', 'BACKUP');
   await waitFor('no address', () => hasNone(pair.a, owned));
   expect(await pair.a.ip('route show 10.77.0.0/24')).toBe('');
+  expect(await pair.a.ip('route show 10.78.0.0/24')).toBe('');
   expect(await pair.a.ip('-4 addr show dev eth0')).toContain('10.1.0.2/24');
   expect((await better.stop()).code).toBe(0);
   await director.waitForState('VI_1', 'MASTER');

@@ -129,14 +129,15 @@ async function dumpOf(config: DirectorConfig): Promise<Map<string, Dumped>> {
 /** What it says until it has said all that it dumps of VRRP; it is ended then. */
 function untilDumped(child: ChildProcess): Promise<string> {
   return new Promise((resolve) => {
-    let text = '';
-    const take = (chunk: Buffer) => {
-      text += chunk;
-      if (text.includes('------< Interfaces >------')) child.kill('SIGTERM');
-    };
-    child.stdout?.on('data', take);
-    child.stderr?.on('data', take);
-    child.on('close', () => resolve(text));
+    // Apart: pieces of one stream in a line of the other would tear it.
+    const texts = ['', ''];
+    for (const [i, stream] of [child.stdout, child.stderr].entries()) {
+      stream?.setEncoding('utf8').on('data', (chunk: string) => {
+        texts[i] += chunk;
+        if (texts[i]?.includes('------< Interfaces >------')) child.kill('SIGTERM');
+      });
+    }
+    child.on('close', () => resolve(texts.join('\n')));
   });
 }
 

@@ -9,6 +9,8 @@ import {
   type Delivery,
   defaultAdvertLease,
   defaultReleaseBudget,
+  routeKinds,
+  scopes,
   type Track,
   type UnicastPeer,
   type VirtualAddress,
@@ -65,6 +67,9 @@ function virtualRoute(family: Family, options: FailoverOptions): fc.Arbitrary<Vi
       source: maybe(addressOf(family)),
       metric: maybe(fc.integer({ min: 0, max: 4_294_967_295 })),
       table: maybe(fc.integer({ min: 1, max: 4_294_967_295 })),
+      kind: options.plain ? fc.constant('unicast' as const) : fc.constantFrom(...routeKinds),
+      scope: options.plain ? fc.constant(undefined) : maybe(fc.constantFrom(...scopes)),
+      isOnLink: options.plain ? fc.constant(false) : fc.boolean(),
     })
     .map(({ hasDevice, ...route }) => ({
       ...route,

@@ -1,25 +1,17 @@
 // The lines of virtual_routes { }, which follow `ip route`: `[src ADDRESS] [to] ADDRESS/LENGTH [via ADDRESS] [dev DEVICE]
-// [metric N] [table N]`. A route of another kind is left out and named; an option without effect is named.
+// [metric N] [table N] [scope WORD] [onlink]`, or `blackhole ADDRESS/LENGTH` and the like. A route of another kind is left out and named; an option without effect is named.
 
 import { type IpAddress, type Prefix, parseIp } from '../../model/address.js';
 import { nearest } from '../../model/nearest.js';
-import type { VirtualRoute } from '../../model/virtual-router.js';
+import { routeKinds, scopes, type VirtualRoute } from '../../model/virtual-router.js';
 import type { Word } from '../lexer.js';
 import type { Report } from '../report.js';
 import { networkOf, readInteger, readPrefix } from '../values.js';
 
-/** Words of `ip route` that stand before a destination and make it another kind of route. */
-const kinds = [
-  'unicast',
-  'local',
-  'broadcast',
-  'multicast',
-  'throw',
-  'unreachable',
-  'prohibit',
-  'blackhole',
-  'nat',
-];
+/** Kinds of `ip route` that no virtual router has. */
+const otherKinds = ['local', 'broadcast', 'multicast', 'nat'];
+
+const scopeNumbers = { global: '0', site: '200', link: '253', host: '254' } as const;
 
 /** Numbers of the tables that every machine names so; /etc/iproute2 is this machine's. */
 const tables: Readonly<Record<string, number>> = { main: 254, default: 253, local: 255 };
@@ -53,8 +45,11 @@ export function readRouteLine(words: readonly Word[], report: Report): VirtualRo
     else if (text === 'metric' || text === 'preference' || text === 'priority')
       route.metric = numberAfter(reader, word);
     else if (text === 'table') route.table = tableAfter(reader, word);
-    else if (text === 'unicast' || text === 'no_track') continue;
-    else if (kinds.includes(text) || text === 'nexthop' || text === 'or') {
+    else if (text === 'onlink') route.isOnLink = true;
+    else if (text === 'scope') route.scope = scopeAfter(reader, word);
+    else if (text === 'no_track') continue;
+    else if (isKind(text)) route.kind = text;
+    else if (otherKinds.includes(text) || text === 'nexthop' || text === 'or') {
       leftOut = word;
       if (text === 'or' || text === 'nexthop') break;
     } else if (text in optionsLater) {
@@ -78,7 +73,8 @@ export function readRouteLine(words: readonly Word[], report: Report): VirtualRo
       report.add('missing-value', first, 'this route has no destination', 'write ADDRESS/LENGTH, or default');
     return undefined;
   }
-  const { destination, gateway, device, source, metric, table } = route;
+  const { destination, gateway, device, source, metric, table, scope, isOnLink = false } = route;
+  const { kind = 'unicast' } = route;
   for (const [name, other] of [
     ['via', gateway],
     ['src', source],
@@ -86,12 +82,11 @@ export function readRouteLine(words: readonly Word[], report: Report): VirtualRo
     if (other === undefined || first === undefined || isIpv6(other) === isIpv6(destination.address)) continue;
     report.add('family-mismatch', first, `${name} ${other} and ${destination.address} are not of one family`);
   }
-  return { destination, gateway, device, source, metric, table };
+  return { kind, destination, gateway, device, source, metric, table, scope, isOnLink };
 }
 
 /** Options that are read and passed over, with the number of their values. */
 const optionsLater: Readonly<Record<string, number>> = {
-  scope: 1,
   proto: 1,
   protocol: 1,
   tos: 1,
@@ -117,7 +112,6 @@ const optionsLater: Readonly<Record<string, number>> = {
   ttl_propagate: 1,
   fastopen_no_cookie: 1,
   weight: 1,
-  onlink: 0,
   pervasive: 0,
   track_group: 1,
 };
@@ -137,6 +131,19 @@ function addressAfter(reader: Reader, option: Word): IpAddress | undefined {
   if (address === undefined)
     reader.report.add('invalid-address', word, `${word.text} is no IPv4 or IPv6 address`);
   return address;
+}
+
+function isKind(text: string): text is VirtualRoute['kind'] {
+  return (routeKinds as readonly string[]).includes(text);
+}
+
+function scopeAfter(reader: Reader, option: Word): VirtualRoute['scope'] {
+  const word = valueAfter(reader, option);
+  const known = scopes.find((scope) => scope === word?.text || scopeNumbers[scope] === word?.text);
+  if (word !== undefined && known === undefined) {
+    reader.report.add('invalid-value', word, `${word.text} is not ${scopes.join(', ')}`);
+  }
+  return known;
 }
 
 function numberAfter(reader: Reader, option: Word): number | undefined {
@@ -184,7 +191,17 @@ function isIpv6(address: IpAddress): boolean {
 }
 
 function reportUnknown(word: Word, report: Report): void {
-  const known = ['to', 'via', 'src', 'dev', 'metric', 'table', ...kinds, ...Object.keys(optionsLater)];
+  const known = [
+    'to',
+    'via',
+    'src',
+    'dev',
+    'metric',
+    'table',
+    ...routeKinds,
+    ...otherKinds,
+    ...Object.keys(optionsLater),
+  ];
   const meant = nearest(word.text, known);
   const help = meant === undefined ? 'a route is written as for ip route' : `did you mean ${meant}?`;
   report.add('invalid-value', word, `${word.text} is no word of a route`, help);

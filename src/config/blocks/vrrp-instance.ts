@@ -85,7 +85,9 @@ export function* readVrrpInstance(
     addresses,
     excludedAddresses,
     routes: routes.map((route) =>
-      route.gateway === undefined && route.device === undefined ? { ...route, device } : route,
+      route.kind === 'unicast' && route.gateway === undefined && route.device === undefined
+        ? { ...route, device }
+        : route,
     ),
     announce: readAnnounce(block, defaults),
     virtualMacDevice: usual.virtualMacDevice,

@@ -156,16 +156,22 @@ function peerLines({ delivery }: VirtualRouter): string[] {
 
 function routeLines({ routes }: VirtualRouter): string[] {
   if (routes.length === 0) return [];
-  const lines = routes.map(({ destination, gateway, device, source, metric, table }) => {
-    const via = gateway === undefined ? '' : ` via ${familyOf(gateway) === 4 ? 'inet' : 'inet6'} ${gateway}`;
-    const rest = [
-      device === undefined ? '' : ` dev ${device}`,
-      source === undefined ? '' : ` src ${source}`,
-      metric === undefined ? '' : ` metric ${metric}`,
-      table === undefined ? '' : ` table ${table}`,
-    ];
-    return `     ${destination.address}/${destination.length}${via}${rest.join('')}`;
-  });
+  const lines = routes.map(
+    ({ kind, destination, gateway, device, source, metric, table, scope, isOnLink }) => {
+      const via =
+        gateway === undefined ? '' : ` via ${familyOf(gateway) === 4 ? 'inet' : 'inet6'} ${gateway}`;
+      const rest = [
+        device === undefined ? '' : ` dev ${device}`,
+        source === undefined ? '' : ` src ${source}`,
+        scope === undefined ? '' : ` scope ${scope}`,
+        isOnLink ? ' onlink' : '',
+        metric === undefined ? '' : ` metric ${metric}`,
+        table === undefined ? '' : ` table ${table}`,
+      ];
+      const type = kind === 'unicast' ? '' : `${kind} `;
+      return `     ${type}${destination.address}/${destination.length}${via}${rest.join('')}`;
+    },
+  );
   return ['   Virtual Routes :', ...lines];
 }
 

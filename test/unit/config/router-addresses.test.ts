@@ -66,10 +66,14 @@ default via 10.0.0.254
 10.3.0.0/16 dev eth2 table main no_track
 0.0.0.0/0 gw 10.0.0.254 table 100
 10.4.0.0/16 via 10.0.0.254 priority 3
+blackhole 10.5.0.0/16
+10.6.0.0/16 via 192.0.2.1 dev eth0 onlink scope global
 }`;
     expect(saidOf(lines)).toEqual([]);
     const { routes, tracks } = routerOf(lines);
+    const plain = { kind: 'unicast', scope: undefined, isOnLink: false };
     const usual = {
+      ...plain,
       gateway: undefined,
       device: undefined,
       source: undefined,
@@ -82,6 +86,7 @@ default via 10.0.0.254
         destination: { address: '10.1.0.0', length: 16 },
         gateway: '10.0.0.254',
         device: 'eth1',
+        ...plain,
         source: '10.0.0.1',
         metric: 7,
         table: 9,
@@ -91,6 +96,15 @@ default via 10.0.0.254
       { ...usual, destination: { address: '10.3.0.0', length: 16 }, device: 'eth2', table: 254 },
       { ...usual, destination: anywhere, gateway: '10.0.0.254', table: 100 },
       { ...usual, destination: { address: '10.4.0.0', length: 16 }, gateway: '10.0.0.254', metric: 3 },
+      { ...usual, destination: { address: '10.5.0.0', length: 16 }, kind: 'blackhole' },
+      {
+        ...usual,
+        destination: { address: '10.6.0.0', length: 16 },
+        gateway: '192.0.2.1',
+        device: 'eth0',
+        isOnLink: true,
+        scope: 'global',
+      },
     ]);
     expect(tracks.map(({ name }) => name)).toEqual(['eth0', 'eth1']);
   });
@@ -103,7 +117,8 @@ default via 10.0.0.254
     ['via 10.0.0.1', 'error missing-value'],
     ['to nowhere', 'error invalid-address'],
     ['10.0.0.0/8 metric x', 'error invalid-value'],
-    ['blackhole 10.0.0.0/8', 'warning not-in-effect-yet'],
+    ['local 10.0.0.0/8', 'warning not-in-effect-yet'],
+    ['10.0.0.0/8 scope here', 'error invalid-value'],
     ['10.0.0.0/8 via 10.0.0.1 or 10.0.0.2', 'warning not-in-effect-yet'],
     ['10.0.0.0/8 mtu 1400', 'warning not-in-effect-yet'],
     ['10.0.0.0/8 mtu lock 1400 metric 2', 'warning not-in-effect-yet'],

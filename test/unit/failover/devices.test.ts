@@ -330,6 +330,9 @@ test('routes come after the addresses and go before them', async () => {
     source: undefined,
     metric: undefined,
     table: undefined,
+    kind: 'unicast' as const,
+    scope: undefined,
+    isOnLink: false,
   };
   const a = await master({ routers: [routerWith({ routes: [route] })] });
   expect(a.network.routes).toEqual([route]);

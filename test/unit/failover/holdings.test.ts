@@ -29,6 +29,9 @@ const route: VirtualRoute = {
   source: undefined,
   metric: undefined,
   table: undefined,
+  kind: 'unicast',
+  scope: undefined,
+  isOnLink: false,
 };
 const one = address('10.0.0.100');
 const two = address('10.0.0.101');

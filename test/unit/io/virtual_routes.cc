@@ -62,6 +62,36 @@ struct Roads : ScratchNetwork {
 const std::string kOurs = "route show table all proto 117";
 const std::string kOurs6 = "-6 route show table all proto 117";
 
+TEST_CASE("routes that lead nowhere, scopes, and gateways beyond the device's networks") {
+  UVS_REQUIRES("root");
+  Roads roads;
+  VirtualRouteSpec hole = route("10.6.0.0/16");
+  hole.kind = VirtualRouteKind::kBlackhole;
+  VirtualRouteSpec hole6 = route("2001:db8:6::/48");
+  hole6.kind = VirtualRouteKind::kUnreachable;
+  VirtualRouteSpec far = route("10.7.0.0/16", "192.0.2.1", "uvsio-near");
+  far.is_on_link = true;
+  VirtualRouteSpec host = route("10.8.0.1/32", "", "uvsio-near");
+  host.scope = uint8_t{253};
+  for (const VirtualRouteSpec& spec : {hole, hole6, far, host}) add(spec);
+  CHECK(shown("-4 " + kOurs) ==
+        "blackhole 10.6.0.0/16;10.7.0.0/16 via 192.0.2.1 dev uvsio-near onlink;"
+        "10.8.0.1 dev uvsio-near scope link;");
+  CHECK(shown(kOurs6).starts_with("unreachable 2001:db8:6::/48 dev lo metric 1024"));
+  // Another kind with the same key takes its place.
+  hole.kind = VirtualRouteKind::kProhibit;
+  add(hole);
+  CHECK(shown("-4 " + kOurs).starts_with("prohibit 10.6.0.0/16;"));
+  for (const VirtualRouteSpec& spec : {hole, hole6, far, host}) remove(spec);
+  CHECK(shown("-4 " + kOurs).empty());
+  CHECK(shown(kOurs6).empty());
+  add(hole);
+  add(hole6);
+  CHECK(remove_leftover_routes().ok());
+  CHECK(shown("-4 " + kOurs).empty());
+  CHECK(shown(kOurs6).empty());
+}
+
 TEST_CASE("routes come and go as asked") {
   UVS_REQUIRES("root");
   Roads roads;
