@@ -19,19 +19,24 @@ namespace uvs {
 namespace {
 
 // Offsets into an Ethernet frame.
-constexpr size_t kArpKind = 16, kArpSizes = 18, kArpOperation = 20, kArpSender = 28, kArpEnd = 42;
+constexpr size_t kArpKind = 16, kArpSizes = 18, kArpOperation = 20, kArpSender = 28, kArpTarget = 38, kArpEnd = 42;
 constexpr size_t kNextHeader = 20, kHopLimit = 21, kIcmpType = 54, kNdTarget = 62, kNdEnd = 78;
 constexpr uint32_t kArpReply = 2, kArpSizesOfIpv4 = 0x0604;
 constexpr uint32_t kIcmpv6 = 58, kNeighbourAdvertisement = 136;
 
+// Replies, and requests for the sender's own address: an answer, and whoever says unasked that it holds one.
 // A hop limit below 255 has come from another link (RFC 4861 7.1.2).
-constexpr sock_filter kArpReplies[] = {
+constexpr sock_filter kArpClaims[] = {
     BPF_STMT(BPF_LD | BPF_H | BPF_ABS, kArpKind),
-    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETH_P_IP, 0, 5),
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETH_P_IP, 0, 9),
     BPF_STMT(BPF_LD | BPF_H | BPF_ABS, kArpSizes),
-    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kArpSizesOfIpv4, 0, 3),
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kArpSizesOfIpv4, 0, 7),
     BPF_STMT(BPF_LD | BPF_H | BPF_ABS, kArpOperation),
-    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kArpReply, 0, 1),
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kArpReply, 4, 0),
+    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, kArpSender),
+    BPF_STMT(BPF_MISC | BPF_TAX, 0),
+    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, kArpTarget),
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_X, 0, 0, 1),
     BPF_STMT(BPF_RET | BPF_K, 0xffff),
     BPF_STMT(BPF_RET | BPF_K, 0),
 };
@@ -59,9 +64,9 @@ Result<FileDescriptor> open_filtered(const std::string& device, uint32_t ifindex
   const int socket = opened.value().get();
   const bool is_ipv4 = family == Family::kIpv4;
   // The kernel takes no pointer to const, and writes nothing.
-  auto* filter = const_cast<sock_filter*>(is_ipv4 ? kArpReplies : kNeighbourAdvertisements);
+  auto* filter = const_cast<sock_filter*>(is_ipv4 ? kArpClaims : kNeighbourAdvertisements);
   const sock_fprog program{
-      static_cast<uint16_t>(is_ipv4 ? std::size(kArpReplies) : std::size(kNeighbourAdvertisements)),
+      static_cast<uint16_t>(is_ipv4 ? std::size(kArpClaims) : std::size(kNeighbourAdvertisements)),
       filter};
   sockaddr_ll address{};
   address.sll_family = AF_PACKET;

@@ -81,7 +81,10 @@ export type NetworkEvent =
   /** The guardian is gone and a new one could not be started, or was: in words. */
   | { readonly kind: 'warning'; readonly message: string };
 
-/** Answers to address probes: ARP replies and neighbour advertisements for one of the addresses. */
+/**
+ * Who holds one of the addresses, asked or not: ARP replies, ARP requests for the sender's own address (gratuitous ones),
+ * and neighbour advertisements.
+ */
 export type ProbeFilter = { readonly device: string; readonly addresses: readonly IpAddress[] };
 
 export interface Network {

@@ -6,6 +6,7 @@ import { addMicros, type Micros, micros } from '../model/units.js';
 import { onBackupAdvert, onBackupDeadline, onBackupRejected } from './backup.js';
 import {
   onAddressAnswered,
+  onAddressClaimed,
   onAnnouncementMissed,
   onGroupAnnounce,
   onMasterAdvert,
@@ -60,6 +61,8 @@ export function step(state: VrrpState, event: VrrpEvent, now: Micros, policy: In
     case 'address-answered':
       if (state.kind !== 'master') return unchanged(state);
       return onAddressAnswered(state, event.address, event.mac, now, policy);
+    case 'address-claimed':
+      return state.kind === 'master' ? onAddressClaimed(state, now) : unchanged(state);
     case 'announcement-missed':
       if (state.kind !== 'master') return unchanged(state);
       return onAnnouncementMissed(state, event.reason, now, policy);

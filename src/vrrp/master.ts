@@ -121,6 +121,18 @@ export function onAddressAnswered(
   };
 }
 
+/** RFC 5227 2.4 (DEFEND_INTERVAL): two holders that answer each other at once would never stop. */
+const defendInterval = seconds(10);
+
+/**
+ * A claim may be the last word of one that has left, or the first of a successor whose advert is on its way: asking tells
+ * whether somebody else answers.
+ */
+export function onAddressClaimed(state: MasterState, now: Micros): VrrpStep {
+  if (state.askedAt !== undefined && now - state.askedAt < defendInterval) return unchanged(state);
+  return { state: { ...state, askedAt: now }, actions: [{ kind: 'probe-addresses' }] };
+}
+
 /** `garp_master_delay 0` must not make a device that takes no frames a loop. */
 const leastMissedDelay = seconds(1);
 

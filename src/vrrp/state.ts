@@ -91,6 +91,8 @@ export type MasterState = Common & {
   /** Ordered by time. */
   readonly announcements: readonly Announcement[];
   readonly rival: Rival | undefined;
+  /** When a claim last made us ask who holds the addresses. */
+  readonly askedAt: Micros | undefined;
   /** The last answer of somebody else's MAC for one of our addresses. */
   readonly conflict: { readonly address: IpAddress; readonly mac: string; readonly at: Micros } | undefined;
 };
@@ -129,6 +131,8 @@ export type VrrpEvent =
   | { readonly kind: 'allow-preemption' }
   /** An answer to a probe of one of our addresses, from a MAC that is not ours. */
   | { readonly kind: 'address-answered'; readonly address: IpAddress; readonly mac: string }
+  /** Somebody says unasked that it holds one of our addresses. */
+  | { readonly kind: 'address-claimed' }
   /** An announcement could not be sent, or the link was gone while it was. */
   | { readonly kind: 'announcement-missed'; readonly reason: string }
   /** Other settings of the same virtual router are in force. */

@@ -35,6 +35,7 @@ export function toMaster(state: VrrpState, now: Micros, policy: InstancePolicy, 
     advertAt: addMicros(now, advertInterval),
     announcements: firstAnnouncements(now, policy),
     rival: undefined,
+    askedAt: undefined,
     conflict: undefined,
   };
   const priority = effectivePriority(next);

@@ -75,6 +75,24 @@ test('adverts lost one way: both are master, both say so, and the winner announc
   expect(calm.names).toEqual(['server-a', 'server-b']);
 });
 
+test('adverts lost both ways: the first master hears by ARP and neighbour discovery that it is not alone', async () => {
+  await using pair = await Pair.create();
+  const a = await Director.start(pair.a, textOf(150));
+  for (const name of names) await a.waitForState(name, 'MASTER');
+  const cable = pair.cable('director-a');
+  await cable.drop('from', 'meta l4proto 112');
+  await cable.drop('to', 'meta l4proto 112');
+  const b = await Director.start(pair.b, textOf(100));
+  for (const name of names) {
+    await b.waitForState(name, 'MASTER');
+    const told = async () => (await a.router(name)).counters.told['address-conflict'] ?? 0;
+    await waitFor(`a second holder of ${name} to be told`, async () => (await told()) > 0);
+    expect((await a.router(name)).why).toMatch(/answered for .* a second holder of it/);
+  }
+  await cable.restore();
+  for (const name of names) await b.waitForState(name, 'BACKUP');
+});
+
 test('a master that was cut off has its servers back as soon as it hears of the other', async () => {
   await using pair = await Pair.create();
   // Far longer than this test has time for.

@@ -207,6 +207,7 @@ export class Instance {
       if (!this.holdsAddresses) return;
       await this.parts.holdings.add(this.key, possessionsOf(this.router));
       if (!this.parts.holdings.isComplete(this.key)) this.parts.onIncomplete();
+      this.watch();
       this.announce(this.router.announce.repeat, this.targets());
     });
   }
@@ -286,11 +287,13 @@ export class Instance {
     await this.entrust(possessions);
     await this.parts.holdings.add(this.key, possessions);
     if (!this.parts.holdings.isComplete(this.key)) this.parts.onIncomplete();
+    this.watch();
     this.endTakeover();
   }
 
   private async removeAddresses(): Promise<void> {
     this.takeover = undefined;
+    this.parts.prober.unwatch(this.key);
     await this.parts.holdings.remove(this.key);
     this.isEntrusted = false;
     this.parts.network.revoke(this.key);
@@ -303,6 +306,7 @@ export class Instance {
     await this.parts.holdings.exchange(this.key, next);
     await this.entrust(next);
     if (!this.parts.holdings.isComplete(this.key)) this.parts.onIncomplete();
+    this.watch();
     const old = new Set(before.addresses.map(({ address, device }) => `${address} ${device}`));
     const added = this.targets().filter(({ address, device }) => !old.has(`${address} ${device}`));
     if (added.length > 0) this.announce(this.router.announce.repeat, added);
@@ -371,6 +375,13 @@ export class Instance {
         this.parts.feed(this, { kind: 'announcement-missed', reason });
       },
     });
+  }
+
+  private watch(): void {
+    if (!this.holdsAddresses) return;
+    this.parts.prober.watch(this.key, this.targets(), () =>
+      this.parts.feed(this, { kind: 'address-claimed' }),
+    );
   }
 
   private probe(): void {

@@ -1,5 +1,5 @@
 // Asks who holds an address, and listens for a moment: an answer with a MAC that is none of ours means that a second
-// holder is there. Nobody waits for it; the takeover goes on meanwhile.
+// holder is there. Nobody waits for it; the takeover goes on meanwhile. A master also hears of whoever says it unasked.
 
 import type { Link, Network } from '../../dataplane/network.js';
 import type { IpAddress } from '../../model/address.js';
@@ -14,6 +14,8 @@ export const probeWindow = seconds(1);
 
 type Question = { readonly until: Micros; readonly onAnswer: (address: IpAddress, mac: string) => void };
 
+type Watch = { readonly targets: readonly Target[]; readonly onClaim: () => void };
+
 export type ProberParts = {
   readonly network: Pick<Network, 'links' | 'sendFrame' | 'listen' | 'unlisten'>;
   readonly clock: Clock;
@@ -22,6 +24,10 @@ export type ProberParts = {
 export class Prober {
   /** By device, then address. */
   private readonly open = new Map<string, Map<IpAddress, Question>>();
+  /** By owner. */
+  private readonly watches = new Map<string, Watch>();
+  /** What the network listens for, by device. */
+  private readonly heard = new Map<string, string>();
   private cancelAlarm: Cancel | undefined;
 
   constructor(private readonly parts: ProberParts) {}
@@ -38,33 +44,66 @@ export class Prober {
       this.open.set(device, questions);
       const addresses = targets.filter((target) => target.device === device).map(({ address }) => address);
       for (const address of addresses) questions.set(address, { until, onAnswer });
-      if (this.listen(device, questions)) this.ask(link, addresses);
+      if (this.listen(device)) this.ask(link, addresses);
     }
     this.arm();
+  }
+
+  /** `onClaim` hears of each who says unasked that it holds one of the targets, until `unwatch`; it may come often. */
+  watch(owner: string, targets: readonly Target[], onClaim: () => void): void {
+    const before = this.watches.get(owner)?.targets ?? [];
+    this.watches.set(owner, { targets, onClaim });
+    this.listenAgain([...before, ...targets]);
+  }
+
+  unwatch(owner: string): void {
+    const before = this.watches.get(owner);
+    this.watches.delete(owner);
+    this.listenAgain(before?.targets ?? []);
   }
 
   /** A frame that the network reports. */
   onFrame(device: string, frame: Uint8Array): void {
     const holder = readHolder(frame);
     const questions = this.open.get(device);
-    if (holder === undefined || questions === undefined) return;
-    const question = questions.get(holder.address);
-    if (question === undefined || this.isOurs(holder.mac)) return;
-    questions.delete(holder.address);
-    question.onAnswer(holder.address, holder.mac);
+    if (holder === undefined || this.isOurs(holder.mac)) return;
+    const { address, mac } = holder;
+    const question = questions?.get(address);
+    if (question !== undefined) {
+      questions?.delete(address);
+      question.onAnswer(address, mac);
+      return;
+    }
+    for (const { targets, onClaim } of [...this.watches.values()]) {
+      if (targets.some((target) => target.device === device && target.address === address)) onClaim();
+    }
   }
 
   stop(): void {
     this.cancelAlarm?.();
     this.open.clear();
+    this.watches.clear();
   }
 
-  private listen(device: string, questions: ReadonlyMap<IpAddress, Question>): boolean {
+  private listenAgain(targets: readonly Target[]): void {
+    for (const device of new Set(targets.map((target) => target.device))) this.listen(device);
+  }
+
+  /** Listens for what is asked and watched on the device; false when it has gone in this moment. */
+  private listen(device: string): boolean {
+    const watched = [...this.watches.values()].flatMap(({ targets }) => targets);
+    const asked = [...(this.open.get(device)?.keys() ?? [])];
+    const own = watched.filter((target) => target.device === device).map(({ address }) => address);
+    const addresses = [...new Set([...asked, ...own])].sort();
+    const wanted = addresses.join(' ');
+    if ((this.heard.get(device) ?? '') === wanted) return true;
+    this.heard.delete(device);
     try {
-      this.parts.network.listen({ device, addresses: [...questions.keys()] });
+      if (addresses.length === 0) this.parts.network.unlisten(device);
+      else this.parts.network.listen({ device, addresses });
+      if (addresses.length > 0) this.heard.set(device, wanted);
       return true;
     } catch {
-      // The device has gone in this moment: nobody answers on it.
       this.open.delete(device);
       return false;
     }
@@ -95,7 +134,7 @@ export class Prober {
       for (const [address, { until }] of questions) if (until <= now) questions.delete(address);
       if (questions.size > 0) continue;
       this.open.delete(device);
-      this.parts.network.unlisten(device);
+      this.listen(device);
     }
     this.arm();
   }

@@ -51,8 +51,6 @@ export class RouterVoice {
 
   /** Sends now; `isMaster`: the repeater goes on with it. Returns why it could not be sent. */
   say(router: VirtualRouter, priority: number, isMaster: boolean): string | undefined {
-    this.counters.sent += 1;
-    if (priority === 0) this.counters.priorityZeroSent += 1;
     this.isRepeating = isMaster && priority > 0;
     const repetition = this.isRepeating
       ? { interval: router.advertInterval, lease: leaseOf(router) }
@@ -61,8 +59,13 @@ export class RouterVoice {
       this.place === undefined
         ? 'there is nowhere to send from'
         : this.network.advertise(this.key, this.messages(router, priority, this.place.source), repetition);
-    if (failure !== undefined) this.counters.sendFailures += 1;
-    return failure;
+    if (failure !== undefined) {
+      this.counters.sendFailures += 1;
+      return failure;
+    }
+    this.counters.sent += 1;
+    if (priority === 0) this.counters.priorityZeroSent += 1;
+    return undefined;
   }
 
   /** Says nothing, and nothing is repeated any more. */

@@ -176,6 +176,37 @@ describe('probes', () => {
     expect(clock.alarmCount).toBe(0);
   });
 
+  test('a watch hears of claims beside questions, in the network’s own words, until it ends', async () => {
+    const { clock, prober, answers, network } = await probed();
+    const listened: string[] = [];
+    const { listen, unlisten } = network;
+    network.listen = (filter) => {
+      listened.push(filter.addresses.join(' '));
+      listen.call(network, filter);
+    };
+    network.unlisten = (device) => {
+      listened.push('nothing');
+      unlisten.call(network, device);
+    };
+    let claims = 0;
+    prober.watch('VI_1', [one], () => claims++);
+    await clock.advance(probeWindow);
+    prober.onFrame('eth0', answer(one.address));
+    prober.onFrame('eth0', answer(two.address));
+    prober.onFrame('eth1', answer(one.address));
+    prober.onFrame('eth0', answer(one.address, network.links()[0]?.mac));
+    expect([claims, answers]).toEqual([1, []]);
+    // Its own questions have their answers first.
+    prober.probe([one], (address) => answers.push(address));
+    prober.onFrame('eth0', answer(one.address));
+    expect([claims, answers]).toEqual([1, ['10.0.0.100']]);
+    prober.unwatch('VI_1');
+    await clock.advance(probeWindow);
+    prober.onFrame('eth0', answer(one.address));
+    expect(claims).toBe(1);
+    expect(listened).toEqual(['10.0.0.100', 'nothing']);
+  });
+
   test('two routers ask on one device: each listens as long as it wants', async () => {
     const { clock, prober, answers } = await probed();
     await clock.advance(micros(probeWindow / 2));

@@ -267,6 +267,7 @@ test.each([
   ['switchover', { kind: 'switchover' }, ['tell warning switchover-refused']],
   ['rejected', { kind: 'rejected', reason: 'addresses', source: higher }, ['tell warning not-understood']],
   ['rejected, no master', { kind: 'rejected', reason: 'own-advert', source: higher }, []],
+  ['address-claimed', { kind: 'address-claimed' }, []],
   ['address-answered', { kind: 'address-answered', address: higher, mac: '02:00:00:00:00:01' }, []],
   ['announcement-missed', { kind: 'announcement-missed', reason: 'link down' }, []],
   ['group-announce', { kind: 'group-announce' }, []],

@@ -82,6 +82,14 @@ describe('announcements', () => {
     expect(instance.state).toMatchObject({ announcements: [] });
   });
 
+  test('a claim of somebody else: we ask who holds the addresses, not more often than every ten seconds', () => {
+    const instance = master();
+    const claimed = { kind: 'address-claimed' } as const;
+    expect(words(instance.at(4, claimed))).toEqual(['probe-addresses']);
+    expect(words(instance.at(13.9, claimed))).toEqual([]);
+    expect(words(instance.at(14, claimed))).toEqual(['probe-addresses']);
+  });
+
   test('one that could not be sent is repeated', () => {
     const instance = master();
     instance.until(10);
