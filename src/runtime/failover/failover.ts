@@ -266,6 +266,7 @@ export class Failover {
       feed: (instance, event) => runner.handle(instance, event),
       onTransition: (instance, transition) => this.onTransition(instance, transition),
       onIncomplete: () => runner.armRetry(),
+      causeOf: (name) => this.roster.current.find((one) => one.name === name)?.state.cause,
       onTakeover: (instance, takeover) => this.onTakeover(instance, takeover),
       tell: (instance, telling) => this.tell(instance, telling),
     };

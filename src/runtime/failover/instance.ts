@@ -56,6 +56,8 @@ export type InstanceParts = {
   readonly onTransition: (instance: Instance, transition: Transition) => void;
   /** Something could not be added; it must be tried again. */
   readonly onIncomplete: () => void;
+  /** Why the virtual router of that name is in its state: what moves a sync group is one member's. */
+  readonly causeOf: (name: string) => Cause | undefined;
   readonly onTakeover: (instance: Instance, takeover: TakeoverEntry) => void;
   readonly tell: (instance: Instance, telling: Telling) => void;
 };
@@ -259,8 +261,9 @@ export class Instance {
     this.since = clock.wall();
     if (to === 'master' && from !== 'releasing') {
       counters.becameMaster += 1;
-      const since = lostAt(cause, clock.now(), this.releasedAt);
-      this.takeover = since === undefined ? undefined : { since, cause };
+      const origin = cause.kind === 'group' ? (this.parts.causeOf(cause.router) ?? cause) : cause;
+      const since = lostAt(origin, clock.now(), this.releasedAt);
+      this.takeover = since === undefined ? undefined : { since, cause: origin };
       // At once: a predecessor that gives up in this turn must not remove what is ours from here on.
       holdings.claim(this.key, possessionsOf(this.router));
     }

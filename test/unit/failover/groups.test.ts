@@ -57,6 +57,23 @@ test('both are master on one side, and the group is told of after its members', 
   expect(a.events).toContainEqual({ kind: 'sync-group-changed', group: 'G1', state: 'master' });
 });
 
+test('the takeover of one is that of all, and is held against its budget; preempting somebody who lives is none', async () => {
+  const { a, b } = await pair();
+  const takeovers = (director: FailoverDirector) =>
+    ['VI_1', 'VI_2'].map((name) =>
+      director.view(name).takeovers.map(({ cause, isWithin }) => [cause, isWithin]),
+    );
+  expect(takeovers(a)).toEqual([[], []]);
+  a.network.die();
+  await lab.wait(2);
+  expect(states(b)).toEqual(['master', 'master']);
+  expect(takeovers(b)).toEqual([[['released', true]], [['released', true]]]);
+  const c = await lab.start('c', 3, both(200));
+  await lab.wait(6);
+  expect(states(c)).toEqual(['master', 'master']);
+  expect(takeovers(c)).toEqual([[], []]);
+});
+
 test('a fault of one is the fault of all; the peer takes both', async () => {
   const track = { kind: 'script', name: 'web', weight: 0, isReversed: false } as const;
   const setup = both(150);
