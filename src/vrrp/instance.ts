@@ -62,7 +62,7 @@ export function step(state: VrrpState, event: VrrpEvent, now: Micros, policy: In
       if (state.kind !== 'master') return unchanged(state);
       return onAddressAnswered(state, event.address, event.mac, now, policy);
     case 'address-claimed':
-      return state.kind === 'master' ? onAddressClaimed(state, now) : unchanged(state);
+      return state.kind === 'master' ? onAddressClaimed(state, now, policy) : unchanged(state);
     case 'announcement-missed':
       if (state.kind !== 'master') return unchanged(state);
       return onAnnouncementMissed(state, event.reason, now, policy);

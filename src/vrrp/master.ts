@@ -124,13 +124,15 @@ export function onAddressAnswered(
 /** RFC 5227 2.4 (DEFEND_INTERVAL): two holders that answer each other at once would never stop. */
 const defendInterval = seconds(10);
 
-/**
- * A claim may be the last word of one that has left, or the first of a successor whose advert is on its way: asking tells
- * whether somebody else answers.
- */
-export function onAddressClaimed(state: MasterState, now: Micros): VrrpStep {
+/** A successor's advert may be later than its announcements: FRR's is, by up to an interval. */
+const leastClaimDelay = seconds(1);
+
+/** A claim may be the last word of one that has left, or the first of a successor. If it is neither, asking will tell. */
+export function onAddressClaimed(state: MasterState, now: Micros, { router }: InstancePolicy): VrrpStep {
   if (state.askedAt !== undefined && now - state.askedAt < defendInterval) return unchanged(state);
-  return { state: { ...state, askedAt: now }, actions: [{ kind: 'probe-addresses' }] };
+  const at = micros(now + Math.max(leastClaimDelay, 2 * router.advertInterval));
+  const announcements = schedule(state.announcements, { at, why: 'claimed' });
+  return unchanged({ ...state, askedAt: now, announcements });
 }
 
 /** `garp_master_delay 0` must not make a device that takes no frames a loop. */
@@ -258,12 +260,13 @@ function announce(why: AnnounceReason, { router }: InstancePolicy): VrrpAction[]
   const counts: Partial<Record<AnnounceReason, number>> = {
     refresh: refreshRepeat,
     extra: 1,
+    claimed: 0,
     'lower-priority': lowerPriorityRepeat,
   };
   const count = counts[why] ?? repeat;
   const actions: VrrpAction[] = count > 0 ? [{ kind: 'announce', repeat: count, why }] : [];
   // Adverts may be lost both ways: then only the addresses tell that somebody else holds them.
-  if (why === 'conflict' || why === 'refresh') actions.push({ kind: 'probe-addresses' });
+  if (why === 'conflict' || why === 'refresh' || why === 'claimed') actions.push({ kind: 'probe-addresses' });
   return actions;
 }
 

@@ -46,6 +46,8 @@ export type AnnounceReason =
   | 'lower-priority'
   | 'healed'
   | 'conflict'
+  /** Nothing is said; who holds the addresses is asked. */
+  | 'claimed'
   | 'missed';
 
 export type Announcement = { readonly at: Micros; readonly why: AnnounceReason };

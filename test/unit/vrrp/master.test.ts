@@ -82,12 +82,24 @@ describe('announcements', () => {
     expect(instance.state).toMatchObject({ announcements: [] });
   });
 
-  test('a claim of somebody else: we ask who holds the addresses, not more often than every ten seconds', () => {
-    const instance = master();
+  test('a claim of somebody else: unless its advert comes, we ask who holds the addresses, every ten seconds at most', () => {
+    const { announce } = master().policy.router;
+    const quiet = { ...announce, delay: micros(0) };
     const claimed = { kind: 'address-claimed' } as const;
-    expect(words(instance.at(4, claimed))).toEqual(['probe-addresses']);
-    expect(words(instance.at(13.9, claimed))).toEqual([]);
-    expect(words(instance.at(14, claimed))).toEqual(['probe-addresses']);
+    const asked = (instance: ReturnType<typeof master>, until_s: number) =>
+      instance.until(until_s).filter((word) => word.startsWith('probe') || word.startsWith('announce'));
+    const alone = master({ announce: quiet });
+    alone.at(4, claimed);
+    expect(asked(alone, 5.9)).toEqual([]);
+    expect(asked(alone, 6)).toEqual(['probe-addresses']);
+    alone.at(13.9, claimed);
+    expect(asked(alone, 19)).toEqual([]);
+    alone.at(19, claimed);
+    expect(asked(alone, 21)).toEqual(['probe-addresses']);
+    const succeeded = master({ announce: quiet });
+    succeeded.at(4, claimed);
+    succeeded.at(5.5, heard(200));
+    expect(asked(succeeded, 7)).toEqual([]);
   });
 
   test('one that could not be sent is repeated', () => {
