@@ -101,7 +101,10 @@ export function onMasterRejected(
   return { state: { ...state, rival }, actions };
 }
 
-/** Somebody else's MAC answers for one of our addresses. */
+/**
+ * Somebody else's MAC answers for one of our addresses. It may be a successor whose advert is on its way, and then must be
+ * left alone: we announce after that advert would have been heard, and again while the answers go on.
+ */
 export function onAddressAnswered(
   state: MasterState,
   address: IpAddress,
@@ -109,28 +112,28 @@ export function onAddressAnswered(
   now: Micros,
   policy: InstancePolicy,
 ): VrrpStep {
-  const text = `${mac} answers for ${address}: a second holder of the address; announcing it again`;
-  const at = addMicros(now, policy.router.announce.delay);
-  const announcements = schedule(state.announcements, { at, why: 'conflict' });
+  const text = `${mac} answers for ${address}: a second holder of the address; announcing it again unless an advert explains it`;
+  const isNew = state.conflict === undefined || now - state.conflict.at > defendInterval;
+  const wait = Math.max(successorDelay(policy), isNew ? 0 : policy.router.announce.delay);
+  const announcements = schedule(state.announcements, { at: micros(now + wait), why: 'conflict' });
   return {
     state: { ...state, announcements, conflict: { address, mac, at: now } },
-    actions: [
-      { kind: 'tell', level: 'error', code: 'address-conflict', text },
-      { kind: 'announce', repeat: policy.router.announce.repeat, why: 'conflict' },
-    ],
+    actions: [{ kind: 'tell', level: 'error', code: 'address-conflict', text }],
   };
 }
 
 /** RFC 5227 2.4 (DEFEND_INTERVAL): two holders that answer each other at once would never stop. */
 const defendInterval = seconds(10);
 
-/** A successor's advert may be later than its announcements: FRR's is, by up to an interval. */
-const leastClaimDelay = seconds(1);
+/** By then the advert of a successor is heard; FRR announces addresses up to an interval before it. */
+function successorDelay({ router }: InstancePolicy): Micros {
+  return micros(Math.max(seconds(1), 2 * router.advertInterval));
+}
 
 /** A claim may be the last word of one that has left, or the first of a successor. If it is neither, asking will tell. */
-export function onAddressClaimed(state: MasterState, now: Micros, { router }: InstancePolicy): VrrpStep {
+export function onAddressClaimed(state: MasterState, now: Micros, policy: InstancePolicy): VrrpStep {
   if (state.askedAt !== undefined && now - state.askedAt < defendInterval) return unchanged(state);
-  const at = micros(now + Math.max(leastClaimDelay, 2 * router.advertInterval));
+  const at = addMicros(now, successorDelay(policy));
   const announcements = schedule(state.announcements, { at, why: 'claimed' });
   return unchanged({ ...state, askedAt: now, announcements });
 }

@@ -112,16 +112,30 @@ describe('announcements', () => {
   });
 
   test('another MAC that answers for our address is told, and announced against until it is silent', () => {
-    const instance = master();
+    const { announce } = master().policy.router;
     const event = { kind: 'address-answered', address: ip('10.0.0.100'), mac: '02:00:00:00:00:09' } as const;
-    expect(words(instance.at(4, event))).toEqual(['tell error address-conflict', 'announce 5 conflict']);
-    expect(words(instance.at(6, { kind: 'deadline' }))).toEqual(['send 100']);
-    expect(words(instance.at(9, { kind: 'deadline' }))).toEqual([
-      'send 100',
-      'announce 5 delayed',
-      'announce 5 conflict',
-      'probe-addresses',
-    ]);
+    const against = ['announce 5 conflict', 'probe-addresses'];
+    const said = (instance: ReturnType<typeof master>, until_s: number) =>
+      instance.until(until_s).filter((word) => !/send|delayed/.test(word));
+    const instance = master();
+    expect(words(instance.at(4, event))).toEqual(['tell error address-conflict']);
+    expect(said(instance, 5.9)).toEqual([]);
+    expect(said(instance, 6)).toEqual(against);
+    instance.at(6.001, event);
+    expect(said(instance, 11)).toEqual([]);
+    expect(said(instance, 12)).toEqual(against);
+    // A successor's advert explains it.
+    const succeeded = master();
+    succeeded.at(4, event);
+    succeeded.at(4.5, heard(200));
+    expect(said(succeeded, 7)).toEqual([]);
+    // Without a delay of its own it must not become a storm.
+    const hasty = master({ announce: { ...announce, delay: micros(0) } });
+    hasty.at(4, event);
+    for (let at = 4; at < 11; at += 0.001) {
+      if (words(hasty.at(at, { kind: 'deadline' })).includes('probe-addresses')) hasty.at(at, event);
+    }
+    expect(hasty.state).toMatchObject({ kind: 'master', conflict: { at: expect.closeTo(seconds(10), -4) } });
   });
 });
 
