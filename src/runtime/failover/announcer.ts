@@ -22,7 +22,7 @@ export type AnnounceOrder = {
   /** Frames an address. */
   readonly repeat: number;
   readonly onSent: () => void;
-  readonly onFailed: (reason: string) => void;
+  readonly onFailed: (reason: string, device: string) => void;
 };
 
 export type AnnouncerParts = {
@@ -61,7 +61,7 @@ export class Announcer {
         if (pause > 0) this.openLane(name, pause);
       }
     }
-    for (const reason of failures.values()) order.onFailed(reason);
+    for (const [device, reason] of failures) order.onFailed(reason, device);
   }
 
   /** What is left of the order is not sent. */
@@ -107,7 +107,7 @@ export class Announcer {
       const { order, target } = next;
       const link = this.parts.network.links().find(({ name: device }) => device === target.device);
       const failure = this.send(order, target, link);
-      if (failure !== undefined) order.onFailed(failure);
+      if (failure !== undefined) order.onFailed(failure, target.device);
       if (this.lanes.get(name) === lane) this.arm(name, lane, pause);
     });
   }

@@ -87,6 +87,8 @@ export class Instance {
   isLate = false;
   private takeover: { readonly since: Micros; readonly cause: Cause } | undefined;
   private isEntrusted = false;
+  /** Devices on which an announcement is still to be said. */
+  private readonly missedOn = new Set<string>();
   /** We still forward, although the addresses are another director's. */
   private linger: { readonly over: Promise<void>; readonly cancel: Cancel } | undefined;
   private readonly inTurn = createSerial();
@@ -163,7 +165,7 @@ export class Instance {
       case 'announce':
         this.enqueue(async () => {
           if (action.why === 'extra') this.announceExtra();
-          else this.announce(action.repeat, this.targets());
+          else this.announce(action.repeat, action.why === 'missed' ? this.missedTargets() : this.targets());
         });
         return;
       case 'notify':
@@ -201,6 +203,12 @@ export class Instance {
     this.enqueue(async () => {
       if (this.isEntrusted) await this.entrust(possessionsOf(this.router));
     });
+  }
+
+  /** An announcement did not get out on the device, or nobody could hear it: it is said again there. */
+  missed(device: string, reason: string): void {
+    this.missedOn.add(device);
+    this.parts.feed(this, { kind: 'announcement-missed', reason });
   }
 
   /** Adds again what somebody else has removed, and announces it. */
@@ -272,6 +280,7 @@ export class Instance {
       counters.releasedMaster += 1;
       announcer.drop(this.key);
       announcer.drop(this.extraKey);
+      this.missedOn.clear();
     }
     this.releasedAt = undefined;
     this.parts.onTransition(this, transition);
@@ -373,11 +382,17 @@ export class Instance {
       onSent: () => {
         counters.announced += 1;
       },
-      onFailed: (reason) => {
+      onFailed: (reason, device) => {
         counters.announceFailures += 1;
-        this.parts.feed(this, { kind: 'announcement-missed', reason });
+        this.missed(device, reason);
       },
     });
+  }
+
+  private missedTargets(): readonly Target[] {
+    const targets = this.targets().filter(({ device }) => this.missedOn.has(device));
+    this.missedOn.clear();
+    return targets;
   }
 
   private watch(): void {

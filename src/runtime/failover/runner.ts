@@ -346,11 +346,9 @@ export class Runner {
     for (const instance of [...this.instances.values()]) {
       if (!instance.holdsAddresses) continue;
       const { addresses, excludedAddresses } = instance.router;
-      const device = [...addresses, ...excludedAddresses].find((entry) =>
-        returned.includes(entry.device ?? ''),
-      )?.device;
-      if (device !== undefined) {
-        this.handle(instance, { kind: 'announcement-missed', reason: `interface ${device} was down` });
+      const devices = new Set([...addresses, ...excludedAddresses].flatMap(({ device }) => device ?? []));
+      for (const device of returned.filter((name) => devices.has(name))) {
+        instance.missed(device, `interface ${device} was down`);
       }
     }
   }

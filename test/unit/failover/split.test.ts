@@ -180,6 +180,23 @@ test('an announcement that can not be sent is said again later', async () => {
   expect(a.view().counters.announced).toBeGreaterThan(0);
 });
 
+test('what is missed on one device is said again there alone', async () => {
+  const policy = { ...defaultAnnouncePolicy, refresh: micros(0) };
+  const addresses = [...routerWith().addresses, { ...prefix('10.0.1.100/24'), device: 'eth1' }];
+  const a = lab.create('a', 1, { routers: [routerWith({ announce: policy, addresses })] });
+  a.network.setLink({ name: 'eth1', isUp: false });
+  await a.director.start();
+  await lab.wait(10);
+  const count = () => lab.wire.frames.filter(({ frame }) => readHolder(frame)?.address === vip).length;
+  const before = count();
+  await lab.wait(60);
+  expect(count()).toBe(before);
+  a.network.setLink({ name: 'eth1', isUp: true });
+  await lab.wait(6);
+  expect(count()).toBe(before);
+  expect(lab.wire.frames.some(({ frame }) => readHolder(frame)?.address === '10.0.1.100')).toBe(true);
+});
+
 test.each([
   ['all', ['10.0.1.100', '10.0.1.100', '10.0.1.100']],
   ['virtual-mac', []],
