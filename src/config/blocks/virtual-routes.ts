@@ -1,5 +1,6 @@
 // The lines of virtual_routes { }, which follow `ip route`: `[src ADDRESS] [to] ADDRESS/LENGTH [via ADDRESS] [dev DEVICE]
-// [metric N] [table N] [scope WORD] [onlink]`, or `blackhole ADDRESS/LENGTH` and the like. A route of another kind is left out and named; an option without effect is named.
+// [metric N] [table N] [scope WORD] [onlink]`, or `blackhole ADDRESS/LENGTH` and the like. A route of another kind is left
+// out and named; an option without effect is named.
 
 import { type IpAddress, type Prefix, parseIp } from '../../model/address.js';
 import { nearest } from '../../model/nearest.js';

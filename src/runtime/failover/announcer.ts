@@ -1,4 +1,5 @@
-// Sends announcements: every address so many times, in rounds, with a pause between two frames where one is asked for. What could not be sent is reported once a round of calls, so that the state machine says it again later.
+// Sends announcements: every address so many times, in rounds, with a pause between two frames where one is asked for.
+// What could not be sent is reported once a round of calls, so that the state machine says it again later.
 
 import type { Link, Network } from '../../dataplane/network.js';
 import { familyOf, type IpAddress } from '../../model/address.js';

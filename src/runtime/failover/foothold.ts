@@ -84,7 +84,7 @@ function canSend(address: IpAddress, family: Family): boolean {
   return familyOf(address) === family && (family === 4 || isLinkLocal(address));
 }
 
-function isLinkLocal(address: IpAddress): boolean {
+export function isLinkLocal(address: IpAddress): boolean {
   return /^fe[89ab][0-9a-f]:/.test(address);
 }
 

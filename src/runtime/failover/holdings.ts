@@ -3,11 +3,11 @@
 
 import type { Link, Network } from '../../dataplane/network.js';
 import type { HostAddress } from '../../dataplane/port.js';
-import { familyOf } from '../../model/address.js';
+import { familyOf, type Prefix } from '../../model/address.js';
 import type { VirtualRoute, VirtualRouter } from '../../model/virtual-router.js';
 import { messageOf } from '../message-of.js';
 import { createSerial, type Serial } from '../serial.js';
-import { addressDevice } from './foothold.js';
+import { addressDevice, isLinkLocal } from './foothold.js';
 
 /** What a virtual router holds while it is master. */
 export type Possessions = {
@@ -72,10 +72,21 @@ export class Holdings {
     );
   }
 
-  /** What of these is on the machine now was its own before us, and is never removed. */
+  /**
+   * Never removes those of the addresses without which a device would have none of the family: they are the machine's own.
+   * What is there beside another one may be left by a daemon that died, and would stay when a successor has it.
+   */
   spare({ addresses }: Possessions, links: readonly Link[]): void {
-    for (const address of addresses) {
-      if (isOn(address, links)) this.spared.add(kernelKey(addressThing(address)));
+    for (const { name, addresses: present } of links) {
+      for (const family of [4, 6] as const) {
+        const ours = addresses.filter(
+          ({ address, device }) => device === name && familyOf(address) === family,
+        );
+        const isOurs = (prefix: Prefix) => ours.some(({ address }) => address === prefix.address);
+        const global = present.filter(({ address }) => familyOf(address) === family && !isLinkLocal(address));
+        if (global.some((prefix) => !isOurs(prefix))) continue;
+        for (const one of ours) if (isOn(one, links)) this.spared.add(kernelKey(addressThing(one)));
+      }
     }
   }
 

@@ -95,15 +95,20 @@ export class Prober {
     const asked = [...(this.open.get(device)?.keys() ?? [])];
     const own = watched.filter((target) => target.device === device).map(({ address }) => address);
     const addresses = [...new Set([...asked, ...own])].sort();
-    const wanted = addresses.join(' ');
-    if ((this.heard.get(device) ?? '') === wanted) return true;
-    this.heard.delete(device);
+    if (addresses.length === 0) {
+      if (this.heard.delete(device)) this.parts.network.unlisten(device);
+      return true;
+    }
+    // A device that was made anew has another index, and hears nothing by the old one.
+    const ifindex = this.parts.network.links().find(({ name }) => name === device)?.ifindex;
+    const wanted = `${ifindex} ${addresses.join(' ')}`;
+    if (this.heard.get(device) === wanted) return true;
     try {
-      if (addresses.length === 0) this.parts.network.unlisten(device);
-      else this.parts.network.listen({ device, addresses });
-      if (addresses.length > 0) this.heard.set(device, wanted);
+      this.parts.network.listen({ device, addresses });
+      this.heard.set(device, wanted);
       return true;
     } catch {
+      this.heard.delete(device);
       this.open.delete(device);
       return false;
     }

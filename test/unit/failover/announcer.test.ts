@@ -200,11 +200,15 @@ describe('probes', () => {
     prober.probe([one], (address) => answers.push(address));
     prober.onFrame('eth0', answer(one.address));
     expect([claims, answers]).toEqual([1, ['10.0.0.100']]);
+    // The device is made anew.
+    network.removeLink('eth0');
+    network.setLink({ name: 'eth0', mac: '02:00:00:00:00:0a' });
+    prober.watch('VI_1', [one], () => claims++);
     prober.unwatch('VI_1');
     await clock.advance(probeWindow);
     prober.onFrame('eth0', answer(one.address));
     expect(claims).toBe(1);
-    expect(listened).toEqual(['10.0.0.100', 'nothing']);
+    expect(listened).toEqual(['10.0.0.100', '10.0.0.100', 'nothing']);
   });
 
   test('two routers ask on one device: each listens as long as it wants', async () => {

@@ -96,6 +96,9 @@ test('an address with another prefix length: IPv6 has one of them, so the old on
 test('what was the machine’s own before is left to it', async () => {
   const { calls, holdings } = fixture();
   const both = { addresses: [one, two], routes: [] };
+  const beside = [linkWith('10.0.0.100', '10.0.0.1')];
+  holdings.spare(both, beside);
+  expect(holdings.removable(both).addresses).toEqual([one, two]);
   holdings.spare(both, [linkWith('10.0.0.100')]);
   await holdings.clean('a', both);
   await holdings.add('a', both);
