@@ -261,6 +261,7 @@ export class FailoverDirector {
         onDiagnostics: () => {},
         notifier: {
           configure: () => {},
+          routerRenamed: () => {},
           routerChanged: hear,
           groupChanged: (who, state) => hear(who, state, 0),
           hear: () => {},

@@ -2,13 +2,11 @@
 // and label are IPv4's alone, and an address without a mask stands for itself.
 
 import { formatIp, type IpAddress, ipBytes, type Prefix } from '../../model/address.js';
-import type { VirtualAddress } from '../../model/virtual-router.js';
+import { scopes, type VirtualAddress } from '../../model/virtual-router.js';
 import { addressOptionsLater } from '../grammar/addresses.js';
 import type { Word } from '../lexer.js';
 import type { Report } from '../report.js';
 import { readPrefix } from '../values.js';
-
-const scopes: readonly VirtualAddress['scope'][] = ['global', 'link', 'host', 'site'];
 
 /** undefined when the address was refused. */
 export function readAddressLine(words: readonly Word[], report: Report): VirtualAddress | undefined {

@@ -79,6 +79,8 @@ function readGlobalAnnounce(last: Last, isLeast: boolean): AnnouncePolicy {
   const count = (name: string) => last((block) => integerOf(block, `vrrp_garp_${name}`));
   const repeat = count('master_repeat') ?? usual.repeat;
   const delay = timer('master_delay') ?? usual.delay;
+  const { extra, extraDevices } =
+    last((block) => readExtraAnnouncements(block, 'vrrp_garp_extra_if')) ?? usual;
   return {
     repeat,
     delay,
@@ -86,9 +88,7 @@ function readGlobalAnnounce(last: Last, isLeast: boolean): AnnouncePolicy {
     refreshRepeat: count('master_refresh_repeat') ?? usual.refreshRepeat,
     lowerPriorityRepeat: count('lower_prio_repeat') ?? repeat,
     lowerPriorityDelay: timer('lower_prio_delay') ?? delay,
-    ...(last((block) => readExtraAnnouncements(block, 'vrrp_garp_extra_if')) ?? {
-      extra: usual.extra,
-      extraDevices: usual.extraDevices,
-    }),
+    extra,
+    extraDevices,
   };
 }

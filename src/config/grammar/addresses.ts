@@ -56,9 +56,10 @@ export const virtualAddresses: ItemBlock = items(
   argumentsOf({ required: [prefix], options: { ...addressOptions, no_track: [], use_vmac: [] } }),
 );
 
+const period = integer(0, 86_400, 'a whole number of seconds');
+
 /** `[all] SECONDS`: how often devices beside the adverts' own are announced on. */
 export const extraAnnouncements = keyword((words, at, report) => {
-  const period = integer(0, 86_400, 'a whole number of seconds');
   const required = words[0]?.text === 'all' ? [anyWord, period] : [period];
   argumentsOf({ required })(words, at, report);
 });

@@ -17,8 +17,10 @@ export type Target = {
 };
 
 export type AnnounceOrder = {
-  /** Whose: a newer order replaces what is left of the one before. */
-  readonly key: string;
+  /** Whose. */
+  readonly owner: string;
+  /** Which of its addresses: a newer order for the same replaces what is left of the one before. */
+  readonly part: 'all' | 'added' | 'missed' | 'extra';
   readonly targets: readonly Target[];
   /** Frames an address. */
   readonly repeat: number;
@@ -46,7 +48,7 @@ export class Announcer {
 
   /** Sends what needs no pause now, the rest by and by. */
   announce(order: AnnounceOrder): void {
-    this.drop(order.key);
+    this.withdraw(({ owner, part }) => owner === order.owner && part === order.part);
     const links = new Map(this.parts.network.links().map((link) => [link.name, link]));
     const failures = new Map<string, string>();
     for (let round = 0; round < order.repeat; round++) {
@@ -65,20 +67,24 @@ export class Announcer {
     for (const [device, reason] of failures) order.onFailed(reason, device);
   }
 
-  /** What is left of the order is not sent. */
-  drop(key: string): void {
-    for (const [name, lane] of this.lanes) {
-      const rest = lane.waiting.filter(({ order }) => order.key !== key);
-      lane.waiting.splice(0, lane.waiting.length, ...rest);
-      if (rest.length > 0) continue;
-      lane.cancel?.();
-      this.lanes.delete(name);
-    }
+  /** What is left of the owner's orders is not sent. */
+  drop(owner: string): void {
+    this.withdraw((order) => order.owner === owner);
   }
 
   stop(): void {
     for (const lane of this.lanes.values()) lane.cancel?.();
     this.lanes.clear();
+  }
+
+  private withdraw(isMeant: (order: AnnounceOrder) => boolean): void {
+    for (const [name, lane] of this.lanes) {
+      const rest = lane.waiting.filter(({ order }) => !isMeant(order));
+      lane.waiting.splice(0, lane.waiting.length, ...rest);
+      if (rest.length > 0) continue;
+      lane.cancel?.();
+      this.lanes.delete(name);
+    }
   }
 
   private laneOf({ address, physical }: Target): { name: string; pause: Micros } {

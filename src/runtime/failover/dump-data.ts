@@ -39,9 +39,8 @@ function globalLines(input: DumpInput): string[] {
     ...(routerId === undefined ? [] : [` Router ID = ${routerId}`]),
     ...config.fifos.flatMap(({ hears, path, account, script }) => {
       const name = `${hears === 'all' ? 'Global' : hears.toUpperCase()} notify fifo`;
-      const ids = idWords(account, input);
       return [
-        ` ${name} = ${path}${ids === undefined ? '' : `, uid:gid ${ids}`}`,
+        ` ${name} = ${withIds(path, account, input)}`,
         ...(script === undefined
           ? []
           : [` ${name} script = ${scriptWords({ ...script, words: [...script.words, path] }, input)}`]),
@@ -210,10 +209,14 @@ function notifyLines(notify: NotifyScripts, input: DumpInput): string[] {
   );
 }
 
-/** Without the numbers where the account is not known. */
 function scriptWords({ words, account }: ScriptCommand, input: DumpInput): string {
+  return withIds(commandWords(words), account, input);
+}
+
+/** Without the numbers where the account is not known. */
+function withIds(text: string, account: Account | undefined, input: DumpInput): string {
   const ids = idWords(account, input);
-  return `${commandWords(words)}${ids === undefined ? '' : `, uid:gid ${ids}`}`;
+  return ids === undefined ? text : `${text}, uid:gid ${ids}`;
 }
 
 /** `65534:65534`. */

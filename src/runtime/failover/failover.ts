@@ -105,9 +105,10 @@ export class Failover {
       roster.current.map((instance) => instance.config),
       config,
     );
-    const { fresh, retired, changed } = roster.follow(plans, running.instanceParts, !isFirst);
+    const { fresh, retired, changed, renamed } = roster.follow(plans, running.instanceParts, !isFirst);
     for (const instance of fresh) runner.instances.set(instance.key, instance);
     const regrouped = roster.regroup(config.groups);
+    for (const [before, after] of renamed) this.parts.notifier.routerRenamed(before, after);
     this.parts.notifier.configure(config);
     running.tracking.configure(config.scripts, config.files, config.scriptPolicy);
     await runner.makeDevices(fresh);

@@ -77,16 +77,15 @@ export class Holdings {
    * What is there beside another one may be left by a daemon that died, and would stay when a successor has it.
    */
   spare({ addresses }: Possessions, links: readonly Link[]): void {
-    for (const { name, addresses: present } of links) {
-      for (const family of [4, 6] as const) {
-        const ours = addresses.filter(
-          ({ address, device }) => device === name && familyOf(address) === family,
-        );
-        const isOurs = (prefix: Prefix) => ours.some(({ address }) => address === prefix.address);
-        const global = present.filter(({ address }) => familyOf(address) === family && !isLinkLocal(address));
-        if (global.some((prefix) => !isOurs(prefix))) continue;
-        for (const one of ours) if (isOn(one, links)) this.spared.add(kernelKey(addressThing(one)));
-      }
+    const isOurs = ({ address }: Prefix, device: string) =>
+      addresses.some((one) => one.device === device && one.address === address);
+    for (const one of addresses) {
+      const present = links.find(({ name }) => name === one.device)?.addresses ?? [];
+      const isOther = (prefix: Prefix) =>
+        familyOf(prefix.address) === familyOf(one.address) &&
+        !isLinkLocal(prefix.address) &&
+        !isOurs(prefix, one.device);
+      if (isOn(one, links) && !present.some(isOther)) this.spared.add(kernelKey(addressThing(one)));
     }
   }
 

@@ -8,6 +8,7 @@ import type { VirtualRouter } from '../../model/virtual-router.js';
 import type { Cause } from '../../vrrp/cause.js';
 import { unspecified4, unspecified6 } from '../../vrrp/frames.js';
 import {
+  type AnnounceReason,
   createInstance,
   effectivePriority,
   holdsAddresses,
@@ -20,7 +21,7 @@ import {
 import type { Cancel, Clock } from '../clock.js';
 import { messageOf } from '../message-of.js';
 import { createSerial } from '../serial.js';
-import type { Announcer, Target } from './announcer.js';
+import type { AnnounceOrder, Announcer, Target } from './announcer.js';
 import type { RouterCounters } from './counters.js';
 import { addressDevice, speakingDevice } from './foothold.js';
 import { type Holdings, type Possessions, possessionsOf, unionOf } from './holdings.js';
@@ -163,10 +164,7 @@ export class Instance {
         this.enqueue(() => this.cleanAddresses());
         return;
       case 'announce':
-        this.enqueue(async () => {
-          if (action.why === 'extra') this.announceExtra();
-          else this.announce(action.repeat, action.why === 'missed' ? this.missedTargets() : this.targets());
-        });
+        this.enqueue(async () => this.announce(action.repeat, partOf(action.why)));
         return;
       case 'notify':
         this.enqueue(async () => parts.notify(this, action.state, action.priority));
@@ -218,7 +216,7 @@ export class Instance {
       await this.parts.holdings.add(this.key, possessionsOf(this.router));
       if (!this.parts.holdings.isComplete(this.key)) this.parts.onIncomplete();
       this.watch();
-      this.announce(this.router.announce.repeat, this.targets());
+      this.announce(this.router.announce.repeat, 'all');
     });
   }
 
@@ -279,14 +277,13 @@ export class Instance {
     if (hasLeft) {
       counters.releasedMaster += 1;
       announcer.drop(this.key);
-      announcer.drop(this.extraKey);
       this.missedOn.clear();
     }
     this.releasedAt = undefined;
     this.parts.onTransition(this, transition);
   }
 
-  /** An owner (255) may have addresses that are the machine's own (RFC 9568 1.6): a stop leaves it those. */
+  /** An owner (255) may have addresses that are the machine's own: a stop leaves it those. */
   private async cleanAddresses(): Promise<void> {
     const { holdings, network } = this.parts;
     const possessions = possessionsOf(this.router);
@@ -321,7 +318,7 @@ export class Instance {
     this.watch();
     const old = new Set(before.addresses.map(({ address, device }) => `${address} ${device}`));
     const added = this.targets().filter(({ address, device }) => !old.has(`${address} ${device}`));
-    if (added.length > 0) this.announce(this.router.announce.repeat, added);
+    if (added.length > 0) this.announce(this.router.announce.repeat, 'added', added);
   }
 
   /** The guardian has it before the addresses are there. Without a guardian failover is better than none. */
@@ -355,28 +352,23 @@ export class Instance {
   }
 
   /** One address of each device that switches learn from no advert. */
-  private announceExtra(): void {
+  private extraTargets(): readonly Target[] {
     const { extraDevices } = this.router.announce;
     const seen = new Set([speakingDevice(this.router)]);
-    const targets = this.targets().filter(({ device }) => {
+    return this.targets().filter(({ device }) => {
       const isWanted = extraDevices === 'all' || device === this.router.virtualMacDevice;
       const isFirst = !seen.has(device);
       seen.add(device);
       return isWanted && isFirst;
     });
-    this.announce(1, targets, this.extraKey);
   }
 
-  /** Its own, so that what is left of a full announcement goes out as well. */
-  private get extraKey(): string {
-    return `${this.key} extra`;
-  }
-
-  private announce(repeat: number, targets: readonly Target[], key = this.key): void {
+  private announce(repeat: number, part: AnnounceOrder['part'], targets = this.targetsOf(part)): void {
     if (!this.holdsAddresses) return;
     const { counters } = this;
     this.parts.announcer.announce({
-      key,
+      owner: this.key,
+      part,
       targets,
       repeat,
       onSent: () => {
@@ -387,6 +379,11 @@ export class Instance {
         this.missed(device, reason);
       },
     });
+  }
+
+  private targetsOf(part: AnnounceOrder['part']): readonly Target[] {
+    if (part === 'extra') return this.extraTargets();
+    return part === 'missed' ? this.missedTargets() : this.targets();
   }
 
   private missedTargets(): readonly Target[] {
@@ -424,6 +421,10 @@ export class Instance {
   private enqueue(job: () => Promise<void>): void {
     void this.inTurn(job).catch((error: unknown) => this.warn('internal', messageOf(error)));
   }
+}
+
+function partOf(why: AnnounceReason): AnnounceOrder['part'] {
+  return why === 'extra' || why === 'missed' ? why : 'all';
 }
 
 /** Another master was heard: the addresses have a taker. */

@@ -85,6 +85,13 @@ export class Notifications implements Notifier {
     if (isReload && config.tellsStatesOnReload) this.repeatStates();
   }
 
+  /** A reload gives the virtual router another name; comes before its `configure`. */
+  routerRenamed(before: string, after: string): void {
+    const said = this.said.get(`INSTANCE ${before}`);
+    this.said.delete(`INSTANCE ${before}`);
+    if (said !== undefined) this.said.set(`INSTANCE ${after}`, { ...said, name: after });
+  }
+
   routerChanged(name: string, state: NotifyState, priority: number): void {
     const found = this.routers.get(name) ?? this.departed.get(name);
     if (found === undefined) return;

@@ -16,6 +16,8 @@ export type Moves = {
   readonly retired: readonly Instance[];
   /** The same virtual router with other settings. */
   readonly changed: readonly Instance[];
+  /** Names before and after. */
+  readonly renamed: readonly (readonly [string, string])[];
 };
 
 export class Roster {
@@ -64,13 +66,17 @@ export class Roster {
     const fresh: Instance[] = [];
     const retired: Instance[] = [];
     const changed: Instance[] = [];
+    const renamed: [string, string][] = [];
     const byName = new Map(this.current.map((instance) => [instance.name, instance]));
     for (const plan of plans) {
       const name = plan.kind === 'remove' ? plan.before.router.name : plan.config.router.name;
       const known = byName.get(plan.kind === 'change' ? plan.before.router.name : name);
       if (plan.kind === 'change' && known !== undefined) {
-        if (known.name !== name) this.records.delete(known.name);
-        this.records.set(name, known.record);
+        if (known.name !== name) {
+          this.records.delete(known.name);
+          this.records.set(name, known.record);
+          renamed.push([known.name, name]);
+        }
         known.change(plan.config);
         changed.push(known);
       }
@@ -86,7 +92,7 @@ export class Roster {
       fresh.push(instance);
     }
     this.order = plans.flatMap((plan) => (plan.kind === 'remove' ? [] : [plan.config.router.name]));
-    return { fresh, retired, changed };
+    return { fresh, retired, changed, renamed };
   }
 
   /** Puts the groups of a configuration in force. Gives those whose members are not what they were. */

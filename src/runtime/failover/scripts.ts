@@ -13,6 +13,8 @@ import { Trackers, type Tracking } from './trackers.js';
 /** Whoever runs scripts hears of each configuration before its virtual routers do. */
 export type ConfiguredNotifier = Notifier & {
   configure(config: FailoverConfig): void;
+  /** What was said of one virtual router is of another name from here on. */
+  routerRenamed(before: string, after: string): void;
   /** Servers and services that go up and down are written to FIFOs. */
   hear(event: DirectorEvent): void;
   /** Lines for FIFOs that nobody will read: the FIFO was full or not there. */
@@ -37,6 +39,7 @@ export function createScripts(clock: Clock, log: Log): Scripts {
         if (runsPrograms(config)) runner.prepare();
         notifications.configure(config);
       },
+      routerRenamed: (before, after) => notifications.routerRenamed(before, after),
       routerChanged: (name, state, priority) => notifications.routerChanged(name, state, priority),
       groupChanged: (name, state) => notifications.groupChanged(name, state),
       hear: (event) => hear(notifications, event),

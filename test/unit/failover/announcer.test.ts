@@ -38,7 +38,8 @@ async function fixture(pacing = unpaced) {
   });
   const failures: string[] = [];
   const order = (more: Partial<AnnounceOrder> = {}): AnnounceOrder => ({
-    key: 'VI_1',
+    owner: 'VI_1',
+    part: 'all',
     targets: [one, two],
     repeat: 2,
     onSent: () => {},
@@ -90,7 +91,7 @@ describe('announcements', () => {
     f.announcer.announce(f.order());
     f.announcer.announce(
       f.order({
-        key: 'VI_2',
+        owner: 'VI_2',
         targets: [{ ...one, address: ip('10.0.0.200') }],
         repeat: 1,
       }),
@@ -98,6 +99,19 @@ describe('announcements', () => {
     f.announcer.announce(f.order({ targets: [two], repeat: 1 }));
     await f.clock.advance(seconds(1));
     expect(f.sent()).toBe('100 200 101');
+  });
+
+  test('what is said of some addresses leaves the rest of an announcement of all', async () => {
+    const f = await fixture(paced);
+    f.announcer.announce(f.order());
+    f.announcer.announce(f.order({ part: 'missed', targets: [elsewhere], repeat: 1 }));
+    f.announcer.announce(f.order({ part: 'extra', targets: [two], repeat: 1 }));
+    await f.clock.advance(seconds(1));
+    expect(f.sent()).toBe('100 102 101 100 101 101');
+    f.announcer.announce(f.order({ part: 'extra' }));
+    f.announcer.drop('VI_1');
+    await f.clock.advance(seconds(1));
+    expect([f.sent(), f.clock.alarmCount]).toEqual(['100 102 101 100 101 101 100', 0]);
   });
 
   test('what is dropped is not sent', async () => {

@@ -212,6 +212,9 @@ test('a reload keeps it open, starts a script again that has ended, and repeats 
   notifications.configure(configOf({ script }, { tellsStatesOnReload: true }));
   expect(fake.started).toHaveLength(2);
   expect(read()).toBe('INSTANCE "VI_1" MASTER 90\nINSTANCE "VI_2" BACKUP 70\n');
+  notifications.routerRenamed('VI_2', 'VI_9');
+  notifications.configure(configOf({ script }, { tellsStatesOnReload: true }));
+  expect(read()).toBe('INSTANCE "VI_1" MASTER 90\nINSTANCE "VI_9" BACKUP 70\n');
   const [again] = fake.running;
   notifications.configure(configOf({}, { fifos: [] }));
   await clock.advance(seconds(0.9));
