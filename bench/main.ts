@@ -1,6 +1,7 @@
 // `npm run bench -- NAME [options]`: the benches by name, each with its own options. Without a name it lists them.
 // Benches that need namespaces need root.
 
+import { disturbanceBench } from './disturbance/bench.js';
 import { failoverBench } from './failover/bench.js';
 import { forwardingBench } from './forwarding/bench.js';
 import { publishBench } from './publish/latency.js';
@@ -9,6 +10,7 @@ import { stallBench } from './reload/stall.js';
 type Bench = { readonly about: string; readonly run: (args: readonly string[]) => Promise<number> };
 
 const benches: Readonly<Record<string, Bench>> = {
+  disturbance: disturbanceBench,
   failover: failoverBench,
   forwarding: forwardingBench,
   publish: publishBench,

@@ -13,6 +13,7 @@ export { BareDataplane, serviceRow } from './bare-dataplane.js';
 export { Cable, type Cut } from './cable.js';
 export { Capture } from './capture.js';
 export { configText, type ServerSpec, type ServiceSpec, serverAt } from './config.js';
+export { Dialogue, type Endurance, serveDialogue } from './dialogue.js';
 export {
   cliFile,
   Director,
