@@ -1,7 +1,7 @@
 // Who gets the packet: the tc programs of packet steering. One decision per packet at the ingress
 // of each attached device: ours goes into the slow-path pair, everything else to the kernel,
-// untouched. Keeps no state of its own; maps.h has the layout of what it reads. Drops nothing but
-// what is for a closed address (RFC 9568 Accept_Mode False), and passes everything when no worker is
+// untouched. Keeps no state of its own; shared/maps.h has the layout of what it reads. Drops only
+// what is for a closed address (RFC 9568 Accept_Mode False), passes everything when no worker is
 // alive.
 //
 // Every offset is read with bpf_skb_load_bytes, not by direct access: headers of a GSO frame may
@@ -22,7 +22,7 @@
 #include <bpf/bpf_helpers.h>
 // clang-format on
 
-#include "bpf/maps.h"
+#include "shared/maps.h"
 
 /* The same number means "on to the next program" to tcx and "no match, next filter" to cls_bpf:
  * what the user has attached behind us still runs. */

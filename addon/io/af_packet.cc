@@ -10,9 +10,9 @@
 #include <cerrno>
 #include <cstring>
 
-#include "bpf/maps.h"
 #include "core/net/bytes.h"
 #include "io/packet_ring.h"
+#include "shared/maps.h"
 
 namespace uvs {
 

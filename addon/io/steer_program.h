@@ -6,8 +6,8 @@
 #include <memory>
 #include <span>
 
-#include "bpf/maps.h"
 #include "io/status.h"
+#include "shared/maps.h"
 
 struct bpf_object;
 

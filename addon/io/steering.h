@@ -13,9 +13,9 @@
 #include <string>
 #include <vector>
 
-#include "bpf/maps.h"
 #include "core/net/address.h"
 #include "io/status.h"
+#include "shared/maps.h"
 
 namespace uvs {
 

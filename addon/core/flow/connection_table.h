@@ -9,7 +9,7 @@
 #include "core/flow/connection.h"
 #include "core/flow/expiry_wheel.h"
 #include "core/net/reserved_array.h"
-#include "core/net/siphash.h"
+#include "shared/siphash.h"
 
 namespace uvs {
 

@@ -7,8 +7,8 @@
 
 #include "core/net/parse.h"
 #include "core/net/reserved_array.h"
-#include "core/net/siphash.h"
 #include "core/net/time.h"
+#include "shared/siphash.h"
 
 namespace uvs {
 

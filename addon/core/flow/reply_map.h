@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <span>
 
-#include "bpf/maps.h"
 #include "core/net/address.h"
+#include "shared/flow.h"
 
 namespace uvs {
 

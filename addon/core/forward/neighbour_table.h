@@ -10,8 +10,8 @@
 #include <optional>
 
 #include "core/net/address.h"
-#include "core/net/siphash.h"
 #include "core/net/time.h"
+#include "shared/siphash.h"
 
 namespace uvs {
 

@@ -11,13 +11,13 @@
 #include <memory>
 #include <span>
 
-#include "bpf/maps.h"
 #include "core/flow/connection_view.h"
 #include "core/forward/host_view.h"
 #include "core/forward/neighbour_table.h"
 #include "core/net/frame.h"
 #include "core/net/time.h"
 #include "core/table/table_store.h"
+#include "shared/flow.h"
 
 namespace uvs {
 

@@ -4,9 +4,9 @@
 
 #include <random>
 
-#include "bpf/maps.h"
-#include "core/net/siphash.h"
 #include "packet_builder.h"
+#include "shared/flow.h"
+#include "shared/siphash.h"
 
 namespace uvs::test {
 namespace {

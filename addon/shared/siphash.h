@@ -1,14 +1,9 @@
 // SipHash-1-3 over two or more 64-bit words: the one keyed hash of the connection table and of the steering map.
 // Plain C, so that the BPF program computes the same value from the same key.
-#ifndef UVS_CORE_NET_SIPHASH_H
-#define UVS_CORE_NET_SIPHASH_H
+#ifndef UVS_SHARED_SIPHASH_H
+#define UVS_SHARED_SIPHASH_H
 
-#ifdef __cplusplus
-#include <cstdint>
-#define UVS_U64 uint64_t
-#else
-#define UVS_U64 __u64
-#endif
+#include "shared/integers.h"
 
 struct uvs_hash_key {
   UVS_U64 k0;
@@ -50,4 +45,4 @@ static inline __attribute__((always_inline)) UVS_U64 uvs_siphash(const UVS_U64* 
   return a ^ b ^ c ^ d;
 }
 
-#endif /* UVS_CORE_NET_SIPHASH_H */
+#endif /* UVS_SHARED_SIPHASH_H */

@@ -1,21 +1,9 @@
 /* Layout of everything the steering program shares with user space. Fixed-width, no pointers, the same bytes on
  * both sides; C so that both compilers read it. */
-#ifndef UVS_BPF_MAPS_H
-#define UVS_BPF_MAPS_H
+#ifndef UVS_SHARED_MAPS_H
+#define UVS_SHARED_MAPS_H
 
-#ifdef __cplusplus
-#include <cstdint>
-#define UVS_U8 uint8_t
-#define UVS_U16 uint16_t
-#define UVS_U32 uint32_t
-#else
-#include <linux/types.h>
-#define UVS_U8 __u8
-#define UVS_U16 __u16
-#define UVS_U32 __u32
-#endif
-
-#include "core/net/siphash.h"
+#include "shared/flow.h"
 
 /* Mark of a packet that the worker gives back to the host: our program passes it and clears the mark. "uvs" + 1. */
 #define UVS_REINJECT_MARK 0x75767301u
@@ -54,21 +42,7 @@ struct uvs_address_key {
   UVS_U16 zero;
 };
 
-/* Map `flows`: array of buckets, mmap'ed, written by the workers, read by the program. A slot is free when key is 0.
- * A key is uvs_reply_hash of the packet that is expected. `destination`, `state` and `last_seen` are for flows that
- * the program forwards by itself (flow offload); a reply that only has to reach the worker uses `key` and `flags`. */
-#define UVS_FLOW_REPLY 1
-struct uvs_flow_slot {
-  UVS_U64 key;
-  UVS_U16 destination;
-  UVS_U8 state;
-  UVS_U8 flags;
-  UVS_U32 last_seen;
-};
-#define UVS_FLOW_SLOTS 4
-struct uvs_flow_bucket {
-  struct uvs_flow_slot slots[UVS_FLOW_SLOTS];
-};
+/* Map `flows`: array of uvs_flow_bucket, see flow.h. */
 
 /* Map `devices`: hash, ifindex -> MAC of the device, to restore what the tag replaced. */
 struct uvs_device {
@@ -91,30 +65,7 @@ enum uvs_steer_counter {
 
 #ifdef __cplusplus
 static_assert(sizeof(uvs_control) == 32 && sizeof(uvs_service_key) == 20 && sizeof(uvs_address_key) == 20);
-static_assert(sizeof(uvs_flow_slot) == 16 && sizeof(uvs_flow_bucket) == 64 && sizeof(uvs_device) == 8);
+static_assert(sizeof(uvs_device) == 8);
 #endif
 
-/* Hash of an expected packet: from `source`:sport to `destination`:dport. Ports as they stand in the packet
- * (network order, read as little-endian u16). Never 0. The two buckets of a key are key & mask and (key >> 32) & mask. */
-static inline __attribute__((always_inline)) UVS_U64 uvs_reply_hash(const UVS_U64 source[2], const UVS_U64 destination[2],
-                                                                    UVS_U16 sport, UVS_U16 dport, UVS_U8 protocol,
-                                                                    UVS_U8 family, const struct uvs_hash_key* key) {
-  UVS_U64 words[5];
-  UVS_U64 hash;
-  const UVS_U64 tail = (UVS_U64)sport | (UVS_U64)dport << 16 | (UVS_U64)protocol << 32 | (UVS_U64)family << 40;
-  if (family == 4) {
-    words[0] = (source[0] & 0xffffffffULL) | destination[0] << 32;
-    words[1] = tail;
-    hash = uvs_siphash(words, 2, key);
-  } else {
-    words[0] = source[0];
-    words[1] = source[1];
-    words[2] = destination[0];
-    words[3] = destination[1];
-    words[4] = tail;
-    hash = uvs_siphash(words, 5, key);
-  }
-  return hash ? hash : 1;
-}
-
-#endif /* UVS_BPF_MAPS_H */
+#endif /* UVS_SHARED_MAPS_H */
