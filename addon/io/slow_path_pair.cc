@@ -7,8 +7,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <iterator>
 #include <string>
+#include <string_view>
+
+#include "io/device_features.h"
 
 namespace uvs {
 
@@ -54,6 +59,20 @@ void silence_ipv6(NetlinkSocket& netlink, const char* name, uint32_t ifindex) {
   if (file.is_open()) (void)!write(file.get(), "1", 1);
 }
 
+// What the header before a packet on an AF_PACKET socket (virtio_net_hdr) can't tell, or not in every
+// kernel: GSO frames inside tunnels, of UDP (told since 6.2), with accurate ECN, as lists of packets.
+// The kernel loses a part of it or the whole frame. Switched off at our door, it segments them in
+// software before.
+bool is_untellable(std::string_view feature) {
+  constexpr std::string_view kTellable[] = {
+      "tx-tcp-segmentation", "tx-tcp6-segmentation", "tx-tcp-ecn-segmentation",
+      "tx-tcp-mangleid-segmentation"};
+  if (std::find(std::begin(kTellable), std::end(kTellable), feature) != std::end(kTellable))
+    return false;
+  return feature.starts_with("tx-gso-") ||
+         (feature.starts_with("tx-") && feature.ends_with("-segmentation"));
+}
+
 bool is_ready_to_send(NetlinkSocket& netlink, uint32_t ifindex) {
   bool is_ready = false;
   NetlinkRequest request = link_request(RTM_GETLINK, NLM_F_ACK, ifindex, 0, 0);
@@ -96,6 +115,7 @@ Result<SlowPathPair> create_slow_path_pair(NetlinkSocket& netlink) {
   }
   silence_ipv6(netlink, kKernelEnd, pair.kernel_ifindex);
   silence_ipv6(netlink, kWorkerEnd, pair.worker_ifindex);
+  if (Status status = disable_features(kKernelEnd, is_untellable); !status.ok()) return status;
   return pair;
 }
 
