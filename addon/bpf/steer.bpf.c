@@ -1,8 +1,9 @@
 // Who gets the packet: the tc programs of packet steering. One decision per packet at the ingress
 // of each attached device: ours goes into the slow-path pair, everything else to the kernel,
-// untouched. Keeps no state of its own; shared/maps.h has the layout of what it reads. Drops only
-// what is for a closed address (RFC 9568 Accept_Mode False), passes everything when no worker is
-// alive.
+// untouched. Keeps no state of its own; shared/maps.h has the layout of what it reads. Drops what is for
+// a closed address (RFC 9568 Accept_Mode False), and what is ours while the worker is late: clients
+// send again, and the RST of a host that passes for the service would be final. Late ends after ten
+// seconds, or with the process; then everything passes.
 //
 // Every offset is read with bpf_skb_load_bytes, not by direct access: headers of a GSO frame may
 // lie outside the linear part, and the helper costs less than making it linear.
@@ -27,7 +28,6 @@
 /* The same number means "on to the next program" to tcx and "no match, next filter" to cls_bpf:
  * what the user has attached behind us still runs. */
 #define NEXT_PROGRAM TC_ACT_UNSPEC
-#define HEARTBEAT_LIMIT_NS 1000000000ULL
 /* Extension headers that are walked; a packet with more is the host's business. */
 #define EXTENSION_LIMIT 6
 /* ICMP errors (RFC 792); <linux/icmp.h> can't be included here: it reaches for the C library. */
@@ -83,6 +83,14 @@ struct {
   __type(key, __u32);
   __type(value, struct uvs_device);
 } uvs_devices SEC(".maps");
+
+/* What uvs_steer_while_alive calls. The kernel empties it when the last descriptor of it is closed. */
+struct {
+  __uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+  __uint(max_entries, 1);
+  __type(key, __u32);
+  __type(value, __u32);
+} uvs_alive SEC(".maps");
 
 struct {
   __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -293,14 +301,18 @@ int uvs_steer(struct __sk_buff* skb) {
 
   /* The coarse clock lags by up to a tick, so the heartbeat may lie in its future: a signed
    * difference. */
-  const __s64 age =
-      (__s64)(bpf_ktime_get_coarse_ns() - *(volatile const __u64*)&control->heartbeat_ns);
-  if (age > (__s64)HEARTBEAT_LIMIT_NS) {
+  const __u64 heartbeat = *(volatile const __u64*)&control->heartbeat_ns;
+  const __s64 age = (__s64)(bpf_ktime_get_coarse_ns() - heartbeat);
+  if (heartbeat == 0 || age > (__s64)UVS_HEARTBEAT_HOLD_NS) {
     count(UVS_STEER_STALE);
     return NEXT_PROGRAM;
   }
   if (why == UVS_STEER_CLOSED) {
     count(why);
+    return TC_ACT_SHOT;
+  }
+  if (age > (__s64)UVS_HEARTBEAT_LATE_NS) {
+    count(UVS_STEER_LATE);
     return TC_ACT_SHOT;
   }
   const __u32 ifindex = skb->ifindex;
@@ -309,6 +321,14 @@ int uvs_steer(struct __sk_buff* skb) {
   if (bpf_skb_store_bytes(skb, 0, tag, sizeof(tag), 0)) return NEXT_PROGRAM;
   count(why);
   return (int)bpf_redirect(control->slow_path_ifindex, 0);
+}
+
+/* Ingress of an attached device where the filter outlives the process (clsact): steers as long as somebody holds the
+ * map's descriptor. */
+SEC("tc")
+int uvs_steer_while_alive(struct __sk_buff* skb) {
+  bpf_tail_call(skb, &uvs_alive, 0);
+  return NEXT_PROGRAM;
 }
 
 /* Ingress of uvs0: what the worker gives back to the host, restored and marked. Nothing else may

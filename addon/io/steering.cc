@@ -203,7 +203,11 @@ Status Steering::attach(uint32_t ifindex, const MacAddress& mac) {
   // First the MAC: a redirected packet may come back from the worker at once.
   if (Status status = impl_->set_mac(ifindex, mac); !status.ok()) return status;
   if (impl_->devices.contains(ifindex)) return {};
-  auto attachment = SteerAttachment::attach(impl_->form, ifindex, impl_->program->steer);
+  // A tcx link dies with the process, a clsact filter does not.
+  const SteerProgram& program = *impl_->program;
+  auto attachment = SteerAttachment::attach(
+      impl_->form, ifindex,
+      impl_->form == AttachForm::kTcx ? program.steer : program.steer_while_alive);
   if (!attachment.ok()) {
     (void)bpf_map_delete_elem(impl_->program->devices, &ifindex);
     return attachment.status();

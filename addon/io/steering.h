@@ -1,7 +1,7 @@
 // Decides which packets reach the worker: loads bpf/steer.bpf.c, owns its maps, the slow-path pair
 // uvs0/uvs1 and the attachment to each device. Off the packet path; control thread and housekeeping
 // thread may both call (it locks). Nothing that swallows packets outlives it: tcx links die with
-// the process, clsact filters obey the heartbeat.
+// the process, clsact filters call a program that the kernel takes away then.
 //
 //   device ingress --uvs_steer--> uvs0 ==pair==> uvs1 --tap--> AfPacket      (tag + ifindex in the
 //   destination MAC) device ingress <--uvs_reinject-- uvs0 <==pair== uvs1 <--- AfPacket (to_host)
@@ -31,7 +31,7 @@ class DeviceFollower {
 
 struct SteeringOptions {
   uint64_t connections = 1'000'000;  // sizes the map of expected replies
-  bool force_clsact = false;         // for tests: the form of kernels before 6.6
+  bool force_clsact = false;         // for tests ($UVS_STEERING): the form of kernels before 6.6
 };
 
 // The addresses that are ours, as the maps want them.
@@ -77,8 +77,8 @@ class Steering final : public DeviceFollower {
   // Power-of-two size.
   std::span<uvs_flow_bucket> flow_buckets();
   const uvs_hash_key& flow_key() const;
-  // CLOCK_MONOTONIC nanoseconds of the worker's last turn; 0 or older than a second: the program
-  // passes everything.
+  // CLOCK_MONOTONIC nanoseconds of the worker's last turn. Older than UVS_HEARTBEAT_LATE_NS: what is
+  // ours is dropped; older than UVS_HEARTBEAT_HOLD_NS, or 0: everything passes.
   void set_heartbeat(uint64_t now_ns);
 
   // Where AfPacket listens (uvs1).

@@ -2,6 +2,9 @@
 
 #include <sys/random.h>
 
+#include <cstdlib>
+#include <string_view>
+
 namespace uvs {
 namespace {
 
@@ -43,7 +46,9 @@ Result<std::shared_ptr<Machine>> Machine::start(const MachineOptions& options, O
 }
 
 Status Machine::open(const MachineOptions& options) {
-  Result<std::unique_ptr<Steering>> steering = Steering::start({options.connections, false});
+  const char* form = std::getenv("UVS_STEERING");
+  const bool is_clsact_wanted = form != nullptr && std::string_view(form) == "clsact";
+  Result<std::unique_ptr<Steering>> steering = Steering::start({options.connections, is_clsact_wanted});
   if (!steering.ok()) return steering.status();
   steering_ = std::move(steering.value());
   steering_description_ = steering_->description();
@@ -105,6 +110,8 @@ std::vector<DropCount> Machine::drops() const {
   return {
       {"closed_address", "for this host itself, at a virtual address that it accepts nothing for",
        steered.values[UVS_STEER_CLOSED]},
+      {"worker_late", "the director stood still: for ten seconds at most nobody answers in its place",
+       steered.values[UVS_STEER_LATE]},
       {"slow_path_full", "the kernel's queue before the worker was full (net.core.netdev_max_backlog)",
        steered.lost_in_pair},
       {"receive_ring_full", "the worker was too slow: its ring was full, or a large frame found no memory",

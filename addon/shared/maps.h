@@ -13,9 +13,14 @@
 #define UVS_TAG_MAC_0 0x02
 #define UVS_TAG_MAC_1 0x75
 
+/* A heartbeat older than the first: the worker is late, and what is ours is dropped, since a RST of the host's would be
+ * final and clients send what is lost again. Older than the second: everything passes. */
+#define UVS_HEARTBEAT_LATE_NS 1000000000LL
+#define UVS_HEARTBEAT_HOLD_NS 10000000000LL
+
 /* Map `control`: one element, mmap'ed. */
 struct uvs_control {
-  UVS_U64 heartbeat_ns;       /* CLOCK_MONOTONIC of the worker's last turn; older than a second: pass everything */
+  UVS_U64 heartbeat_ns;       /* CLOCK_MONOTONIC of the worker's last turn; 0: there is no worker, pass everything */
   struct uvs_hash_key key;    /* of the flow table */
   UVS_U32 slow_path_ifindex;  /* our end of the slow-path pair: redirect target */
   UVS_U32 bucket_mask;        /* flow table buckets - 1, a power of two */
@@ -57,6 +62,7 @@ enum uvs_steer_counter {
   UVS_STEER_ICMP,        /* redirected: ICMP error about a connection */
   UVS_STEER_FRAGMENT,    /* redirected: later fragment of a known address */
   UVS_STEER_REINJECTED,  /* passed: given back by the worker */
+  UVS_STEER_LATE,        /* dropped: ours, but the worker is late */
   UVS_STEER_STALE,       /* passed although ours: no worker alive */
   UVS_STEER_REFUSED,     /* dropped: came out of the pair without a tag, or for a device that is not attached */
   UVS_STEER_CLOSED,      /* dropped: for the host itself, at an address that is closed to it */

@@ -20,7 +20,7 @@ namespace uvs {
 
 namespace {
 
-// Bounds the age of the heartbeat (a second is too old) and the wait of what was published without
+// Bounds the age of the heartbeat (see UVS_HEARTBEAT_LATE_NS) and the wait of what was published without
 // wake().
 constexpr int kPollTimeout_ms = 100;
 // Batches that are taken at stop from what the kernel had steered to us before it heard of it.
@@ -128,9 +128,7 @@ void Worker::Impl::wait() {
 void Worker::Impl::check_io() {
   const char* failure = io.failure();
   if (!failure) return;
-  has_failed = true;
-  if (options.steering)
-    options.steering->set_heartbeat(0);  // at once, not after a second of silence
+  has_failed = true;  // and no heartbeat from here
   if (options.on_failure) options.on_failure(failure);
 }
 
@@ -140,8 +138,8 @@ void Worker::Impl::loop() {
     if (options.steering && !has_failed) options.steering->set_heartbeat(now * 1000);
     if (!turn(now)) wait();
   }
-  // From here the kernel passes everything to the host; what is on its way to us still gets its
-  // due.
+  // An end that is wanted: the kernel passes everything to the host; what is on its way to us still
+  // gets its due.
   if (options.steering) options.steering->set_heartbeat(0);
   for (int i = 0; i < kLastTurns && !has_failed; i++) {
     if (!turn(monotonic_now())) break;

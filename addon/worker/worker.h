@@ -27,8 +27,8 @@ struct WorkerOptions {
   // Netlink::wake_descriptor(); -1: nobody.
   int resolver_descriptor = -1;
   // Packets can't be moved any more (the slow path's device is gone). Called once, on the worker's
-  // thread, which goes on with tasks and tables alone; the heartbeat stops, so the kernel passes
-  // everything to the host.
+  // thread, which goes on with tasks and tables alone. The heartbeat stops, as in a stall: what is
+  // ours is dropped for a while, so that a director that is started again finds connections alive.
   std::function<void(std::string message)> on_failure = {};
   // A limit of the director was reached for the first time. On the worker's thread (or inside
   // run_once); must not wait.

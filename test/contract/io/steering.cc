@@ -1,15 +1,9 @@
 // What the steering programs decide, packet by packet, on real devices, in both forms (tcx,
-// clsact); and what a start, a stop and a second director do to the machine.
+// clsact).
 #include "io/steering.h"
 
 #include <doctest/doctest.h>
-#include <linux/capability.h>
-#include <signal.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 
-#include <array>
-#include <cstdio>
 #include <limits>
 
 #include "core/flow/reply_map.h"
@@ -24,17 +18,6 @@ constexpr const char* kVip = "10.9.0.1";
 constexpr const char* kVip6 = "2001:db8:9::1";
 constexpr const char* kServer = "10.1.0.5";
 constexpr const char* kClient = "172.16.0.1";
-
-std::string output_of(const std::string& command) {
-  FILE* pipe = popen(command.c_str(), "r");
-  REQUIRE(pipe != nullptr);
-  std::string text;
-  std::array<char, 4096> chunk;
-  while (const size_t size = fread(chunk.data(), 1, chunk.size(), pipe))
-    text.append(chunk.data(), size);
-  pclose(pipe);
-  return text;
-}
 
 // A steered device, and what arrives at the worker's side.
 class Bench {
@@ -157,16 +140,19 @@ void closed_addresses_take_services_only(Bench& bench) {
   CHECK_FALSE(bench.is_steered(tcp6("[2001:db8::5]:4000", "[2001:db8:9::1]:81")));
   CHECK_FALSE(bench.is_steered(icmp6("2001:db8::5", kVip6).icmp(128, 0)));
   CHECK(closed() == 4);
-  // Neighbour discovery, other addresses, and everything while no worker is alive: the host's.
+  // Neighbour discovery, other addresses, and everything when there is no worker: the host's.
   for (uint8_t type = 133; type <= 137; type++)
     CHECK_FALSE(bench.is_steered(icmp6("2001:db8::5", kVip6).icmp(type, 0)));
   CHECK_FALSE(bench.is_steered(pings("10.9.0.2")));
-  bench.beat(1'500'000);
+  bench.steering->set_heartbeat(0);
   bench.send(pings(kVip));
   CHECK(closed() == 4);
+  bench.beat(1'500'000);  // closed needs no worker
+  bench.send(pings(kVip));
+  CHECK(closed() == 5);
   bench.steering->restrict_to({.services = {service_key(Family::kIpv4, address(kVip), 80, 6)}, .addresses = {}});
   CHECK_FALSE(bench.is_steered(pings(kVip)));
-  CHECK(closed() == 4);
+  CHECK(closed() == 5);
 }
 
 void expected_replies_and_no_others(Bench& bench) {
@@ -270,15 +256,52 @@ void only_what_is_sent_to_this_machine(Bench& bench) {
   }
 }
 
-void a_silent_worker_gets_nothing(Bench& bench) {
+// Late is not dead: what is ours is dropped, of both families and kinds, and nobody else's.
+void what_is_ours_waits_for_a_late_worker(Bench& bench) {
   bench.is_marker_beating = true;
-  const uint64_t before = bench.counter(UVS_STEER_STALE);
-  bench.beat(2 * static_cast<int64_t>(kMicrosPerSecond));
-  const Octets frame = from_client("10.9.0.1:80").syn().macs(bench.mac(), {}).bytes();
-  CHECK_FALSE(bench.reaches_worker(frame));
-  CHECK(bench.counter(UVS_STEER_STALE) == before + 1);
+  ReplyMap map(bench.steering->flow_buckets(), bench.steering->flow_key());
+  const Endpoint server = endpoint("10.1.0.5:8080"), client = endpoint("172.16.0.1:4000");
+  REQUIRE(map.insert(map.key_of({Family::kIpv4, 6, server.address, 8080, client.address, 4000})) ==
+          ReplyMap::Inserted::kDone);
+  const Packet ours[] = {
+      from_client("10.9.0.1:80").syn(),
+      udp4("172.16.0.1:4000", "10.9.0.1:53").payload(20),
+      tcp6("[2001:db8::5]:4000", "[2001:db8:9::1]:80").ack(),
+      tcp4("10.1.0.5:8080", "172.16.0.1:4000").ack(),
+      udp4("172.16.0.1:4000", "10.9.0.1:53").payload(1400).fragment(800, 800),
+      icmp4("172.16.5.5", kVip).icmp(3, 4, 1400).quote(tcp4("10.9.0.1:80", "172.16.0.1:4000"), 28),
+  };
+  const auto late = [&] { return bench.counter(UVS_STEER_LATE); };
+  const auto passed = [&] { return bench.counter(UVS_STEER_STALE); };
+  const auto reaches = [&](Packet packet) {
+    return bench.reaches_worker(packet.macs(bench.mac(), {}).bytes());
+  };
+  constexpr auto kSecond = static_cast<int64_t>(kMicrosPerSecond);
+  for (const int64_t age : {2 * kSecond, 9 * kSecond}) {
+    bench.beat(age);
+    const uint64_t before = late();
+    for (const Packet& packet : ours) {
+      bench.beat(age);
+      CHECK_FALSE(reaches(packet));
+    }
+    CHECK(late() == before + std::size(ours));
+  }
+  CHECK(passed() == 0);
+  const uint64_t before = late();
+  bench.beat(2 * kSecond);
+  CHECK_FALSE(reaches(icmp4("172.16.0.1", kVip).icmp(8, 0)));  // the host's
+  bench.beat(2 * kSecond);
+  CHECK_FALSE(reaches(from_client("10.9.0.1:81").syn()));
+  CHECK(late() == before);
+
+  // Late for good, and no worker at all: the host's.
+  bench.beat(11 * kSecond);
+  CHECK_FALSE(reaches(ours[0]));
+  CHECK(passed() == 1);
   bench.steering->set_heartbeat(0);
-  CHECK_FALSE(bench.reaches_worker(frame));
+  CHECK_FALSE(reaches(ours[0]));
+  CHECK(passed() == 2);
+  CHECK(late() == before);
   CHECK(bench.is_steered(from_client("10.9.0.1:80").syn()));
 }
 
@@ -322,7 +345,7 @@ constexpr Decision kDecisions[] = {
     {"ICMP errors about ours", errors_about_ours},
     {"fragments", fragments},
     {"only what is sent to this machine", only_what_is_sent_to_this_machine},
-    {"a silent worker gets nothing", a_silent_worker_gets_nothing},
+    {"what is ours waits for a late worker", what_is_ours_waits_for_a_late_worker},
     {"keys come and go", keys_come_and_go},
 };
 
@@ -343,119 +366,6 @@ TEST_CASE("steering decides once a packet (clsact)") {
       Bench bench(true);
       decision.check(bench);
     }
-  }
-}
-
-TEST_CASE("steering leaves nothing behind and keeps to itself") {
-  UVS_REQUIRES("root", "bpf");
-  ScratchNetwork network;
-  const std::string links_before = output_of("ip -o link | cut -d: -f2 | sort");
-  const std::string filters = "tc filter show dev uvsio-near ingress; tc qdisc show dev uvsio-near";
-  const std::string filters_before = output_of(filters);
-  for (const bool force_clsact : {false, true}) {
-    CAPTURE(force_clsact);
-    auto started = Steering::start({.force_clsact = force_clsact});
-    REQUIRE_MESSAGE(started.ok(), started.status().message);
-    auto& steering = *started.value();
-    REQUIRE(steering.attach(network.near(), mac_of(ScratchNetwork::kNear)).ok());
-    REQUIRE(steering.attach(network.near(), mac_of(ScratchNetwork::kNear)).ok());
-    CHECK(steering.is_attached(network.near()));
-    CHECK(steering.attach(4'000'000, {}).code != ErrorCode::kOk);
-    CHECK_FALSE(steering.attach(steering.receive_ifindex(), {}).ok());
-    CHECK(output_of("ip -o addr show dev uvs0; ip -o addr show dev uvs1").empty());
-
-    // A second one in this namespace is refused and changes nothing.
-    const auto second = Steering::start({});
-    REQUIRE_FALSE(second.ok());
-    CHECK(second.status().code == ErrorCode::kAlreadyRunning);
-    CHECK(output_of("ip -o link").find("uvs0") != std::string::npos);
-
-    steering.detach(network.near());
-    steering.detach(network.near());
-    CHECK_FALSE(steering.is_attached(network.near()));
-    REQUIRE(steering.attach(network.near(), mac_of(ScratchNetwork::kNear)).ok());
-    started.value().reset();
-    CHECK(output_of("ip -o link | cut -d: -f2 | sort") == links_before);
-    CHECK(output_of(filters) == filters_before);
-  }
-}
-
-TEST_CASE("three capabilities suffice") {
-  UVS_REQUIRES("root", "bpf");
-  ScratchNetwork network;
-  const pid_t child = fork();
-  REQUIRE(child >= 0);
-  if (child == 0) {
-    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
-    __user_cap_data_struct sets[2] = {};
-    for (const unsigned bit : {CAP_NET_ADMIN, CAP_NET_RAW, CAP_BPF}) {
-      sets[bit / 32].effective |= 1u << (bit % 32);
-      sets[bit / 32].permitted |= 1u << (bit % 32);
-    }
-    if (syscall(SYS_capset, &header, sets) != 0) _exit(2);
-    auto started = Steering::start({.connections = 1000});
-    if (!started.ok()) fprintf(stderr, "%s\n", started.status().message.c_str());
-    if (!started.ok() || !started.value()->attach(network.near(), {}).ok()) _exit(3);
-    _exit(AfPacket::open(started.value()->receive_ifindex()).ok() ? 0 : 4);
-  }
-  int status = 0;
-  REQUIRE(waitpid(child, &status, 0) == child);
-  CHECK(WIFEXITED(status));
-  CHECK(WEXITSTATUS(status) == 0);
-}
-
-// Starts a director's steering in another process and kills that.
-void die_while_steering(bool force_clsact) {
-  int ready[2];
-  REQUIRE(pipe(ready) == 0);
-  const pid_t child = fork();
-  REQUIRE(child >= 0);
-  if (child == 0) {
-    auto started = Steering::start({.connections = 1000, .force_clsact = force_clsact});
-    const bool is_good =
-        started.ok() && started.value()->attach(if_nametoindex(ScratchNetwork::kNear), {}).ok();
-    (void)!write(ready[1], is_good ? "y" : "n", 1);
-    pause();
-    _exit(1);
-  }
-  char answer = 'n';
-  CHECK(read(ready[0], &answer, 1) == 1);
-  CHECK(answer == 'y');
-  REQUIRE(kill(child, SIGKILL) == 0);
-  REQUIRE(waitpid(child, nullptr, 0) == child);
-  close(ready[0]);
-  close(ready[1]);
-}
-
-size_t count(const std::string& text, const std::string& what) {
-  size_t found = 0;
-  for (size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + 1)) found++;
-  return found;
-}
-
-TEST_CASE("a start clears what a killed director left, and nothing of anybody else's") {
-  UVS_REQUIRES("root", "bpf");
-  ScratchNetwork network;
-  run("tc qdisc add dev uvsio-near clsact");
-  run("tc filter add dev uvsio-near ingress pref 5 protocol all bpf bytecode '1,6 0 0 0' "
-      "direct-action");
-  const std::string show = "tc filter show dev uvsio-near ingress";
-  for (const bool was_clsact : {true, false}) {
-    CAPTURE(was_clsact);
-    die_while_steering(was_clsact);
-    CHECK(output_of("ip -o link").find("uvs0") != std::string::npos);
-    CHECK(count(output_of(show), "name uvs_steer") == (was_clsact ? 1 : 0));
-
-    auto started = Steering::start({.force_clsact = true});
-    REQUIRE_MESSAGE(started.ok(), started.status().message);
-    REQUIRE(started.value()->attach(network.near(), mac_of(ScratchNetwork::kNear)).ok());
-    const std::string filters = output_of(show);
-    CHECK(count(filters, "name uvs_steer") == 1);
-    CHECK(filters.find("uvs_steer") < filters.find("pref 5 "));
-    started.value().reset();
-    CHECK(count(output_of(show), "uvs_") == 0);
-    CHECK(output_of(show).find("pref 5 ") != std::string::npos);
-    CHECK(output_of("tc qdisc show dev uvsio-near").find("clsact") != std::string::npos);
   }
 }
 
