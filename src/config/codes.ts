@@ -73,7 +73,6 @@ export const codes = {
   'quorum-unreachable': warning('a quorum that no set of servers can reach'),
   'hysteresis-too-large': warning('a hysteresis that is not below the quorum'),
   'no-real-servers': warning('a virtual server without real servers, which is left out as in keepalived'),
-  differs: notice('what has another effect than in keepalived, where a file is likely to count on that'),
   'no-effect': warning('a setting that cannot do anything where it stands'),
   'nopreempt-master': warning('`nopreempt` together with `state MASTER`'),
   'not-in-effect-yet': warning(

@@ -115,7 +115,12 @@ function fileBlock(file: TrackFile): NamedLines {
 function groupBlock({ group, notify }: GroupConfig): NamedLines {
   return [
     `vrrp_sync_group ${word(group.name)}`,
-    [['group', group.members.map((name) => word(name))], ...trackLines(group.tracks), ...notifyLines(notify)],
+    [
+      ['group', group.members.map((name) => word(name))],
+      ...(group.hasMemberWeights ? ['sync_group_tracking_weight'] : []),
+      ...trackLines(group.tracks),
+      ...notifyLines(notify),
+    ],
   ];
 }
 

@@ -199,7 +199,10 @@ export type SyncGroup = {
   readonly name: string;
   /** Names of virtual routers; all master, all backup or all in fault. */
   readonly members: readonly string[];
+  /** Of the group itself: they count for every member. */
   readonly tracks: readonly Track[];
+  /** `sync_group_tracking_weight`: weights among a member's own tracks move that member's priority; otherwise they are left out. */
+  readonly hasMemberWeights: boolean;
 };
 
 /** The longest that the control plane may be silent without losing mastership. */

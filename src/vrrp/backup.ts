@@ -19,7 +19,12 @@ import { masterDownInterval, skewTime } from './timers.js';
 import { toMaster } from './transition.js';
 
 /** RFC 9568 6.4.2 (420): the master is silent, or let go, and it is our turn. */
-export function onBackupDeadline(state: BackupState, now: Micros, policy: InstancePolicy): VrrpStep {
+export function onBackupDeadline(
+  state: BackupState,
+  now: Micros,
+  policy: InstancePolicy,
+  waitsFor?: string,
+): VrrpStep {
   const late = micros(now - state.masterDownAt);
   if (late < 0) return unchanged(state);
   if (late > state.masterInterval / 2 && !state.isGraced) {
@@ -28,6 +33,7 @@ export function onBackupDeadline(state: BackupState, now: Micros, policy: Instan
     const next = { ...state, isGraced: true, masterDownAt: addMicros(now, state.masterInterval) };
     return { state: next, actions: [{ kind: 'tell', level: 'warning', code: 'stalled', text }] };
   }
+  if (waitsFor !== undefined) return waitForGroup(state, now, waitsFor);
   const { releasedBy, challenged, master } = state;
   if (releasedBy !== undefined) return toMaster(state, now, policy, { kind: 'released', by: releasedBy });
   if (challenged !== undefined && now - challenged.at <= state.masterInterval * 1.5) {
@@ -36,6 +42,23 @@ export function onBackupDeadline(state: BackupState, now: Micros, policy: Instan
   }
   const silence = micros(now - (master?.at ?? state.since));
   return toMaster(state, now, policy, { kind: 'silence', silence, master: master?.source });
+}
+
+/**
+ * As in keepalived, a sync group takes over when every member would: while one of them hears its master, all masters live
+ * there, and taking them over would be answered by that one's next advert, for ever.
+ */
+function waitForGroup(state: BackupState, now: Micros, member: string): VrrpStep {
+  const masterDownAt = addMicros(now, state.masterInterval);
+  // All members' deadlines run out within a moment of each other when the whole master is lost.
+  if (state.ready === undefined) {
+    return unchanged({ ...state, masterDownAt, ready: { since: now, isTold: false } });
+  }
+  const { since, isTold } = state.ready;
+  const next = { ...state, masterDownAt, ready: { since, isTold: true } };
+  if (isTold) return unchanged(next);
+  const text = `this virtual router would take over, and ${member} of its sync group hears a master: the group stays backup until all of its members would`;
+  return { state: next, actions: [{ kind: 'tell', level: 'warning', code: 'group-waits', text }] };
 }
 
 export function onBackupAdvert(
@@ -141,6 +164,7 @@ function accept(
     releasedBy: undefined,
     preemption,
     isGraced: false,
+    ready: undefined,
   };
   return { state: next, actions };
 }

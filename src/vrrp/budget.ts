@@ -17,6 +17,24 @@ export type FailoverBudget = {
   readonly hung: Micros;
 };
 
+/** A router and its effective priority here. */
+export type Budgeted = { readonly router: VirtualRouter; readonly priority: number };
+
+/** Of a sync group, or of one virtual router alone: together they are as fast as the slowest of them. */
+export function groupBudget(members: readonly Budgeted[]): FailoverBudget {
+  const budgets = members.map(({ router, priority }) => failoverBudget(router, priority));
+  const slowest = (pick: (budget: FailoverBudget) => Micros) => micros(Math.max(...budgets.map(pick)));
+  return {
+    planned: { outage: micros(0), takeover: slowest(({ planned }) => planned.takeover) },
+    killed: slowest(({ killed }) => killed),
+    silent: {
+      shortest: slowest(({ silent }) => silent.shortest),
+      longest: slowest(({ silent }) => silent.longest),
+    },
+    hung: slowest(({ hung }) => hung),
+  };
+}
+
 /** For a takeover by a backup with `priority` (the router's own: how fast this director takes over). */
 export function failoverBudget(router: VirtualRouter, priority = router.priority): FailoverBudget {
   const interval = router.advertInterval;

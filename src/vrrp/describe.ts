@@ -44,6 +44,9 @@ function conflictText({ conflict }: MasterState, now: Micros): string {
 
 function backupText(state: BackupState, now: Micros, router: VirtualRouter): string {
   const { master, challenged, releasedBy, preemption } = state;
+  if (state.ready !== undefined) {
+    return `would take over since ${ageText(micros(now - state.ready.since))}; its sync group waits for other members`;
+  }
   const takesOver = `takes over in ${until(state.masterDownAt, now)}`;
   if (releasedBy !== undefined) return `${releasedBy} gave up; ${takesOver}`;
   if (challenged !== undefined) {

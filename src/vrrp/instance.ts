@@ -36,7 +36,7 @@ export function step(state: VrrpState, event: VrrpEvent, now: Micros, policy: In
     case 'start':
       return onStart(state, now, policy);
     case 'deadline':
-      return onDeadline(state, now, policy);
+      return onDeadline(state, now, policy, event.waitsFor);
     case 'advert':
       return onAdvert(state, event.advert, now, policy);
     case 'rejected':
@@ -50,11 +50,11 @@ export function step(state: VrrpState, event: VrrpEvent, now: Micros, policy: In
     case 'group-announce':
       return state.kind === 'master' ? onGroupAnnounce(state, now, policy) : unchanged(state);
     case 'release':
-      return onRelease(state, now, policy);
+      return onRelease(state, now, policy, event.budget);
     case 'stop':
       return isStopped(state) ? unchanged(state) : toInitialize(state, now, { kind: 'stop' });
     case 'switchover':
-      return onSwitchover(state, now, policy);
+      return onSwitchover(state, now, policy, event.budget);
     case 'allow-preemption':
       if (state.kind !== 'backup' || state.preemption.kind !== 'held') return unchanged(state);
       return unchanged({ ...state, preemption: { kind: 'free' } });
@@ -87,13 +87,18 @@ function onStart(state: VrrpState, now: Micros, policy: InstancePolicy): VrrpSte
   return { state: next, actions: [clean, ...actions] };
 }
 
-function onDeadline(state: VrrpState, now: Micros, policy: InstancePolicy): VrrpStep {
+function onDeadline(
+  state: VrrpState,
+  now: Micros,
+  policy: InstancePolicy,
+  waitsFor: string | undefined,
+): VrrpStep {
   switch (state.kind) {
     case 'initialize':
       if (state.startAt === undefined || now < state.startAt) return unchanged(state);
       return begin(state, now, policy, { kind: 'started' });
     case 'backup':
-      return onBackupDeadline(state, now, policy);
+      return onBackupDeadline(state, now, policy, waitsFor);
     case 'master':
       return onMasterDeadline(state, now, policy);
     case 'releasing':
@@ -170,14 +175,14 @@ function onGroup(
   return unchanged(state);
 }
 
-function onRelease(state: VrrpState, now: Micros, policy: InstancePolicy): VrrpStep {
-  if (state.kind === 'master') return toReleasing(state, now, policy, 'stop');
+function onRelease(state: VrrpState, now: Micros, policy: InstancePolicy, budget?: Micros): VrrpStep {
+  if (state.kind === 'master') return toReleasing(state, now, policy, 'stop', budget);
   if (state.kind === 'releasing') return unchanged({ ...state, purpose: 'stop' });
   return isStopped(state) ? unchanged(state) : toInitialize(state, now, { kind: 'stop' });
 }
 
-function onSwitchover(state: VrrpState, now: Micros, policy: InstancePolicy): VrrpStep {
-  if (state.kind === 'master') return toReleasing(state, now, policy, 'switchover');
+function onSwitchover(state: VrrpState, now: Micros, policy: InstancePolicy, budget?: Micros): VrrpStep {
+  if (state.kind === 'master') return toReleasing(state, now, policy, 'switchover', budget);
   if (state.kind === 'releasing') return unchanged(state);
   const text = `a switchover starts at the master; this virtual router is in state ${state.kind}`;
   return { state, actions: [{ kind: 'tell', level: 'warning', code: 'switchover-refused', text }] };

@@ -85,6 +85,8 @@ export type BackupState = Common & {
   readonly refused: { readonly source: IpAddress; readonly reason: Rejection } | undefined;
   /** We were late ourselves and wait once more for what lies unread. */
   readonly isGraced: boolean;
+  /** Since our deadline has passed: only the sync group waits, for others of its members. */
+  readonly ready: { readonly since: Micros; readonly isTold: boolean } | undefined;
 };
 
 export type MasterState = Common & {
@@ -114,7 +116,8 @@ export type VrrpState = InitializeState | BackupState | MasterState | ReleasingS
 
 export type VrrpEvent =
   | { readonly kind: 'start' }
-  | { readonly kind: 'deadline' }
+  /** `waitsFor`: a member of the sync group that may not take over yet. */
+  | { readonly kind: 'deadline'; readonly waitsFor?: string | undefined }
   | { readonly kind: 'advert'; readonly advert: ReceivedAdvert }
   /** An advert for our VRID that the ladder refused. */
   | { readonly kind: 'rejected'; readonly reason: Rejection; readonly source: IpAddress }
@@ -124,11 +127,11 @@ export type VrrpEvent =
   | { readonly kind: 'group'; readonly to: 'master' | 'backup'; readonly router: string }
   | { readonly kind: 'group-fault'; readonly router: string | undefined }
   | { readonly kind: 'group-announce' }
-  /** Graceful stop: make before break. */
-  | { readonly kind: 'release' }
+  /** Graceful stop: make before break. `budget`: the sync group's, where it is longer than the router's own. */
+  | { readonly kind: 'release'; readonly budget?: Micros }
   /** Stop at once. */
   | { readonly kind: 'stop' }
-  | { readonly kind: 'switchover' }
+  | { readonly kind: 'switchover'; readonly budget?: Micros }
   /** Ends what a switchover holds back. */
   | { readonly kind: 'allow-preemption' }
   /** An answer to a probe of one of our addresses, from a MAC that is not ours. */
@@ -155,6 +158,7 @@ export type TellCode =
   | 'interval-adopted'
   | 'stalled'
   | 'preemption-waits'
+  | 'group-waits'
   | 'lower-priority-discarded'
   | 'switchover-failed'
   | 'switchover-refused'

@@ -1,7 +1,7 @@
 // A sync group: its virtual routers are all master, all backup or all in fault. Each event goes to one member, and what
 // it changes there is told to the others until nothing changes any more. Pure, as the members are.
 
-import type { Micros } from '../model/units.js';
+import { type Micros, micros } from '../model/units.js';
 import { step } from './instance.js';
 import type { InstancePolicy, VrrpAction, VrrpEvent, VrrpState } from './state.js';
 
@@ -30,12 +30,33 @@ export function stepGroup(
     const before = next.get(letter.to);
     const policy = policies.get(letter.to);
     if (before === undefined || policy === undefined) continue;
-    const { state, actions: own } = step(before, letter.event, now, policy);
+    const { state, actions: own } = step(before, inGroup(letter, next, policies, now), now, policy);
     next.set(letter.to, state);
     for (const action of own) actions.push({ router: letter.to, action });
     letters.push(...consequences(letter.to, before, state, own, letter.event, next));
   }
   return { states: next, actions };
+}
+
+/** What only the group knows: whom a deadline waits for, and how long the successor of the slowest member may take. */
+function inGroup(
+  { to, event }: Letter,
+  states: GroupStates,
+  policies: GroupPolicies,
+  now: Micros,
+): VrrpEvent {
+  if (states.size === 1) return event;
+  if (event.kind === 'release' || event.kind === 'switchover') {
+    const budgets = [...policies.values()].map(({ router }) => router.releaseBudget);
+    return { kind: event.kind, budget: micros(Math.max(...budgets)) };
+  }
+  if (event.kind !== 'deadline') return event;
+  const holdsBack = (state: VrrpState) =>
+    state.kind === 'backup'
+      ? state.ready === undefined && state.masterDownAt > now
+      : state.kind === 'releasing';
+  const waitsFor = [...states].find(([name, state]) => name !== to && holdsBack(state))?.[0];
+  return { kind: 'deadline', waitsFor };
 }
 
 /** What the other members must hear of a member's step. */

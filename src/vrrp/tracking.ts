@@ -34,19 +34,13 @@ export function judge(base: number, tracks: readonly Track[], seen: Observations
 }
 
 /**
- * What a member of `group` tracks: its own things, the group's, and whatever moves a priority in any member. Were only
- * one of them to move, the elections of the members would end differently, and the group would never come to rest.
+ * What a member of `group` tracks: its own things and the group's, as in keepalived 2.2.7. A weight moves the group only
+ * where all members have it, so a member's own count by `sync_group_tracking_weight` alone. One thing may be tracked twice:
+ * as a fault by the member, with a weight by the group.
  */
-export function memberTracks(
-  router: VirtualRouter,
-  group: SyncGroup,
-  members: readonly VirtualRouter[],
-): readonly Track[] {
-  const shared = members.flatMap(({ tracks }) => tracks.filter(({ weight }) => weight !== 0));
-  const all = new Map(
-    [...router.tracks, ...group.tracks, ...shared].map((track) => [`${track.kind} ${track.name}`, track]),
-  );
-  return [...all.values()];
+export function memberTracks(router: VirtualRouter, group: SyncGroup): readonly Track[] {
+  const own = router.tracks.filter(({ weight }) => weight === 0 || group.hasMemberWeights);
+  return [...own, ...group.tracks];
 }
 
 type Weighed = { readonly points: number; readonly fault: string | undefined };

@@ -74,6 +74,7 @@ export function toBackup(
     preemption: start.preemption ?? { kind: 'free' },
     refused: undefined,
     isGraced: false,
+    ready: undefined,
   };
   const notify: VrrpAction = { kind: 'notify', state: 'backup', priority: effectivePriority(next) };
   return { state: next, actions: [transition(state, next), ...giveUp(state), notify] };
@@ -102,13 +103,14 @@ export function toReleasing(
   now: Micros,
   policy: InstancePolicy,
   purpose: 'stop' | 'switchover',
+  budget = policy.router.releaseBudget,
 ): VrrpStep {
   const next: VrrpState = {
     ...commonOf(state, now, { kind: purpose }),
     kind: 'releasing',
     purpose,
     advertAt: addMicros(now, policy.router.advertInterval),
-    until: addMicros(now, policy.router.releaseBudget),
+    until: addMicros(now, budget),
   };
   return { state: next, actions: [transition(state, next), { kind: 'send-advert', priority: 0 }] };
 }

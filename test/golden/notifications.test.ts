@@ -76,7 +76,7 @@ function recordedConfig(fifo: string): FailoverConfig {
     ],
     groups: [
       {
-        group: { name: 'G', members: ['VI_1', 'VI_2'], tracks: [] },
+        group: { name: 'G', members: ['VI_1', 'VI_2'], tracks: [], hasMemberWeights: false },
         notify: notify({
           any: 'gnotify',
           master: 'gmaster x',

@@ -132,6 +132,7 @@ function groups(
       name: fc.constant(name),
       members: fc.constant(members.slice(i * 2, i * 2 + 2)),
       tracks: tracksOf(tracked, options),
+      hasMemberWeights: fc.boolean(),
     });
   const scripts = notify(options).map((found) => ({
     ...found,

@@ -57,7 +57,7 @@ export function failoverOf({ routers, groups = [], groupTracks = [], pacing }: S
     pacing: pacing ?? noFailover.pacing,
     routers: routers.map((one) => ({ router: one, notify: noNotifyScripts, origin })),
     groups: groups.map((members, i) => {
-      const group: SyncGroup = { name: `G${i + 1}`, members, tracks: groupTracks };
+      const group: SyncGroup = { name: `G${i + 1}`, members, tracks: groupTracks, hasMemberWeights: false };
       return { group, notify: noNotifyScripts, origin };
     }),
   };

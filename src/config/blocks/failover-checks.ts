@@ -121,20 +121,22 @@ function checkStates(checks: FailoverChecks, members: readonly VirtualRouter[], 
   checks.report.add('mixed-states', place, message, 'write one state for all of them');
 }
 
-/** keepalived 2.2 leaves a script or device with a weight out of a group, and makes a file's weight 0: any number is a fault. */
+/** As in keepalived: a weight that moves one member alone would move nothing, or part of the group. */
 function checkWeights(
   { report }: FailoverChecks,
   members: readonly VirtualRouter[],
-  { name, tracks }: SyncGroup,
+  { name, hasMemberWeights }: SyncGroup,
   place: Word,
 ): void {
-  const weighted = [...tracks, ...members.flatMap((member) => member.tracks)].filter(
-    ({ weight }) => weight !== 0,
-  );
-  const [first] = weighted;
-  if (first === undefined) return;
-  const message = `the weight of ${first.name} moves the priority of all of ${name}; keepalived takes no weights in a sync group`;
-  report.add('differs', place, message, 'write weight 0 where a failure shall be a fault, as there');
+  if (hasMemberWeights) return;
+  for (const member of members) {
+    const weighted = member.tracks.find(({ weight }) => weight !== 0);
+    if (weighted === undefined) continue;
+    const message = `${member.name} tracks ${weighted.name} with a weight, which is left out in the sync group ${name}`;
+    const help = `track it in vrrp_sync_group ${name}, where a weight moves all members, or without a weight, as a fault`;
+    report.add('no-effect', place, message, help);
+    return;
+  }
 }
 
 /** The virtual router with what its group makes of it. */

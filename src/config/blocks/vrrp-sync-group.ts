@@ -6,7 +6,7 @@ import type { Word } from '../lexer.js';
 import type { Report } from '../report.js';
 import type { Block, Statement } from '../tree.js';
 import { readNotify } from './notify.js';
-import { originOf } from './settings.js';
+import { flagOf, originOf } from './settings.js';
 import { readTracks, reportUnknownName, type Trackables } from './tracks.js';
 
 export type GroupSurroundings = {
@@ -39,7 +39,12 @@ export function* readSyncGroup(
   }
   if (members.length === 0) return undefined;
   return {
-    group: { name, members, tracks: readTracks(block, around.known, report).map(({ track }) => track) },
+    group: {
+      name,
+      members,
+      tracks: readTracks(block, around.known, report).map(({ track }) => track),
+      hasMemberWeights: flagOf(block, 'sync_group_tracking_weight') ?? false,
+    },
     notify: readNotify(block, around.tellsPriority),
     origin: originOf(keyword),
   };

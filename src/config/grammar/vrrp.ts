@@ -134,17 +134,17 @@ const syncGroup = keywords({
     group: list(names(anyWord)),
     ...trackShapes,
     ...notifyShapes,
+    sync_group_tracking_weight: flag,
   },
   later: {
     ...trackShapesLater,
     smtp_alert: flag,
   },
-  never: each(
-    keyword(argumentsOf({ optional: [boolean] }), {
-      remark: 'whatever moves the priority of one member moves that of all',
+  never: {
+    global_tracking: keyword(argumentsOf({ optional: [boolean] }), {
+      remark: 'what the group tracks counts for all members anyway',
     }),
-    'global_tracking sync_group_tracking_weight',
-  ),
+  },
   strayWords: 'put the names of the instances inside group { }',
 });
 

@@ -268,6 +268,7 @@ export class Failover {
       onTransition: (instance, transition) => this.onTransition(instance, transition),
       onIncomplete: () => runner.armRetry(),
       causeOf: (name) => this.roster.current.find((one) => one.name === name)?.state.cause,
+      membersWith: (instance) => this.roster.groupOf(instance).members,
       onTakeover: (instance, takeover) => this.onTakeover(instance, takeover),
       tell: (instance, telling) => this.tell(instance, telling),
     };

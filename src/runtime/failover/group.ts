@@ -42,11 +42,10 @@ export class RunningGroup {
     });
   }
 
-  /** What a member depends on: in a group, on what the others do, too. */
+  /** What a member depends on: in a group, on what the group tracks, too. */
   tracksOf(instance: Instance): readonly Track[] {
     if (this.config === undefined) return instance.router.tracks;
-    const routers = this.members.map(({ router }) => router);
-    return memberTracks(instance.router, this.config.group, routers);
+    return memberTracks(instance.router, this.config.group);
   }
 
   get state(): GroupState | undefined {

@@ -59,6 +59,8 @@ export type InstanceParts = {
   readonly onIncomplete: () => void;
   /** Why the virtual router of that name is in its state: what moves a sync group is one member's. */
   readonly causeOf: (name: string) => Cause | undefined;
+  /** The sync group of the instance, or it alone. */
+  readonly membersWith: (instance: Instance) => readonly Instance[];
   readonly onTakeover: (instance: Instance, takeover: TakeoverEntry) => void;
   readonly tell: (instance: Instance, telling: Telling) => void;
 };
@@ -131,6 +133,10 @@ export class Instance {
 
   get holdsAddresses(): boolean {
     return holdsAddresses(this.state);
+  }
+
+  get priority(): number {
+    return effectivePriority(this.state);
   }
 
   /** Not yet started, or stopped. */
@@ -341,8 +347,7 @@ export class Instance {
     this.takeover = undefined;
     if (takeover === undefined) return;
     const took = micros(parts.clock.now() - takeover.since);
-    const priority = effectivePriority(this.state);
-    const entry = takeoverEntry(takeover.cause, took, this.router, priority, parts.clock.wall());
+    const entry = takeoverEntry(takeover.cause, took, parts.membersWith(this), parts.clock.wall());
     if (entry === undefined) return;
     this.counters.takeovers += 1;
     if (!entry.isWithin) this.counters.lateTakeovers += 1;

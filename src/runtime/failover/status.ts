@@ -2,7 +2,7 @@
 
 import type { FailoverConfig } from '../../model/failover-config.js';
 import { type Micros, micros } from '../../model/units.js';
-import { budgetEntries, failoverBudget } from '../../vrrp/budget.js';
+import { budgetEntries, groupBudget } from '../../vrrp/budget.js';
 import { describeState } from '../../vrrp/describe.js';
 import { effectivePriority, type HeardMaster, type VrrpState } from '../../vrrp/state.js';
 import type { StrayCounters } from './counters.js';
@@ -26,7 +26,7 @@ export function failoverView(
   const groupOf = groupNames(config);
   return {
     virtualRouters: roster.all.map((instance) =>
-      routerView(instance, groupOf.get(instance.name), now, holdings),
+      routerView(instance, groupOf.get(instance.name), roster.groupOf(instance).members, now, holdings),
     ),
     syncGroups: groupViews(roster),
     timeline: [...timeline.entries],
@@ -89,6 +89,7 @@ function hasAddresses(instance: Instance, holdings: Holdings | undefined): boole
 function routerView(
   instance: Instance,
   group: string | undefined,
+  members: readonly Instance[],
   now: Micros,
   holdings: Holdings,
 ): VirtualRouterView {
@@ -118,7 +119,7 @@ function routerView(
     hasAddresses: hasAddresses(instance, holdings),
     faults: [...state.faults, ...(state.groupFault === undefined ? [] : [`${state.groupFault} is in fault`])],
     counters: { ...counters, rejected: { ...counters.rejected }, told: { ...counters.told } },
-    budget: budgetEntries(failoverBudget(router, effectivePriority(state))),
+    budget: budgetEntries(groupBudget(members)),
     takeovers: [...record.takeovers],
   };
 }

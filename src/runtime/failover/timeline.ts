@@ -2,8 +2,7 @@
 // its measured time beside its budget. Bounded; wall-clock times.
 
 import { type Micros, micros } from '../../model/units.js';
-import type { VirtualRouter } from '../../model/virtual-router.js';
-import { budgetFor, failoverBudget } from '../../vrrp/budget.js';
+import { type Budgeted, budgetFor, groupBudget } from '../../vrrp/budget.js';
 import { type Cause, causeText } from '../../vrrp/cause.js';
 import type { VrrpState } from '../../vrrp/state.js';
 
@@ -60,11 +59,10 @@ export function lostAt(cause: Cause, now: Micros, releasedAt: Micros | undefined
 export function takeoverEntry(
   cause: Cause,
   took: Micros,
-  router: VirtualRouter,
-  priority: number,
+  members: readonly Budgeted[],
   at: Micros,
 ): TakeoverEntry | undefined {
-  const budget = budgetFor(cause, failoverBudget(router, priority));
+  const budget = budgetFor(cause, groupBudget(members));
   if (budget === undefined) return undefined;
   const isWithin = took <= budget + takeoverAllowance;
   return { at, cause: cause.kind, why: causeText(cause), took, budget, isWithin };

@@ -180,6 +180,34 @@ describe('track_file', () => {
 });
 
 describe('vrrp_sync_group', () => {
+  const weighted = (groupLine: string) => `
+vrrp_script s { script /bin/true }
+vrrp_instance a {
+interface eth0
+virtual_router_id 1
+virtual_ipaddress { 10.0.0.1 }
+track_script { s weight -20 }
+}
+vrrp_instance b {
+interface eth0
+virtual_router_id 2
+virtual_ipaddress { 10.0.0.2 }
+}
+vrrp_sync_group g {
+group {
+a
+b
+}
+${groupLine}
+}`;
+
+  test("a member's weight is left out, and said, unless it is asked for", () => {
+    expect(saidOf(weighted(''))).toEqual(['15:1 warning no-effect']);
+    expect(saidOf(weighted('sync_group_tracking_weight'))).toEqual([]);
+    const [found] = failoverOf(weighted('sync_group_tracking_weight')).groups;
+    expect(found?.group.hasMemberWeights).toBe(true);
+  });
+
   const two = instance('a', 1) + instance('b', 2);
 
   test('members, tracks and notifications', () => {
@@ -197,7 +225,7 @@ notify_master "/bin/m x"
 notify /bin/n
 notify_priority_changes
 }`;
-    expect(saidOf(text)).toEqual(['14:1 notice differs']);
+    expect(saidOf(text)).toEqual([]);
     expect(failoverOf(text).groups).toMatchObject([
       {
         origin: { line: 14 },

@@ -84,10 +84,14 @@ describe('timeline', () => {
 
   test('a takeover is within its budget, or over it by what timers and addresses take', () => {
     const cause = { kind: 'released', by: master } as const;
-    const entry = (took: number) => takeoverEntry(cause, micros(took), routerWith(), 100, seconds(1));
+    const members = [{ router: routerWith(), priority: 100 }];
+    const entry = (took: number) => takeoverEntry(cause, micros(took), members, seconds(1));
     expect(entry(609_375 + takeoverAllowance)).toMatchObject({ budget: 609_375, isWithin: true });
     expect(entry(609_375 + takeoverAllowance + 1)?.isWithin).toBe(false);
-    expect(takeoverEntry({ kind: 'owner' }, micros(1), routerWith(), 100, seconds(1))).toBeUndefined();
+    const slow = { router: routerWith({ advertInterval: seconds(4), version: 3 }), priority: 100 };
+    const together = takeoverEntry(cause, micros(1), [...members, slow], seconds(1));
+    expect(together?.budget).toBe(2_437_500);
+    expect(takeoverEntry({ kind: 'owner' }, micros(1), members, seconds(1))).toBeUndefined();
   });
 });
 

@@ -8,7 +8,7 @@ import { heard, policy, words } from './fixtures.js';
 
 class Group {
   states: GroupStates;
-  readonly policies: ReadonlyMap<string, ReturnType<typeof policy>>;
+  readonly policies: Map<string, ReturnType<typeof policy>>;
 
   constructor(overrides: Partial<VirtualRouter> = {}, names: readonly string[] = ['A', 'B']) {
     this.policies = new Map(names.map((name) => [name, policy({ ...overrides, name })]));
@@ -83,6 +83,54 @@ describe('all move together', () => {
   });
 });
 
+describe('as keepalived, a group takes over when every member would', () => {
+  test("the adverts of one member's link are lost: all stay backup, told once, and nothing flaps", () => {
+    const group = started();
+    const said: string[] = [];
+    for (let at_s = 1; at_s <= 20; at_s++) {
+      said.push(...group.at(at_s, 'B', heard(150)));
+      said.push(...group.at(at_s + 0.609375, 'A', { kind: 'deadline' }));
+    }
+    expect(said).toEqual(['A tell warning group-waits']);
+    expect(group.kinds).toBe('backup backup');
+  });
+
+  test('the last of them takes all over, with the cause that it has', () => {
+    const group = started();
+    group.at(3, 'B', heard(150));
+    group.at(3.609375, 'A', { kind: 'deadline' });
+    expect(group.kinds).toBe('backup backup');
+    const actions = group.at(6.609375, 'B', { kind: 'deadline' });
+    expect(actions.filter((action) => action.includes('→'))).toEqual([
+      'B backup→master silence',
+      'A backup→master group',
+    ]);
+  });
+
+  test('a member that hears its master again is ready no more', () => {
+    const group = started();
+    group.at(3, 'B', heard(150));
+    group.at(3.609375, 'A', { kind: 'deadline' });
+    group.at(4, 'A', heard(150));
+    group.at(6.609375, 'B', { kind: 'deadline' });
+    expect(group.kinds).toBe('backup backup');
+  });
+
+  test('better in one member alone is not better: other priorities on the two machines come to rest', () => {
+    const group = started();
+    for (let at_s = 1; at_s <= 20; at_s++) {
+      for (const [name, priority] of [
+        ['A', 50],
+        ['B', 150],
+      ] as const) {
+        group.at(at_s, name, heard(priority));
+        group.at(at_s + 0.7, name, { kind: 'deadline' });
+      }
+    }
+    expect(group.kinds).toBe('backup backup');
+  });
+});
+
 describe('fault', () => {
   test('of one is the fault of all, with the reason', () => {
     const group = asMaster();
@@ -146,6 +194,14 @@ describe('release and switchover', () => {
     const actions = group.at(6.5, 'B', { kind: 'deadline' });
     expect(group.kinds).toBe('master master');
     expect(actions.filter((action) => action.endsWith('add-addresses'))).toEqual(['A add-addresses']);
+  });
+
+  test('each waits as long as the slowest of them may need', () => {
+    const group = asMaster();
+    group.policies.set('B', policy({ name: 'B', releaseBudget: seconds(9) }));
+    group.at(4, 'A', { kind: 'release' });
+    const untils = [...group.states.values()].map((state) => state.kind === 'releasing' && state.until);
+    expect(untils).toEqual([seconds(13), seconds(13)]);
   });
 
   test('a stop of one stops all', () => {

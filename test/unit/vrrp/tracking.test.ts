@@ -81,16 +81,28 @@ describe('judge', () => {
     },
   );
 
-  test('members of a sync group share what moves priorities, and keep their own faults', () => {
+  test("in a sync group a member's weights count only when that is asked for, the group's for all", () => {
     const own = { ...track('interface', 0), name: 'eth0' };
     const weighed = { ...track('script', -20), name: 's' };
-    const a = router({ name: 'A', tracks: [own] });
-    const b = router({ name: 'B', tracks: [weighed, { ...own, name: 'eth1' }] });
+    const member = router({ tracks: [own, weighed] });
     const group = { name: 'G', members: ['A', 'B'], tracks: [{ ...track('file', 1), name: 'f' }] };
-    const names = (one: typeof a) => memberTracks(one, group, [a, b]).map(({ name }) => name);
-    expect(names(a)).toEqual(['eth0', 'f', 's']);
-    expect(names(b)).toEqual(['s', 'eth1', 'f']);
+    const names = (hasMemberWeights: boolean) =>
+      memberTracks(member, { ...group, hasMemberWeights }).map(({ name }) => name);
+    expect(names(false)).toEqual(['eth0', 'f']);
+    expect(names(true)).toEqual(['eth0', 's', 'f']);
   });
+
+  test.each([false, true])(
+    "a weight of the group's erases no fault of a member, hasMemberWeights %s",
+    (hasMemberWeights) => {
+      const member = router({ tracks: [track('interface', 0)] });
+      const group = { name: 'G', members: [], tracks: [track('interface', -20)], hasMemberWeights };
+      expect(judge(100, memberTracks(member, group), seen(false))).toEqual({
+        priority: 80,
+        faults: ['interface x is down'],
+      });
+    },
+  );
 
   test('weights add up before they are bounded; an owner never moves', () => {
     const tracks = [track('interface', 200), track('interface', 90, true), track('script', -20)];
