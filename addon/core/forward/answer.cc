@@ -1,5 +1,5 @@
-// Our own answers, built in the frame that they answer: ICMP and ICMPv6 errors, TCP resets, and
-// their rate limit.
+// Our own answers, built in the frame that they answer: ICMP and ICMPv6 errors, TCP
+// resets. How many may leave is answer_limits.h's.
 #include <algorithm>
 
 #include "core/forward/icmp_error.h"
@@ -170,34 +170,6 @@ bool answer_with_reset(Frame& frame, const ParsedPacket& packet) {
                                                   kProtocolTcp, sizeof reset));
   store(frame.data + l4_offset + offsetof(TcpHeader, checksum), static_cast<uint16_t>(~sum));
   finish(frame, length);
-  return true;
-}
-
-// --- rate limit
-// --------------------------------------------------------------------------------------------------
-
-namespace {
-constexpr uint64_t kWholeAnswer =
-    kMicrosPerSecond;  // so that per_second tokens come each microsecond
-}
-
-AnswerRateLimiter::AnswerRateLimiter(uint32_t per_second, uint32_t burst)
-    : per_second_(per_second), limit_(burst * kWholeAnswer), tokens_(limit_) {}
-
-bool AnswerRateLimiter::allow(Micros now) {
-  if (!is_started_) {
-    is_started_ = true;
-    updated_at_ = now;
-  } else if (now > updated_at_) {
-    const Micros elapsed = now - updated_at_;
-    updated_at_ = now;
-    const uint64_t room = limit_ - tokens_;
-    // Divided, not multiplied: years may have passed.
-    const bool is_full = per_second_ != 0 && elapsed > room / per_second_;
-    tokens_ = is_full ? limit_ : tokens_ + elapsed * per_second_;
-  }
-  if (tokens_ < kWholeAnswer) return false;
-  tokens_ -= kWholeAnswer;
   return true;
 }
 

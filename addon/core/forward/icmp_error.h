@@ -8,7 +8,6 @@
 #include "core/net/address.h"
 #include "core/net/frame.h"
 #include "core/net/parse.h"
-#include "core/net/time.h"
 
 namespace uvs {
 
@@ -49,27 +48,5 @@ enum class Answer : uint8_t {
 // 1, 3.10.7.1). False and an untouched frame for what gets none: an RST, a fragment, what is not
 // TCP, and as above.
 [[nodiscard]] bool answer_with_reset(Frame& frame, const ParsedPacket& packet);
-
-// A token bucket over all answers of a worker; the defaults are the kernel's
-// (net.ipv4.icmp_msgs_per_sec 1000, icmp_msgs_burst 50). Ask last, when an answer will be sent: a
-// refusal and a grant both are final.
-class AnswerRateLimiter {
- public:
-  static constexpr uint32_t kDefaultPerSecond = 1000;
-  static constexpr uint32_t kDefaultBurst = 50;
-
-  explicit AnswerRateLimiter(uint32_t per_second = kDefaultPerSecond,
-                             uint32_t burst = kDefaultBurst);
-
-  // May one answer leave at `now`? A clock that goes back counts as standing still.
-  [[nodiscard]] bool allow(Micros now);
-
- private:
-  uint64_t per_second_;
-  uint64_t limit_;   // full bucket, in millionths of an answer
-  uint64_t tokens_;  // likewise
-  Micros updated_at_ = 0;
-  bool is_started_ = false;
-};
 
 }  // namespace uvs

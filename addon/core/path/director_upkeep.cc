@@ -45,7 +45,7 @@ Director::Impl::Impl(const DirectorOptions& options, NeighbourTable& neighbours)
       ipv4(options, context),
       ipv6(options, context),
       fragments(options.connection_key),
-      rewriter(context) {
+      rewriter(context, options.connection_key) {
   context.table = &context.tables.first();
   context.timeouts = timeouts_of(context.table->policy);
   views.push_back(std::make_unique<HostView>());  // a machine without routes

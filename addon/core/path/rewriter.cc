@@ -109,7 +109,9 @@ Verdict Rewriter::answer(Frame& frame, const ParsedPacket& packet, Answer kind,
   MacAddress sender;
   std::memcpy(sender.bytes.data(), frame.data + offsetof(EthernetHeader, source), 6);
   if (!answer_with_icmp(frame, packet, kind, from, mtu)) return set_drop(frame, otherwise);
-  if (!answers_.allow(context_.now)) return set_drop(frame, DropReason::kAnswerRateLimited);
+  if (!answers_.allow(kind, packet.family, packet.source, context_.now)) {
+    return set_drop(frame, DropReason::kAnswerRateLimited);
+  }
   // On the slow path the frame's own destination is a tag, not the device's address.
   if (const Link* link = view.find_link(frame.ifindex)) set_ethernet(frame, sender, link->mac);
   frame.egress_ifindex = frame.ifindex;

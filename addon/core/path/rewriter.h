@@ -2,6 +2,7 @@
 // aside until the next hop is known. After it the frame has its final verdict.
 #pragma once
 
+#include "core/forward/answer_limits.h"
 #include "core/forward/icmp_error.h"
 #include "core/path/context.h"
 #include "core/path/hold_queue.h"
@@ -12,7 +13,8 @@ namespace uvs {
 
 class Rewriter {
  public:
-  explicit Rewriter(PathContext& context) : context_(context) {}
+  // `key` is secret, see AnswerLimits.
+  Rewriter(PathContext& context, const uvs_hash_key& key) : context_(context), answers_(key) {}
 
   // Sets verdict, drop_reason and egress_ifindex of `frame`; `item` is its packet and what was
   // decided about it. `may_hold`: an unresolved next hop puts the frame aside; otherwise it counts
@@ -20,7 +22,7 @@ class Rewriter {
   // fragments in spill() (the frame itself is then not to be sent: kDrop without a reason).
   Verdict carry_out(Frame& frame, const Item& item, bool may_hold);
 
-  bool is_ready() const { return held_.is_ready() && spill_.is_ready(); }
+  bool is_ready() const { return held_.is_ready() && spill_.is_ready() && answers_.is_ready(); }
 
   HoldQueue& held() { return held_; }
   Spill& spill() { return spill_; }
@@ -35,9 +37,7 @@ class Rewriter {
   PathContext& context_;
   HoldQueue held_;
   Spill spill_;
-  // The kernel's rate; a whole second's worth may come at once.
-  AnswerRateLimiter answers_{AnswerRateLimiter::kDefaultPerSecond,
-                             AnswerRateLimiter::kDefaultPerSecond};
+  AnswerLimits answers_;
 };
 
 }  // namespace uvs

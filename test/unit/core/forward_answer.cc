@@ -179,27 +179,4 @@ TEST_CASE("reset: none for a reset, a fragment, UDP") {
   CHECK_FALSE(reset(tcp6("[ff02::1]:1", kVip6)));
 }
 
-TEST_CASE("rate limit: a burst, then the rate") {
-  AnswerRateLimiter limiter(1000, 50);
-  const auto granted = [&limiter](Micros now, int asked) {
-    int count = 0;
-    for (int i = 0; i < asked; i++) count += limiter.allow(now);
-    return count;
-  };
-  CHECK(granted(5'000'000, 100) == 50);
-  CHECK(granted(5'000'999, 10) == 0);
-  CHECK(granted(5'001'000, 10) == 1);
-  CHECK(granted(5'001'000 - 1, 10) == 0);  // the clock went back
-  CHECK(granted(5'011'000, 100) == 10);
-  CHECK(granted(6'000'000, 100) == 50);
-  CHECK(granted(~Micros{0}, 100) == 50);
-  int total = 0;
-  AnswerRateLimiter fresh;
-  for (Micros now = 0; now < 10 * kMicrosPerSecond; now += 7) total += fresh.allow(now);
-  CHECK(total == 10'049);
-  AnswerRateLimiter never(0, 0);
-  CHECK_FALSE(never.allow(1));
-  CHECK_FALSE(never.allow(~Micros{0}));
-}
-
 }  // namespace uvs::test

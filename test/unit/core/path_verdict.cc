@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "core/flow/tcp_state.h"
+#include "core/forward/answer_limits.h"
 #include "test_director.h"
 
 using namespace uvs;
@@ -109,13 +110,26 @@ TEST_CASE("nobody usable: ICMP port unreachable in the service's name, for TCP t
   CHECK(seen6.bytes[55] == 4);
 }
 
-TEST_CASE("answers are rationed") {
+TEST_CASE("answers are rationed, but for path MTU discovery") {
   TestDirector director;
-  director.publish({udp_service("10.9.0.1:53", {})});
-  for (int i = 0; i < 3000; i++) director.from_client(udp4(kClient, "10.9.0.1:53"));
-  CHECK(director.verdicts(Verdict::kAnswer) >= 1000);
-  CHECK(director.verdicts(Verdict::kAnswer) < 1100);
-  CHECK(director.drops(DropReason::kAnswerRateLimited) > 1900);
+  director.server_mtu = 1400;
+  director.publish_view();
+  director.publish({udp_service("10.9.0.1:53", {}), udp_service("[fd09::1]:53", {}), tcp_service(kVip, {dr("10.1.0.1:80")}),
+                    tcp_service("[fd09::1]:80", {dr("[fd01::1]:80")})});
+  director.from_client(syn());
+  director.from_client(tcp6("[fd16::1]:1000", "[fd09::1]:80").syn());
+  for (int i = 0; i < 2000; i++) {
+    director.from_client(udp4("172.16.3.3:9", "10.9.0.1:53"));
+    director.from_client(udp6("[fd16::3]:9", "[fd09::1]:53"));
+  }
+  CHECK(director.verdicts(Verdict::kAnswer) == 2 * AnswerLimits::kBurstPerTarget);
+  CHECK(director.drops(DropReason::kAnswerRateLimited) == 4000 - 2 * AnswerLimits::kBurstPerTarget);
+  for (int i = 0; i < 100; i++) {
+    const Seen seen = director.from_client(ack().payload(1440).dont_fragment());
+    REQUIRE(seen.verdict == Verdict::kAnswer);
+    CHECK(seen.packet.kind == ParsedKind::kIcmpError);
+    REQUIRE(director.from_client(tcp6("[fd16::1]:1000", "[fd09::1]:80").ack().payload(1420)).verdict == Verdict::kAnswer);
+  }
 }
 
 TEST_CASE("a quiesced server keeps its connections and gets no new ones") {
