@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "host/ipv4_settings.h"
 #include "host/virtual_mac.h"
 #include "io/slow_path_pair.h"
 
@@ -16,7 +17,8 @@ namespace uvs {
 namespace {
 
 // With the ifindex of the device that it is a virtual MAC's on; 0: it is none.
-std::optional<std::pair<LinkRecord, uint32_t>> read_link(const NetlinkMessage& message) {
+std::optional<std::pair<LinkRecord, uint32_t>> read_link(const NetlinkMessage& message,
+                                                         const Ipv4SourceRules& of_all) {
   const auto* body = message.body<ifinfomsg>();
   if (!body || message.type != RTM_NEWLINK) return std::nullopt;
   const auto attributes = message.attributes<ifinfomsg>();
@@ -25,6 +27,7 @@ std::optional<std::pair<LinkRecord, uint32_t>> read_link(const NetlinkMessage& m
   record.link.ifindex = static_cast<uint32_t>(body->ifi_index);
   record.link.mtu = attributes.value<uint32_t>(IFLA_MTU).value_or(0);
   record.link.is_up = (body->ifi_flags & IFF_UP) != 0;
+  record.link.ipv4_source = source_rules(attributes, of_all);
   record.is_ethernet = body->ifi_type == ARPHRD_ETHER;
   record.master = attributes.value<uint32_t>(IFLA_MASTER).value_or(0);
   if (record.is_ethernet)
@@ -42,16 +45,17 @@ std::optional<std::pair<LinkRecord, uint32_t>> read_link(const NetlinkMessage& m
 bool LinkRecord::operator==(const LinkRecord& other) const {
   return name == other.name && link.ifindex == other.link.ifindex && link.mtu == other.link.mtu &&
          link.mac == other.link.mac && link.is_up == other.link.is_up &&
-         is_ethernet == other.is_ethernet && master == other.master &&
+         link.ipv4_source == other.link.ipv4_source && is_ethernet == other.is_ethernet && master == other.master &&
          virtual_mac_parent == other.virtual_mac_parent;
 }
 
 Result<std::vector<LinkRecord>> dump_links(NetlinkSocket& netlink) {
   std::vector<LinkRecord> links;
   std::vector<std::pair<size_t, uint32_t>> virtual_macs;  // place in `links`, parent
+  const Ipv4SourceRules of_all = source_rules_of_all();
   NetlinkRequest request(RTM_GETLINK, NLM_F_DUMP, ifinfomsg{});
   const int error = netlink.request(request, [&](const NetlinkMessage& message) {
-    auto read = read_link(message);
+    auto read = read_link(message, of_all);
     if (!read || read->first.name == kKernelEnd || read->first.name == kWorkerEnd) return;
     if (read->second != 0) virtual_macs.emplace_back(links.size(), read->second);
     links.push_back(std::move(read->first));

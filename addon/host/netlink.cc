@@ -32,10 +32,13 @@ constexpr Micros kCoalesce = 10'000;
 // goes into it.
 constexpr Micros kDumpShare = 10;
 constexpr Micros kSweepInterval = 250'000;
+// The kernel tells nobody of a changed accept_local or route_localnet: they are read again.
+constexpr Micros kSettingsInterval = 2 * kMicrosPerSecond;
 
 constexpr unsigned kEventGroups[] = {RTNLGRP_LINK,       RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR,
                                      RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE,  RTNLGRP_IPV4_RULE,
-                                     RTNLGRP_IPV6_RULE,  RTNLGRP_NEIGH,       RTNLGRP_NEXTHOP};
+                                     RTNLGRP_IPV6_RULE,  RTNLGRP_NEIGH,       RTNLGRP_NEXTHOP,
+                                     RTNLGRP_IPV4_NETCONF};
 
 // What has to be dumped again.
 struct Dirt {
@@ -73,6 +76,7 @@ struct Netlink::Impl {
   std::vector<LinkRecord> links;
   std::vector<AddressRecord> addresses;
   std::vector<Route> routes;
+  bool has_policy_rules = false;
   std::set<std::string> told_warnings;
 
   mutable std::mutex mutex;  // guards what other threads read
@@ -96,7 +100,7 @@ struct Netlink::Impl {
   Status refresh_links(bool& has_changed);
   Status refresh_addresses(bool& has_changed);
   Status refresh_routes(bool& has_changed);
-  Status refresh_rules();
+  Status refresh_rules(bool& has_changed);
   void publish_view();
   void note(const NetlinkMessage& message, bool& has_answered);
   bool read_events();
@@ -143,10 +147,12 @@ Status Netlink::Impl::refresh_routes(bool& has_changed) {
   return {};
 }
 
-Status Netlink::Impl::refresh_rules() {
+Status Netlink::Impl::refresh_rules(bool& has_changed) {
   const auto warnings = dump_policy_rules(requests_socket);
   if (!warnings.ok()) return warnings.status();
   for (const std::string& warning : warnings.value()) warn_once(warning);
+  has_changed |= has_policy_rules == warnings.value().empty();
+  has_policy_rules = !warnings.value().empty();
   return {};
 }
 
@@ -165,7 +171,7 @@ Status Netlink::Impl::refresh() {
     if (Status status = refresh_routes(has_changed); !status.ok()) return status;
   }
   if (due.rules) {
-    if (Status status = refresh_rules(); !status.ok()) return status;
+    if (Status status = refresh_rules(has_changed); !status.ok()) return status;
   }
   if (due.neighbours) {
     if (Status status = resolver.dump(requests_socket); !status.ok()) return status;
@@ -178,6 +184,7 @@ void Netlink::Impl::publish_view() {
   auto view = std::make_unique<HostView>();
   view->generation = ++generation;
   view->routes = RouteTable(routes);
+  view->has_policy_rules = has_policy_rules;
   for (const LinkRecord& record : links) view->links.push_back(record.link);
   for (const AddressRecord& record : addresses) view->local_addresses.push_back(record.local);
   events.host_view(std::move(view));
@@ -189,6 +196,9 @@ void Netlink::Impl::note(const NetlinkMessage& message, bool& has_answered) {
     case RTM_DELLINK:
       // Routes go with a device that goes down, without events of their own.
       dirt.links = dirt.routes = true;
+      break;
+    case RTM_NEWNETCONF:
+      dirt.links = true;
       break;
     case RTM_NEWADDR:
     case RTM_DELADDR:
@@ -237,8 +247,14 @@ int Netlink::Impl::wait_ms(Micros now, Micros sweep_at) const {
 
 void Netlink::Impl::loop() {
   Micros sweep_at = 0;
+  Micros settings_at = monotonic_now() + kSettingsInterval;
   while (!is_stopping.load(std::memory_order_acquire)) {
     Micros now = monotonic_now();
+    if (settings_at <= now) {
+      dirt.links = true;
+      if (dump_at == 0) dump_at = now;
+      settings_at = now + kSettingsInterval;
+    }
     if (dump_at != 0 && dump_at <= now) {
       if (const Status status = refresh(); !status.ok()) {
         warn_once(status.message);

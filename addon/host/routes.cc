@@ -108,7 +108,8 @@ std::optional<RouteKind> kind_of(uint8_t type) {
     case RTN_LOCAL:
     case RTN_ANYCAST:
       return RouteKind::kLocal;
-    case RTN_BROADCAST:  // nothing of ours is ever sent to one
+    case RTN_BROADCAST:
+      return RouteKind::kBroadcast;
     case RTN_BLACKHOLE:
     case RTN_UNREACHABLE:
     case RTN_PROHIBIT:
@@ -236,7 +237,8 @@ Result<std::vector<std::string>> dump_policy_rules(NetlinkSocket& netlink) {
       if (is_default_rule(*rule, priority, table)) return;
       warnings.push_back(std::string("policy rule ") + std::to_string(priority) +
                          (family == AF_INET ? " (IPv4)" : " (IPv6)") +
-                         " is not honoured: packets to real servers follow the main table");
+                         " is not honoured: packets to real servers follow the main table, and rp_filter is not "
+                         "asked about who opens connections");
     });
     if (error != 0 && error != EINTR && error != EAFNOSUPPORT && error != EOPNOTSUPP) {
       return errno_status(error, "cannot list the policy rules");

@@ -13,6 +13,7 @@
 #include <mutex>
 #include <vector>
 
+#include "host/ipv4_settings.h"
 #include "io/file_descriptor.h"
 
 namespace uvs {
@@ -39,18 +40,10 @@ struct Device {
 };
 
 std::optional<ArpSettings> read_arp(const NetlinkAttributes& link) {
-  const auto families = link.find(IFLA_AF_SPEC);
-  if (!families) return std::nullopt;
-  const auto inet = NetlinkAttributes(*families).find(AF_INET);
-  if (!inet) return std::nullopt;
-  const auto values = NetlinkAttributes(*inet).find(IFLA_INET_CONF);  // u32 by IPV4_DEVCONF_* - 1
-  if (!values || values->size() < IPV4_DEVCONF_MAX * sizeof(uint32_t)) return std::nullopt;
-  const auto value = [&](size_t which) {
-    uint32_t result;
-    std::memcpy(&result, values->data() + (which - 1) * sizeof(result), sizeof(result));
-    return result;
-  };
-  return ArpSettings{value(IPV4_DEVCONF_ARP_IGNORE), value(IPV4_DEVCONF_ARP_ANNOUNCE)};
+  const auto ignore = ipv4_setting(link, IPV4_DEVCONF_ARP_IGNORE);
+  const auto announce = ipv4_setting(link, IPV4_DEVCONF_ARP_ANNOUNCE);
+  if (!ignore || !announce) return std::nullopt;
+  return ArpSettings{*ignore, *announce};
 }
 
 std::optional<Device> read_device(const NetlinkMessage& message) {

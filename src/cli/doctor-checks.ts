@@ -34,6 +34,7 @@ const checks: readonly Check[] = [
   checkKeepalived,
   checkLeftovers,
   checkReversePath,
+  checkOwnSources,
   checkForwarding,
   checkRedirects,
   checkDirectRouting,
@@ -161,8 +162,25 @@ function checkReversePath(machine: Machine): Finding[] {
   return [
     warning(
       'rp_filter',
-      `strict on ${strict.join(', ')}: what is passed to this host is dropped where the way back is another device`,
+      `strict on ${strict.join(', ')}: what opens a connection, or is passed to this host, is dropped where the way back is another device`,
       `sysctl -w net.ipv4.conf.DEVICE.rp_filter=2, where routes are asymmetric`,
+    ),
+  ];
+}
+
+function checkOwnSources(machine: Machine): Finding[] {
+  const conf = '/proc/sys/net/ipv4/conf';
+  const all = machine.read(`${conf}/all/accept_local`) === '1';
+  const on = devicesOf(machine).filter(
+    (device) => all || machine.read(`${conf}/${device}/accept_local`) === '1',
+  );
+  if (on.length === 0)
+    return [ok('accept_local', "off: nothing comes in under this machine's own addresses")];
+  return [
+    warning(
+      'accept_local',
+      `on for ${on.join(', ')}: one spoofed datagram can make two UDP services answer each other without end`,
+      'sysctl -w net.ipv4.conf.all.accept_local=0 net.ipv4.conf.DEVICE.accept_local=0',
     ),
   ];
 }

@@ -81,7 +81,8 @@ class TestDirector {
   void publish_view() {
     auto view = std::make_unique<HostView>();
     view->generation = ++view_generation_;
-    view->links = {{kClientLink, client_mtu, kClientMac, true}, {kServerLink, server_mtu, kServerMac, true}};
+    view->links = {{kClientLink, client_mtu, kClientMac, true, client_rules}, {kServerLink, server_mtu, kServerMac, true, {}}};
+    view->has_policy_rules = has_policy_rules;
     for (const std::string& text : local_addresses) {
       const bool is_vip = text.starts_with("10.9.") || text.starts_with("fd09:");
       view->local_addresses.push_back({endpoint(text).family, address(text), is_vip ? kLoopback : kClientLink});
@@ -103,6 +104,7 @@ class TestDirector {
     add("fd01::", 64, kServerLink, "");
     add("172.16.0.0", 16, kClientLink, "172.16.255.254");
     add("fd16::", 16, kClientLink, "fd16::fffe");
+    routes.insert(routes.end(), more_routes.begin(), more_routes.end());
     view->routes = RouteTable(routes);
     director_->publish_host_view(std::move(view));
     director_->adopt(now);
@@ -172,6 +174,9 @@ class TestDirector {
   NeighbourTable neighbours;
   Micros now = 1'000'000'000;
   uint32_t client_mtu = 1500, server_mtu = 1500;
+  Ipv4SourceRules client_rules = {};
+  bool has_policy_rules = false;
+  std::vector<Route> more_routes;
   bool has_server_route = true;
   bool answers_neighbours = true;
   std::vector<std::string> local_addresses = {"10.9.0.1", "fd09::1", "172.16.255.1", "fd16::ffff"};

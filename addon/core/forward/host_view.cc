@@ -40,6 +40,12 @@ bool HostView::is_local(Family family, const IpAddress& address) const {
   return found != local_addresses.end() && found->family == family && found->address == address;
 }
 
+bool HostView::has_address(Family family, uint32_t ifindex) const {
+  return std::any_of(local_addresses.begin(), local_addresses.end(), [&](const LocalAddress& local) {
+    return local.family == family && local.ifindex == ifindex;
+  });
+}
+
 IpAddress HostView::source_address(Family family, uint32_t ifindex) const {
   const LocalAddress* global = nullptr;
   const LocalAddress* link_local = nullptr;

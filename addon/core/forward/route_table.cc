@@ -174,13 +174,28 @@ RouteTable::RouteTable(std::span<const Route> routes) {
   next_hops_.shrink_to_fit();
 }
 
+const RouteTable::Entry* RouteTable::find(Family family, const IpAddress& destination) const {
+  const uint32_t index = family == Family::kIpv4 ? ipv4_.find(key_of(destination, uint32_t{}))
+                                                 : ipv6_.find(key_of(destination, Ipv6Key{}));
+  return index == kNoRoute ? nullptr : &entries_[index];
+}
+
+SourceWay RouteTable::way_to(Family family, const IpAddress& source, uint32_t ifindex) const {
+  const Entry* entry = find(family, source);
+  if (entry == nullptr) return {};
+  SourceWay way{.kind = entry->kind};
+  const std::span<const NextHop> hops{next_hops_.data() + entry->first_hop, entry->hop_count};
+  way.is_by_device = std::ranges::any_of(
+      hops, [ifindex](const NextHop& hop) { return hop.ifindex == ifindex; });
+  return way;
+}
+
 RouteLookup RouteTable::lookup(Family family, const IpAddress& destination,
                                uint64_t flow_hash) const {
   RouteLookup result;
-  const uint32_t index = family == Family::kIpv4 ? ipv4_.find(key_of(destination, uint32_t{}))
-                                                 : ipv6_.find(key_of(destination, Ipv6Key{}));
-  if (index == kNoRoute) return result;
-  const Entry& entry = entries_[index];
+  const Entry* found = find(family, destination);
+  if (found == nullptr) return result;
+  const Entry& entry = *found;
   result.kind = entry.kind;
   if (entry.kind != RouteKind::kUnicast) return result;
 

@@ -13,7 +13,8 @@
 
 namespace uvs {
 
-enum class RouteKind : uint8_t { kUnicast, kLocal, kUnreachable };
+// kBroadcast: of a network of ours. Nothing is sent there, and nothing comes from there.
+enum class RouteKind : uint8_t { kUnicast, kLocal, kUnreachable, kBroadcast };
 
 struct NextHop {
   uint32_t ifindex = 0;
@@ -40,6 +41,12 @@ struct RouteLookup {
   IpAddress next_hop;  // the gateway, or the destination itself when it is on the link
 };
 
+// How what is sent to a source would leave.
+struct SourceWay {
+  RouteKind kind = RouteKind::kUnreachable;
+  bool is_by_device = false;  // by the device that was asked about, or by it among others
+};
+
 class RouteTable {
  public:
   RouteTable() = default;
@@ -51,6 +58,7 @@ class RouteTable {
   // `flow_hash` picks among equal next hops, so that a connection keeps to one. No route:
   // kUnreachable.
   RouteLookup lookup(Family family, const IpAddress& destination, uint64_t flow_hash) const;
+  SourceWay way_to(Family family, const IpAddress& source, uint32_t ifindex) const;
   // Routes that can be found: one for each prefix.
   size_t size() const { return size_; }
 
@@ -80,6 +88,9 @@ class RouteTable {
   };
 
   class Builder;
+
+  // Null: no route.
+  const Entry* find(Family family, const IpAddress& destination) const;
 
   Ranges<uint32_t> ipv4_;
   Ranges<Ipv6Key> ipv6_;

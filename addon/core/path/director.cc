@@ -36,6 +36,7 @@ void Director::Impl::parse(Batch& batch) {
     if (i + kPrefetchAhead < batch.count) __builtin_prefetch(batch.frames[i + kPrefetchAhead].data);
     Item& item = items[i];
     item.packet = uvs::parse(batch.frames[i]);
+    item.ifindex = batch.frames[i].ifindex;
     item.service = nullptr;
     item.counted_by = kNoSlot;
   }

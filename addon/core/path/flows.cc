@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "core/path/admission.h"
+
 namespace uvs {
 
 namespace {
@@ -56,6 +58,7 @@ void Flows<F>::settle(Item& item) {
                                 packet.destination_port, packet.protocol);
   if (index == kNoConnection) return open(item);
   if (is_opened_anew(connections_[index], packet)) {
+    if (!is_admitted(item)) return;
     close(index);
     return open(item);
   }
@@ -95,6 +98,7 @@ void Flows<F>::destination_is_gone(Item& item, ConnectionIndex index) {
     return;
   }
   if (may_open(item.packet, policy)) {
+    if (!is_admitted(item)) return;
     close(index);
     return open(item);
   }
@@ -119,6 +123,7 @@ void Flows<F>::open(Item& item) {
   item.decision = to_host();
   if (service == nullptr || service->key.is_draining) return;
   if (!may_open(packet, context_.table->policy)) return;
+  if (!is_admitted(item)) return;
 
   TableStore& tables = context_.tables;
   ServiceState& service_state = tables.service_state(service->slot);
@@ -145,6 +150,16 @@ void Flows<F>::open(Item& item) {
   }
   state.traffic.connections.add(1);
   service_state.traffic.connections.add(1);
+}
+
+// A packet that would open a connection, or end one to open another, must have a source that may.
+template <Family F>
+bool Flows<F>::is_admitted(Item& item) const {
+  const DropReason reason =
+      why_refused(item.packet, item.ifindex, context_.hops.view(), *context_.table);
+  if (reason == DropReason::kNone) return true;
+  item.decision = drop(reason);
+  return false;
 }
 
 // The connection that the packet opens with `destination`, before its first packet.
@@ -215,6 +230,7 @@ void Flows<F>::settle_icmp_error(Item& item) {
         context_.table->find(quoted.protocol, F, quoted.source, quoted.source_port);
     if (service != nullptr && service->key.is_standby) return;
   }
+  if (!is_admitted(item)) return;
   pass(item, connections_[index], direction);
 }
 
@@ -270,7 +286,7 @@ Decision Flows<F>::find_way(Record& record, Direction direction) {
     const auto& target = direction == Direction::kRequest ? record.destination : record.client;
     const NextHops::Found found = context_.hops.find(F, target.unpacked(), record.hash);
     if (found.kind == RouteKind::kLocal) return to_host();
-    if (found.kind == RouteKind::kUnreachable) return drop(DropReason::kNoRoute);
+    if (found.kind != RouteKind::kUnicast) return drop(DropReason::kNoRoute);
     if (found.index == kNoNeighbour) {
       context_.reached(Limit::kNextHops);
       return drop(DropReason::kNeighbourFailed);

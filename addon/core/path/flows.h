@@ -45,6 +45,7 @@ class Flows {
 
   void follow(Item& item, ConnectionIndex index, Direction direction);
   void open(Item& item);
+  bool is_admitted(Item& item) const;
   Record record_of(const Item& item, const Destination& destination) const;
   bool has_room(Item& item, const Record& record);
   void destination_is_gone(Item& item, ConnectionIndex index);

@@ -37,6 +37,7 @@ struct Decision {
 struct Item {
   ParsedPacket packet;
   const Service* service = nullptr;      // that the packet is addressed to; null: to none
+  uint32_t ifindex = 0;                  // that it came in by
   uint32_t hash = 0;                     // of the connection that it may belong to
   DestinationSlot counted_by = kNoSlot;  // whose traffic it is; kNoSlot: nobody's
   Direction direction = Direction::kRequest;

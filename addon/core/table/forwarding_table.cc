@@ -31,4 +31,16 @@ const Service* ForwardingTable::find(uint8_t protocol, Family family, const IpAd
   return nullptr;
 }
 
+bool ForwardingTable::has_address(Family family, const IpAddress& address) const {
+  if (address_index.empty()) return false;
+  const size_t mask = address_index.size() - 1;
+  const uint32_t hash = service_hash(0, family, address, 0);
+  for (size_t i = hash & mask; address_index[i].place != 0; i = (i + 1) & mask) {
+    if (address_index[i].hash != hash) continue;
+    const ServiceSpec& key = services[address_index[i].place - 1]->key;
+    if (key.address == address && key.family == family) return true;
+  }
+  return false;
+}
+
 }  // namespace uvs

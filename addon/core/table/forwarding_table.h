@@ -57,6 +57,8 @@ class ForwardingTable {
   // Null when (protocol, address, port) is no service. One or two cache lines; no allocation.
   const Service* find(uint8_t protocol, Family family, const IpAddress& address,
                       uint16_t port) const;
+  // Is it the virtual address of a service that is active here, whatever the protocol and port?
+  bool has_address(Family family, const IpAddress& address) const;
 
   uint64_t generation = 0;
   Policy policy;
@@ -68,6 +70,7 @@ class ForwardingTable {
     uint32_t place = 0;  // in `services`, + 1; 0: free
   };
   std::vector<IndexEntry> index;
+  std::vector<IndexEntry> address_index;  // likewise: one entry for each address
   // The generation after this one; the worker walks them one by one, so that no change escapes a
   // scheduler.
   std::atomic<const ForwardingTable*> next = nullptr;

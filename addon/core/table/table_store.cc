@@ -234,13 +234,19 @@ void TableStore::free_retired() {
 void TableStore::index_services(ForwardingTable& table) {
   if (table.services.empty()) return;
   table.index.resize(std::bit_ceil(table.services.size() * 2));
+  table.address_index.resize(table.index.size());
   const size_t mask = table.index.size() - 1;
+  const auto enter = [mask](std::vector<ForwardingTable::IndexEntry>& index, uint32_t hash,
+                            uint32_t place) {
+    size_t i = hash & mask;
+    while (index[i].place != 0) i = (i + 1) & mask;
+    index[i] = {hash, place + 1};
+  };
   for (uint32_t place = 0; place < table.services.size(); place++) {
     const ServiceSpec& key = table.services[place]->key;
-    const uint32_t hash = service_hash(key.protocol, key.family, key.address, key.port);
-    size_t i = hash & mask;
-    while (table.index[i].place != 0) i = (i + 1) & mask;
-    table.index[i] = {hash, place + 1};
+    enter(table.index, service_hash(key.protocol, key.family, key.address, key.port), place);
+    if (key.is_standby || table.has_address(key.family, key.address)) continue;
+    enter(table.address_index, service_hash(0, key.family, key.address, 0), place);
   }
 }
 

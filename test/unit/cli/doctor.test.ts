@@ -153,6 +153,11 @@ const cases: readonly Case[] = [
     finding: { name: 'rp_filter', level: 'warning', fact: expect.stringContaining('eth0') },
   },
   {
+    name: 'a device that takes our own addresses for sources',
+    facts: { files: { '/proc/sys/net/ipv4/conf/eth0/accept_local': '1' } },
+    finding: { name: 'accept_local', level: 'warning', fact: expect.stringContaining('eth0') },
+  },
+  {
     name: 'NAT without forwarding',
     facts: { files: { '/proc/sys/net/ipv4/ip_forward': '0' } },
     situation: { config: nat, isDirectorRunning: false },

@@ -214,6 +214,42 @@ TEST_CASE("a named device that is not there stops a start") {
   CHECK(started.status().message.find("uvsio-none") != std::string::npos);
 }
 
+TEST_CASE("which sources a device takes reaches the view, whoever changes it and wherever") {
+  UVS_REQUIRES("root");
+  ScratchNetwork network;
+  run("sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.uvsio-near.rp_filter=0");
+  run("ip addr add 10.5.0.1/24 brd 10.5.0.255 dev uvsio-near");
+  Machine machine;
+  const auto rules = [&] {
+    const std::lock_guard lock(machine.events.mutex);
+    return machine.events.view->find_link(network.near())->ipv4_source;
+  };
+  const auto becomes = [&](const Ipv4SourceRules& wanted) {
+    return eventually([&] { return rules() == wanted; });
+  };
+  CHECK(rules() == Ipv4SourceRules{});
+  CHECK(machine.events.lookup("10.5.0.255").kind == RouteKind::kBroadcast);
+  run("sysctl -qw net.ipv4.conf.all.rp_filter=2");
+  CHECK(becomes({.rp_filter = 2}));
+  run("sysctl -qw net.ipv4.conf.uvsio-near.rp_filter=1");  // the greater counts
+  CHECK(becomes({.rp_filter = 2}));
+  run("sysctl -qw net.ipv4.conf.all.rp_filter=0");
+  CHECK(becomes({.rp_filter = 1}));
+  // No event tells of these.
+  run("sysctl -qw net.ipv4.conf.uvsio-near.accept_local=1 net.ipv4.conf.all.route_localnet=1");
+  CHECK(becomes({.rp_filter = 1, .accept_local = true, .route_localnet = true}));
+
+  const auto has_policy_rules = [&] {
+    const std::lock_guard lock(machine.events.mutex);
+    return machine.events.view->has_policy_rules;
+  };
+  CHECK_FALSE(has_policy_rules());
+  run("ip rule add from 10.5.0.0/24 table 77");
+  CHECK(eventually(has_policy_rules));
+  run("ip rule del from 10.5.0.0/24 table 77");
+  CHECK(eventually([&] { return !has_policy_rules(); }));
+}
+
 TEST_CASE("routes and addresses reach the view") {
   UVS_REQUIRES("root");
   ScratchNetwork network;
