@@ -13,7 +13,8 @@ export const codes = {
   // Text and braces.
   'unclosed-quote': error('a quote that no second quote closes on the same line'),
   'full-width': error('a full-width or typographic character where keepalived has an ASCII one'),
-  'slash-comment': error('`//` used as a comment sign; `#` and `!` are'),
+  'slash-comment': error('`//` used as a comment sign, where it is read as something else; `#` and `!` are'),
+  'slash-ignored': warning('`//` used as a comment sign behind a complete setting, where it is ignored'),
   'line-too-long': error('a line beyond 65,536 characters'),
   'unclosed-block': error('a block that is never closed, or only after the next one has begun'),
   'unmatched-brace': error('a `}` that closes nothing'),
@@ -45,8 +46,12 @@ export const codes = {
   'duplicate-service': error('two virtual servers with one protocol, address and port'),
   'duplicate-server': error('two real servers with one address and port in a service'),
   'duplicate-address': warning('a static address that stands twice on one device; the first one counts'),
-  'duplicate-name': error('two blocks of one kind with one name'),
-  'unknown-name': error('a script, file or virtual router that no block defines'),
+  'duplicate-name': error(
+    'two blocks of one kind with one name (a warning for scripts and files: the first one counts)',
+  ),
+  'unknown-name': error(
+    'a virtual router that no block defines; a warning for a script or file, which is then not tracked',
+  ),
   'duplicate-router': error('two virtual routers with one virtual_router_id, device and family'),
   'left-out': warning('a script or tracked file without what it needs; whoever tracks it goes without'),
   'missing-setting': error('a block without a keyword that it needs'),
@@ -73,6 +78,9 @@ export const codes = {
   'quorum-unreachable': warning('a quorum that no set of servers can reach'),
   'hysteresis-too-large': warning('a hysteresis that is not below the quorum'),
   'no-real-servers': warning('a virtual server without real servers, which is left out as in keepalived'),
+  'as-keepalived': notice('what does not mean what it seems to say, and is taken as keepalived takes it'),
+  'value-replaced': warning('a value that is not taken; the text says which one is, as in keepalived'),
+  differs: notice('what has another effect than in keepalived, where a file is likely to count on that'),
   'no-effect': warning('a setting that cannot do anything where it stands'),
   'nopreempt-master': warning('`nopreempt` together with `state MASTER`'),
   'not-in-effect-yet': warning(

@@ -20,8 +20,6 @@ export type LexLine = {
   readonly text: string;
   readonly start: number;
   readonly end: number;
-  /** False when comments were already cut, so that an expanded `#` is a plain character. */
-  readonly hasComments: boolean;
   /** undefined: the text is the source line itself. */
   readonly locate: Locate | undefined;
 };
@@ -45,13 +43,17 @@ function isBlank(code: number): boolean {
 
 /** Appends the words of the line to `words`. */
 export function lexLine(line: LexLine, words: Word[], report: Report): void {
+  lexFrom(line, line.start, words, report);
+}
+
+function lexFrom(line: LexLine, from: number, words: Word[], report: Report): void {
   const { text, end } = line;
-  let at = line.start;
+  let at = from;
   while (at < end) {
     const code = text.charCodeAt(at);
     if (isBlank(code)) {
       at++;
-    } else if ((code === hash || code === bang) && line.hasComments) {
+    } else if (code === hash || code === bang) {
       return;
     } else if (code === openBrace || code === closeBrace) {
       words.push(
@@ -127,7 +129,7 @@ function lexWord(line: LexLine, start: number, words: Word[], report: Report): n
   for (; at < end; at++) {
     const code = text.charCodeAt(at);
     if (isBlank(code) || code === openBrace || code === closeBrace) break;
-    if ((code === hash || code === bang) && line.hasComments) break;
+    if (code === hash || code === bang) break;
     if (code === doubleQuote || code === singleQuote || code === dollar || code >= firstNonAscii) {
       return lexIntricateWord(line, start, words, report);
     }
@@ -140,7 +142,6 @@ function lexIntricateWord(line: LexLine, start: number, words: Word[], report: R
   const { text, end } = line;
   const pieces: string[] = [];
   let isQuoted = false;
-  let hasForeign = false;
   let at = start;
   let pieceStart = start;
   const endPiece = () => {
@@ -149,7 +150,7 @@ function lexIntricateWord(line: LexLine, start: number, words: Word[], report: R
   while (at < end) {
     const code = text.charCodeAt(at);
     if (isBlank(code) || code === openBrace || code === closeBrace) break;
-    if ((code === hash || code === bang) && line.hasComments) break;
+    if (code === hash || code === bang) break;
     if (code === doubleQuote || code === singleQuote) {
       endPiece();
       isQuoted = true;
@@ -158,7 +159,13 @@ function lexIntricateWord(line: LexLine, start: number, words: Word[], report: R
     } else if (code === dollar) {
       at = endOfVariable(text, at, end);
     } else {
-      if (code >= firstNonAscii && !hasForeign) hasForeign = reportForeign(line, at, report);
+      const meant = code >= firstNonAscii && !report.isFull() ? asciiFor(text.charAt(at)) : undefined;
+      if (meant !== undefined) {
+        // The rest is read as it was meant, so that a line with one mistake has one error.
+        const asciiLine = withAscii(line, at, meant, report);
+        lexFrom(asciiLine, start - line.start, words, report);
+        return end;
+      }
       at++;
     }
   }
@@ -253,19 +260,49 @@ function characterOf(digits: string, base: number): string {
   return String.fromCharCode(Number.parseInt(digits, base) & 255);
 }
 
-/** Characters that look like ASCII ones and come from web pages and word processors: one report a word. */
-function reportForeign(line: LexLine, at: number, report: Report): boolean {
-  const character = line.text.charAt(at);
-  const meant = asciiFor(character);
-  if (meant === undefined) return false;
-  const code = character.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0');
+/** Reports the pair of quotes at `at`, or the run of foreign characters there; gives the line as it was meant. */
+function withAscii(line: LexLine, at: number, meant: string, report: Report): LexLine {
+  const text = line.text.slice(line.start, line.end);
+  const from = at - line.start;
+  let end = from + 1;
+  let ascii = '';
+  const closing = isQuote(meant) ? closingQuote(text, end, meant) : -1;
+  if (closing >= 0) {
+    ascii = meant + text.slice(end, closing) + meant;
+    end = closing + 1;
+  } else {
+    // Half a pair would open a quote that nothing closes; what stands for nothing leaves a gap.
+    const signOf = (sign: string) => (sign.length > 1 || isQuote(sign) ? ' ' : sign);
+    ascii = signOf(meant);
+    for (; end < text.length; end++) {
+      const next = asciiFor(text.charAt(end));
+      if (next === undefined || isQuote(next)) break;
+      ascii += signOf(next);
+    }
+  }
+  reportForeign(line, at, line.start + end, meant, report);
+  const whole = text.slice(0, from) + ascii + text.slice(end);
+  return { ...line, text: whole, start: 0, end: whole.length };
+}
+
+function closingQuote(text: string, from: number, meant: string): number {
+  for (let at = from; at < text.length; at++) if (asciiFor(text.charAt(at)) === meant) return at;
+  return -1;
+}
+
+/** Characters that look like ASCII ones and come from web pages and word processors. */
+function reportForeign(line: LexLine, start: number, end: number, meant: string, report: Report): void {
+  const code = line.text.charCodeAt(start).toString(16).toUpperCase().padStart(4, '0');
   report.add(
     'full-width',
-    wordAt(line, at, at + 1, character, 'plain'),
+    wordAt(line, start, end, '', 'plain'),
     `the character U+${code} is not the ASCII one it looks like`,
     meant === ';' ? 'remove it: lines end without a sign' : `write ${meant} instead`,
   );
-  return true;
+}
+
+function isQuote(sign: string): boolean {
+  return sign === '"' || sign === "'";
 }
 
 const lookAlikes: Readonly<Record<string, string>> = {
@@ -277,6 +314,7 @@ const lookAlikes: Readonly<Record<string, string>> = {
   '\u{2019}': "'",
   '\u{201c}': '"',
   '\u{201d}': '"',
+  '\u{201e}': '"',
   '\u{3000}': 'a space',
   '\u{3001}': ',',
   '\u{3002}': '.',

@@ -31,6 +31,7 @@ export type Parser = {
   /** Unknown keywords warn instead of failing. */
   readonly lenient: boolean;
   readonly open: OpenBlock[];
+  statementCount: number;
   /** The last statement, while a `{` may still follow. */
   pending: Statement | undefined;
   /** The last statement was unknown and said to be so: a block of it is passed over. */
@@ -44,7 +45,7 @@ export type Parser = {
 export function createParser(report: Report, root: KeywordBlock, lenient: boolean): Parser {
   const outside = { shape: root, block: createBlock(), statement: undefined, isEffective: true };
   const state = { pending: undefined, isAfterUnknown: false, skipping: undefined, lastClosed: undefined };
-  return { report, root, lenient, open: [outside], ...state };
+  return { report, root, lenient, open: [outside], statementCount: 0, ...state };
 }
 
 /** The words of one line; a statement ends with its line or at a brace. */
@@ -159,13 +160,23 @@ function takeStatement(parser: Parser, line: readonly Word[], from: number, to: 
   if (first === undefined) return;
   if (shape.kind === 'keywords') {
     const known = first.kind === 'plain' ? shape.keywords.get(first.text) : undefined;
-    if (known !== undefined) addStatement(parser, block, known, first, line.slice(from + 1, to));
+    if (known !== undefined)
+      addStatement(parser, block, known, first, argumentsIn(line, from + 1, to, parser.report));
     else takeUnknown(parser, shape, line, from, to);
   } else if (line[to]?.kind === 'open' || (!shape.isNameList && belongsOutside(parser, first))) {
     takeUnknown(parser, shape, line, from, to);
   } else {
     takeItems(parser, block, shape, line.slice(from, to));
   }
+}
+
+/** The words from `from` up to `to`. `// …` between a keyword and a brace keeps keepalived from seeing the brace. */
+function argumentsIn(line: readonly Word[], from: number, to: number, report: Report): readonly Word[] {
+  const words = line.slice(from, to);
+  const slash = line[to] === undefined ? undefined : words.find(isSlashComment);
+  if (slash === undefined) return words;
+  reportSlashComment(slash, report);
+  return words.slice(0, words.indexOf(slash));
 }
 
 /** `priority 100` among addresses: a keyword of the block around, so the addresses were never closed. */
@@ -201,12 +212,18 @@ function addStatement(
 ): void {
   const { report } = parser;
   const { shape } = known;
-  const statement = { keyword, arguments: values, shape, block: undefined };
-  shape.checkArguments(values, keyword, report);
-  if (known.isOldName) {
+  const number = parser.statementCount++;
+  const statement = { number, keyword, arguments: values, shape, block: undefined };
+  if (known.spelling === 'misspelt') {
+    const message = `${keyword.text} is misspelt, and keepalived ignores it: it has no effect`;
+    report.add('no-effect', keyword, message, `write ${shape.name}`);
+    return;
+  }
+  if (known.spelling === 'old') {
     const message = `${keyword.text} is the old name of ${shape.name}: taken`;
     report.addOnce('old-name', keyword.text, keyword, message, `write ${shape.name}`);
   }
+  shape.checkArguments(values, keyword, report);
   if (shape.repeats) {
     block.repeated.push(statement);
   } else {
@@ -252,7 +269,7 @@ function reportEffect(parser: Parser, { keyword, shape }: Statement): void {
       kind,
       keyword,
       `${keyword.text} has no effect${remark}`,
-      'remove it',
+      shape.remedy ?? 'remove it',
     );
   }
 }
@@ -330,9 +347,13 @@ function reportUnknown(parser: Parser, shape: BlockShape, word: Word): void {
   if (places !== undefined) {
     report.add('misplaced-keyword', word, `${word.text} is no keyword ${within}`, places, severity);
   } else {
-    const help = meant === undefined ? undefined : `did you mean ${meant}?`;
+    const help = meant === undefined ? helpForUnknown(word) : `did you mean ${meant}?`;
     report.add('unknown-keyword', word, `${word.text} is no keyword ${within}`, help, severity);
   }
+}
+
+function helpForUnknown({ text }: Word): string | undefined {
+  return /^[\w.-]+@[\w.-]+:/.test(text) ? 'this is the prompt of a shell: remove the line' : undefined;
 }
 
 /** Exposed for the tables of docs and tests: every keyword of the grammar with the block it stands in. */

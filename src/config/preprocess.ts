@@ -58,7 +58,7 @@ export function feedPlainLine(
 ): void {
   const { words, report, emit } = preprocessor;
   words.length = 0;
-  lexLine({ file, line, text: file.text, start, end, hasComments: true, locate: undefined }, words, report);
+  lexLine({ file, line, text: file.text, start, end, locate: undefined }, words, report);
   if (words.length > 0) emit(words);
 }
 
@@ -71,6 +71,8 @@ export function* feedLine(
 ): Generator<void, void> {
   const bare = text.slice(0, commentStart(text, 0, text.length));
   if (preprocessor.unfinished !== undefined) {
+    // As keepalived: a line that is a comment alone is no part of the value, and does not end it.
+    if (bare !== text && bare.trim() === '') return;
     continueDefinition(preprocessor, bare);
     return;
   }
@@ -209,10 +211,6 @@ function emitLine(preprocessor: Preprocessor, line: Line): void {
   words.length = 0;
   const locate = line.column === 1 && line.insertions.length === 0 ? undefined : locateIn(line);
   const { file, text } = line;
-  lexLine(
-    { file, line: line.line, text, start: 0, end: text.length, hasComments: false, locate },
-    words,
-    report,
-  );
+  lexLine({ file, line: line.line, text, start: 0, end: text.length, locate }, words, report);
   if (words.length > 0) emit(words);
 }

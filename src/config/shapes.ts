@@ -5,7 +5,7 @@ import { nearest } from '../model/nearest.js';
 import type { Word } from './lexer.js';
 import type { Report } from './report.js';
 import type { Place } from './source.js';
-import type { Problem, ValueKind } from './values.js';
+import { boolean, type Problem, readBoolean, type ValueKind } from './values.js';
 
 /** What uvs does with a keyword: acts on it, will some day, or nothing ever comes of it. */
 export type Effect = 'now' | 'later' | 'never';
@@ -22,6 +22,10 @@ export type KeywordShape = {
   readonly effect: Effect;
   /** For `later` and `never`: a remark that completes the message. */
   readonly remark: string | undefined;
+  /** For `never`: what to do about it, where that is not to remove it. */
+  readonly remedy: string | undefined;
+  /** On wherever it stands: keepalived reads no word behind it. */
+  readonly isAlwaysOn: boolean;
 };
 
 export type BlockShape = KeywordBlock | ItemBlock;
@@ -33,8 +37,11 @@ export type KeywordBlock = {
   readonly strayWords: string | undefined;
 };
 
-/** A name in a block: the shape it stands for, and whether that has a newer name. */
-export type KnownKeyword = { readonly shape: KeywordShape; readonly isOldName: boolean };
+/** A name in a block and the shape it stands for. `misspelt`: in files, but no keepalived takes it. */
+export type KnownKeyword = {
+  readonly shape: KeywordShape;
+  readonly spelling: 'current' | 'old' | 'misspelt';
+};
 
 /** A block of lines without keywords: addresses, routes, names. */
 export type ItemBlock = {
@@ -64,7 +71,16 @@ export function argumentsOf(shape: ArgumentsShape): CheckArguments {
   const { required = [], optional = [], rest } = shape;
   const options = new Map(Object.entries(shape.options ?? {}));
   const positional = [...required, ...optional];
+  const isClosed = rest === undefined && options.size === 0;
   return (words, at, report) => {
+    const slash = words.findIndex(isSlashComment);
+    if (slash >= 0) {
+      // keepalived stops reading where the setting is complete, and takes `//` for a value where it is not.
+      const isComplete = isClosed && slash === positional.length;
+      reportSlashComment(words[slash] ?? at, report, isComplete ? 'ignored' : 'read');
+      if (isComplete) checkPositional(words, positional, report);
+      return;
+    }
     if (words.length < required.length) {
       const missing = required[words.length];
       report.add('missing-value', at, `${at.text} needs ${missing?.what ?? 'a value'}`);
@@ -105,11 +121,19 @@ function checkOptions(
   }
 }
 
-/** A word beyond the last value: a comment in the wrong language, a misspelt option, or simply too much. */
+function checkPositional(words: readonly Word[], kinds: readonly ValueKind[], report: Report): void {
+  for (const [i, kind] of kinds.entries()) {
+    const word = words[i];
+    if (word !== undefined) checkValue(word, kind, report);
+  }
+}
+
+/** A word beyond the last value: a misspelt option, or simply too much. */
 function reportUnexpected(word: Word, options: Iterable<string>, at: Word, report: Report): void {
   const known = [...options];
-  if (isSlashComment(word)) {
-    reportSlashComment(word, report);
+  const [, option, value] = /^(\w+)=(\S+)$/.exec(word.text) ?? [];
+  if (option !== undefined && known.includes(option)) {
+    report.add('no-effect', word, `${word.text} is ignored: it is no option`, `write ${option} ${value}`);
   } else if (known.length > 0) {
     const meant = nearest(word.text, known);
     const help = meant === undefined ? `known here: ${known.join(' ')}` : `did you mean ${meant}?`;
@@ -123,8 +147,7 @@ function reportUnexpected(word: Word, options: Iterable<string>, at: Word, repor
 export function checkValue(word: Word, kind: ValueKind, report: Report): void {
   const problem = kind.problemOf(word.text);
   if (problem === undefined) return;
-  if (isSlashComment(word)) reportSlashComment(word, report);
-  else report.add(problem.code, word, problem.text, problem.help ?? helpFor(word.text, kind));
+  report.add(problem.code, word, problem.text, problem.help ?? helpFor(word.text, kind));
 }
 
 /** Help for the usual slips: a sign at the end, an undefined variable. */
@@ -137,12 +160,27 @@ function helpFor(text: string, kind: ValueKind): string | undefined {
   return undefined;
 }
 
+/** A comment of another language: `//`, `/*`, and the lines between that and its end. */
 export function isSlashComment(word: Word): boolean {
-  return word.kind === 'plain' && word.text.startsWith('//');
+  return word.kind === 'plain' && /^(?:\/\/|\/\*|\*\/|\*$)/.test(word.text);
 }
 
-export function reportSlashComment(word: Word, report: Report): void {
-  report.add('slash-comment', word, '// does not begin a comment', 'use # or !');
+/**
+ * Once a file. `ignored`: it stands behind a complete setting, where nobody reads on; `read`: as a value, in a list, by
+ * a brace or on a line of its own it is taken for something else.
+ */
+export function reportSlashComment(word: Word, report: Report, as: 'ignored' | 'read' = 'read'): void {
+  const kind = String(word.file.index);
+  if (as === 'read') {
+    report.addOnce('slash-comment', kind, word, `${signOf(word)} does not begin a comment`, 'use # or !');
+  } else {
+    const message = `${signOf(word)} does not begin a comment: here, behind a complete setting, it is ignored`;
+    report.addOnce('slash-ignored', kind, word, message, 'use # or !');
+  }
+}
+
+function signOf({ text }: Word): string {
+  return text.slice(0, 2);
 }
 
 export function reportProblem(place: Place, problem: Problem, report: Report): void {
@@ -164,14 +202,34 @@ export function keyword(checkArguments: CheckArguments, options: KeywordOptions 
     repeats: false,
     effect: 'now',
     remark: undefined,
+    remedy: undefined,
+    isAlwaysOn: false,
     ...options,
   };
 }
+
+/** A keyword that is on wherever it stands. */
+export const flag = keyword(
+  (words, at, report) => {
+    const [word] = words;
+    if (word === undefined) return;
+    if (isSlashComment(word)) {
+      reportSlashComment(word, report, 'ignored');
+      return;
+    }
+    const message = `${word.text} is ignored: ${at.text} is on wherever it stands`;
+    const help = readBoolean(word.text) === false ? 'remove the line to switch it off' : undefined;
+    report.add('as-keepalived', word, message, help);
+  },
+  { isAlwaysOn: true },
+);
 
 /** A keyword with one value. */
 export const one = (kind: ValueKind) => keyword(argumentsOf({ required: [kind] }));
 /** A keyword with a value that may be left out. */
 export const maybe = (kind: ValueKind) => keyword(argumentsOf({ optional: [kind] }));
+/** A keyword that a word may switch off. */
+export const choice = maybe(boolean);
 /** A keyword with at least one value of the kind. */
 export const some = (kind: ValueKind) => keyword(argumentsOf({ required: [kind], rest: kind }));
 
@@ -201,6 +259,8 @@ export type BlockParts = {
   /** Other names that are as good: name → current name. */
   readonly synonyms?: Readonly<Record<string, string>>;
   readonly oldNames?: Readonly<Record<string, string>>;
+  /** Not taken: wrong name → the one that is meant. */
+  readonly misspelt?: Readonly<Record<string, string>>;
   readonly strayWords?: string;
 };
 
@@ -208,18 +268,19 @@ export function keywords(parts: BlockParts): KeywordBlock {
   const known = new Map<string, KnownKeyword>();
   for (const effect of ['now', 'later', 'never'] as const) {
     for (const [name, shape] of Object.entries(parts[effect] ?? {})) {
-      known.set(name, { shape: { ...shape, name, effect }, isOldName: false });
+      known.set(name, { shape: { ...shape, name, effect }, spelling: 'current' });
     }
   }
-  for (const [isOldName, aliases] of [
-    [false, parts.synonyms],
-    [true, parts.oldNames],
+  for (const [spelling, aliases] of [
+    ['current', parts.synonyms],
+    ['old', parts.oldNames],
+    ['misspelt', parts.misspelt],
   ] as const) {
     for (const [alias, name] of Object.entries(aliases ?? {})) {
       const current = known.get(name);
       if (current === undefined)
         throw new TypeError(`grammar: ${alias} stands for ${name}, which is not there`);
-      known.set(alias, { shape: current.shape, isOldName });
+      known.set(alias, { shape: current.shape, spelling });
     }
   }
   return { kind: 'keywords', keywords: known, strayWords: parts.strayWords };

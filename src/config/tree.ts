@@ -4,6 +4,8 @@ import type { Word } from './lexer.js';
 import type { KeywordShape } from './shapes.js';
 
 export type Statement = {
+  /** How many statements stand before it in the whole text, included files in their place. */
+  readonly number: number;
   readonly keyword: Word;
   readonly arguments: readonly Word[];
   readonly shape: KeywordShape;

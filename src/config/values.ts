@@ -47,6 +47,11 @@ export function readPrefix(text: string): { address: IpAddress; length: number }
   return length === undefined || length < 0 || length > bits ? undefined : { address, length };
 }
 
+/** An address alone: a length behind it says nothing, and keepalived strips it. */
+export function readAddress(text: string | undefined): IpAddress | undefined {
+  return readPrefix(text ?? '')?.address;
+}
+
 /** The address with its host bits cleared. */
 export function networkOf({ address, length }: Prefix): IpAddress {
   return formatIp(
@@ -73,8 +78,24 @@ export const anyWord: ValueKind = { what: 'a word', problemOf: () => undefined }
 /** A program with its arguments in one word, as command-line.ts splits it. */
 export const command: ValueKind = {
   what: 'a program, with its arguments in the same quotes',
-  problemOf: (text) => (splitCommand(text)[0] ? undefined : invalid(text, command)),
+  problemOf: (text) => {
+    const words = splitCommand(text);
+    if (!words[0]) return invalid(text, command);
+    const sign = shellSign(words);
+    if (sign === undefined) return undefined;
+    return {
+      code: 'as-keepalived',
+      text: `no shell reads this command: ${sign} is an argument of ${words[0]} like any other`,
+      help: 'put it into a script file, or write "/bin/sh -c \'…\'"',
+    };
+  },
 };
+
+/** The first word that only a shell understands; undefined when a shell is what runs. */
+function shellSign(words: readonly string[]): string | undefined {
+  if (/(?:^|\/)(?:ba|da|a|k|z)?sh$/.test(words[0] ?? '')) return undefined;
+  return words.find((word) => /^(?:\|\|?|&&?|;)$|^\d?>|^<|;$|`|\$\(/.test(word));
+}
 
 /** The name of a block, which stands in logs, FIFOs and file names. */
 export const blockName: ValueKind = {
@@ -100,6 +121,22 @@ export function integer(min: number, max: number, what = 'a whole number'): Valu
     },
   };
   return kind;
+}
+
+/** The kind, and words that are replaced as keepalived replaces them: `taken` is said, and has to be read so. */
+export function orElse(kind: ValueKind, replaces: (text: string) => boolean, taken: string): ValueKind {
+  return {
+    what: kind.what,
+    problemOf: (text) => {
+      const problem = kind.problemOf(text);
+      if (problem === undefined || !replaces(text)) return problem;
+      return {
+        code: 'value-replaced',
+        text: `${text} is not ${kind.what}: ${taken} is taken`,
+        help: `write ${taken}`,
+      };
+    },
+  };
 }
 
 /** Decimal seconds between `min` and `max` microseconds. */
@@ -133,7 +170,13 @@ export const portOrNone = integer(0, 65_535, 'a port');
 
 export const address: ValueKind = {
   what: 'an IPv4 or IPv6 address',
-  problemOf: (text) => (parseIp(text) === undefined ? notAddress(text) : undefined),
+  problemOf: (text) => {
+    if (parseIp(text) !== undefined) return undefined;
+    const ip = readAddress(text);
+    if (ip === undefined) return notAddress(text);
+    const length = text.slice(text.indexOf('/'));
+    return { code: 'as-keepalived', text: `${length} is ignored: ${ip} is one address`, help: `write ${ip}` };
+  },
 };
 
 /** The address of a multicast group; `family` undefined: of either. */
@@ -258,6 +301,8 @@ export function either(what: string, ...kinds: readonly ValueKind[]): ValueKind 
 
 function notAddress(text: string): Problem {
   const problem: Problem = { code: 'invalid-address', text: `${text} is no IPv4 or IPv6 address` };
+  const glued = readEndpoint(text);
+  if (glued !== undefined) return { ...problem, help: `write ${glued.address} ${glued.port}` };
   const isDotted = /^\d+(?:\.\d+)*$/.test(text);
   return isDotted ? { ...problem, help: 'an IPv4 address is four numbers from 0 to 255' } : problem;
 }

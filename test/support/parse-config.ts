@@ -8,11 +8,11 @@ import type { VirtualRouter } from '../../src/model/virtual-router.js';
 const configs = fileURLToPath(new URL('./configs/', import.meta.url));
 
 /** Names of the sample files in `valid` or `broken`. */
-export function sampleNames(folder: 'valid' | 'broken'): string[] {
+export function sampleNames(folder: 'valid' | 'broken' | 'users'): string[] {
   return readdirSync(`${configs}${folder}`).toSorted();
 }
 
-export function sampleText(folder: 'valid' | 'broken', name: string): string {
+export function sampleText(folder: 'valid' | 'broken' | 'users', name: string): string {
   return readFileSync(`${configs}${folder}/${name}`, 'utf8');
 }
 

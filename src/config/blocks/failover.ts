@@ -80,7 +80,7 @@ function nameOf({ arguments: [name] }: Statement): string {
 }
 
 function byName(read: readonly ReadTracked<unknown>[]): Trackables['scripts'] {
-  return new Map(read.map(({ statement, trackable }) => [nameOf(statement), trackable]));
+  return new Map(read.map(({ statement, trackable }) => [nameOf(statement), { statement, trackable }]));
 }
 
 /** Those that somebody tracks. */
@@ -93,7 +93,7 @@ function trackedOf<T>(read: readonly ReadTracked<T>[], names: ReadonlySet<string
   });
 }
 
-/** Blocks of one kind have names of their own. */
+/** Blocks of one kind have names of their own; of scripts and files keepalived takes the first. */
 function uniqueBlocks(root: Block, kind: string, report: Report): Statement[] {
   const seen = new Map<string, Word>();
   return root.repeated.filter(({ shape, keyword, arguments: [name] }) => {
@@ -104,7 +104,12 @@ function uniqueBlocks(root: Block, kind: string, report: Report): Statement[] {
       return true;
     }
     const message = `${kind} ${name.text} stands in line ${before.line} already`;
-    report.add('duplicate-name', name, message, 'give one of them another name');
+    const help = 'give one of them another name';
+    if (kind === 'vrrp_script' || kind === 'track_file') {
+      report.add('duplicate-name', name, `${message}: that one counts`, help, 'warning');
+    } else {
+      report.add('duplicate-name', name, message, help);
+    }
     return false;
   });
 }

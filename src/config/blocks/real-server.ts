@@ -1,12 +1,12 @@
 // real_server { }: one destination of a service, with what it inherits and its checkers.
 
-import { type IpAddress, parseIp } from '../../model/address.js';
+import type { IpAddress } from '../../model/address.js';
 import type { CheckerPolicy, RealServer } from '../../model/director-config.js';
 import type { ForwardingMethod } from '../../model/forwarding-table.js';
 import type { Word } from '../lexer.js';
 import type { Report } from '../report.js';
 import { type Block, type Statement, settingOf } from '../tree.js';
-import { readInteger } from '../values.js';
+import { readAddress, readInteger } from '../values.js';
 import { flagOf, integerOf, originOf, textOf } from './settings.js';
 import { type Inherited, inheritFrom, readTcpCheck } from './tcp-check.js';
 
@@ -49,7 +49,7 @@ export function readRealServer(
 ): ReadServer | undefined {
   const { block, keyword } = statement;
   const [addressWord, portWord] = statement.arguments;
-  const address = parseIp(addressWord?.text ?? '');
+  const address = readAddress(addressWord?.text);
   if (block === undefined || addressWord === undefined || address === undefined) return undefined;
   checkFamily(addressWord, address, service.address, report);
   const written = writtenPort(portWord) ?? service.port;

@@ -1,11 +1,12 @@
 // virtual_ipaddress, virtual_ipaddress_excluded and virtual_routes of a vrrp_instance, and the family that follows from
 // them: that of the first address. keepalived drops addresses of the other family; here they go with the excluded ones.
 
-import { type Family, familyOf, parseIp } from '../../model/address.js';
+import { type Family, familyOf } from '../../model/address.js';
 import type { VirtualAddress, VirtualRoute } from '../../model/virtual-router.js';
 import type { Word } from '../lexer.js';
 import type { Report } from '../report.js';
 import type { Block } from '../tree.js';
+import { readAddress } from '../values.js';
 import { flagOf, textOf } from './settings.js';
 import { readAddressLine } from './virtual-addresses.js';
 import { readRouteLine } from './virtual-routes.js';
@@ -113,7 +114,7 @@ function isUntracked(words: readonly Word[]): boolean {
 function familyFrom(block: Block, advertised: readonly WrittenAddress[]): Family {
   const peer = linesOf(block, 'unicast_peer')[0]?.[0]?.text;
   const texts = [peer, textOf(block, 'unicast_src_ip'), textOf(block, 'mcast_src_ip')];
-  const written = texts.flatMap((text) => parseIp(text ?? '') ?? []);
+  const written = texts.flatMap((text) => readAddress(text) ?? []);
   const first = advertised[0]?.address.address ?? written[0];
   if (first !== undefined) return familyOf(first);
   return flagOf(block, 'native_ipv6') ? 6 : 4;

@@ -1,11 +1,11 @@
 // How the adverts of a vrrp_instance travel: family, group or peers, source address, password.
 
-import { type Family, familyOf, type IpAddress, parseIp } from '../../model/address.js';
+import { type Family, familyOf, type IpAddress } from '../../model/address.js';
 import type { Authentication, Delivery, UnicastPeer, VrrpVersion } from '../../model/virtual-router.js';
 import type { Word } from '../lexer.js';
 import type { Report } from '../report.js';
 import { type Block, settingOf } from '../tree.js';
-import { readInteger } from '../values.js';
+import { readAddress, readInteger } from '../values.js';
 import { addressOf, flagOf, integerOf, textOf } from './settings.js';
 import type { VrrpDefaults } from './vrrp-defaults.js';
 
@@ -34,33 +34,22 @@ export function readDelivery(block: Block, around: InstanceAround, report: Repor
   return {
     kind: 'unicast',
     peers,
-    checksSource: readSourceCheck(block, lines, defaults, report),
+    checksSource: readSourceCheck(block, lines, defaults),
     ttl: integerOf(block, 'unicast_ttl') ?? 255,
   };
 }
 
 /** As in keepalived, a limit of the TTL can only be held against a known peer. */
-function readSourceCheck(
-  block: Block,
-  lines: readonly (readonly Word[])[],
-  defaults: VrrpDefaults,
-  report: Report,
-): boolean {
-  const written = flagOf(block, 'check_unicast_src');
+function readSourceCheck(block: Block, lines: readonly (readonly Word[])[], defaults: VrrpDefaults): boolean {
   const hasLimits = lines.some((words) => words.length > 1);
-  const place = settingOf(block, 'check_unicast_src')?.keyword;
-  if (hasLimits && written === false && place !== undefined) {
-    const message = 'min_ttl and max_ttl of peers ask whom an advert is from: check_unicast_src is on';
-    report.add('no-effect', place, message, 'remove it, or the limits');
-  }
-  return hasLimits || (written ?? defaults.checksUnicastSource);
+  return hasLimits || (flagOf(block, 'check_unicast_src') ?? defaults.checksUnicastSource);
 }
 
 /** keepalived's old files name a source for unicast, and no peers. */
 function reportNoPeers(block: Block, report: Report): void {
   for (const name of ['unicast_src_ip', 'unicast_ttl', 'check_unicast_src']) {
     const place = settingOf(block, name)?.keyword;
-    if (place === undefined || flagOf(block, name) === false) continue;
+    if (place === undefined) continue;
     const message = `${name} without unicast_peer: adverts go to the multicast group`;
     report.add('no-effect', place, message, 'write unicast_peer { ADDRESS }, or remove it');
   }
@@ -79,7 +68,7 @@ function readPeers(lines: readonly (readonly Word[])[], family: Family, report: 
   const peers = new Map<IpAddress, UnicastPeer>();
   for (const words of lines) {
     const [first] = words;
-    const address = parseIp(first?.text ?? '');
+    const address = readAddress(first?.text);
     if (first === undefined || address === undefined) continue;
     if (familyOf(address) !== family) {
       reportFamily(first, family, report);

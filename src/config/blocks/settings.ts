@@ -1,12 +1,12 @@
 // Reads the values of statements whose form is already checked. A value that was refused reads as undefined: the
 // error is reported, no configuration will come of the text, and reading goes on for the sake of further errors.
 
-import { type IpAddress, parseIp } from '../../model/address.js';
+import type { IpAddress } from '../../model/address.js';
 import type { Origin } from '../../model/director-config.js';
 import type { Micros } from '../../model/units.js';
 import type { Place } from '../source.js';
 import { type Block, type Statement, settingOf } from '../tree.js';
-import { readBoolean, readInteger, readTimer } from '../values.js';
+import { readAddress, readBoolean, readInteger, readTimer } from '../values.js';
 
 /** Text of the keyword's value number `index`. */
 export function textOf(block: Block, keyword: string, index = 0): string | undefined {
@@ -25,7 +25,7 @@ export function timerOf(block: Block, keyword: string): Micros | undefined {
 
 export function addressOf(block: Block, keyword: string): IpAddress | undefined {
   const text = textOf(block, keyword);
-  return text === undefined ? undefined : parseIp(text);
+  return readAddress(text);
 }
 
 /** A keyword alone means yes; undefined when it does not stand there. */
@@ -35,6 +35,7 @@ export function flagOf(block: Block, keyword: string): boolean | undefined {
 }
 
 function isOn(statement: Statement): boolean {
+  if (statement.shape.isAlwaysOn) return true;
   const value = statement.arguments[0]?.text;
   return value === undefined || (readBoolean(value) ?? true);
 }

@@ -27,6 +27,10 @@ export function readTrackScript(statement: Statement, report: Report): ReadTrack
     report.add('left-out', keyword, message, 'write script "/path/of/program arguments"');
     return { statement, thing: undefined, trackable: undefined };
   }
+  if (more.length > 0) {
+    const message = `${name} runs ${command.text} with the words behind it; keepalived 2.2 runs it without them`;
+    report.add('differs', command, message, 'put the program and its words into one pair of quotes');
+  }
   const interval = timerOf(block, 'interval') ?? seconds(1);
   const [user, group] = settingOf(block, 'user')?.arguments ?? [];
   const script = {

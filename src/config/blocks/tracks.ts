@@ -3,52 +3,66 @@
 
 import { nearest } from '../../model/nearest.js';
 import type { Track } from '../../model/virtual-router.js';
+import type { Severity } from '../codes.js';
 import type { Word } from '../lexer.js';
 import type { Report } from '../report.js';
-import type { Block } from '../tree.js';
+import type { Statement } from '../tree.js';
 import { readInteger } from '../values.js';
 
 /** What a `vrrp_script` or `track_file` says about those who track it. */
 export type Trackable = { readonly weight: number; readonly isReversed: boolean };
 
-/** By name; undefined: there, but left out. */
+/** By name, with where the block begins; no `trackable`: there, but left out. */
 export type Trackables = {
-  readonly scripts: ReadonlyMap<string, Trackable | undefined>;
-  readonly files: ReadonlyMap<string, Trackable | undefined>;
+  readonly scripts: TrackablesOfKind;
+  readonly files: TrackablesOfKind;
 };
+
+type TrackablesOfKind = ReadonlyMap<
+  string,
+  { readonly statement: Statement; readonly trackable: Trackable | undefined }
+>;
 
 const usual: Trackable = { weight: 0, isReversed: false };
 
 /** A track with the place where it is written. */
 export type WrittenTrack = { readonly place: Word; readonly track: Track };
 
-/** In the order interfaces, scripts, files. Reports names that nothing defines, and things tracked twice. */
-export function readTracks(block: Block, known: Trackables, report: Report): WrittenTrack[] {
+/**
+ * Those of an instance or a group, in the order interfaces, scripts, files. Reports names that nothing defines, and
+ * things tracked twice.
+ */
+export function readTracks(owner: Statement, known: Trackables, report: Report): WrittenTrack[] {
   return [
-    ...readKind(block, 'interface', undefined, report),
-    ...readKind(block, 'script', known.scripts, report),
-    ...readKind(block, 'file', known.files, report),
+    ...readKind(owner, 'interface', undefined, report),
+    ...readKind(owner, 'script', known.scripts, report),
+    ...readKind(owner, 'file', known.files, report),
   ];
 }
 
 function readKind(
-  block: Block,
+  owner: Statement,
   kind: Track['kind'],
-  known: ReadonlyMap<string, Trackable | undefined> | undefined,
+  known: TrackablesOfKind | undefined,
   report: Report,
 ): WrittenTrack[] {
   const found = new Map<string, WrittenTrack>();
-  for (const { shape, block: list } of block.repeated) {
+  for (const { shape, block: list } of owner.block?.repeated ?? []) {
     if (shape.name !== `track_${kind}`) continue;
     for (const words of list?.items ?? []) {
       const [place] = words;
       if (place === undefined) continue;
       const name = place.text;
-      const thing = known === undefined ? usual : known.get(name);
+      const defined = known?.get(name);
+      const thing = known === undefined ? usual : defined?.trackable;
       const before = found.get(name);
-      if (thing === undefined) {
-        if (known?.has(name)) continue;
-        reportUnknownName(place, kind === 'script' ? 'vrrp_script' : 'track_file', known?.keys(), report);
+      if (known !== undefined && defined === undefined) {
+        const keyword = kind === 'script' ? 'vrrp_script' : 'track_file';
+        reportUnknownName(place, keyword, known.keys(), report, 'warning');
+      } else if (defined !== undefined && isBefore(owner, defined.statement)) {
+        reportDefinedLater(place, defined.statement, report);
+      } else if (thing === undefined) {
+        // It was left out, which is said where it is defined.
       } else if (before !== undefined) {
         const message = `${name} is tracked in line ${before.place.line} already: that one counts`;
         report.add('no-effect', place, message, 'remove one of them');
@@ -71,6 +85,17 @@ function readOptions(words: readonly Word[], thing: Trackable): Trackable {
   };
 }
 
+/** Both stand outside all blocks. */
+function isBefore(a: Statement, b: Statement): boolean {
+  return a.number < b.number;
+}
+
+/** keepalived looks for the name where it is used. */
+function reportDefinedLater(place: Word, { keyword }: Statement, report: Report): void {
+  const message = `${place.text} is not tracked: its ${keyword.text} comes later, in line ${keyword.line}`;
+  report.add('as-keepalived', place, message, `move the ${keyword.text} up, before its use`);
+}
+
 /** Comparing is dear, and a file with thousands of names may have many wrong ones. */
 const namesCompared = 1_000;
 
@@ -78,10 +103,12 @@ const namesCompared = 1_000;
 export function reportUnknownName(
   place: Word,
   keyword: string,
-  known: Iterable<string> | undefined,
+  known: Iterable<string>,
   report: Report,
+  severity?: Severity,
 ): void {
-  const meant = nearest(place.text, [...(known ?? [])].slice(0, namesCompared));
+  const meant = nearest(place.text, [...known].slice(0, namesCompared));
   const help = meant === undefined ? `write ${keyword} ${place.text} { … }` : `did you mean ${meant}?`;
-  report.add('unknown-name', place, `no ${keyword} is called ${place.text}`, help);
+  const outcome = severity === undefined ? '' : ': nothing is tracked here';
+  report.add('unknown-name', place, `no ${keyword} is called ${place.text}${outcome}`, help, severity);
 }

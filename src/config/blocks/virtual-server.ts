@@ -1,7 +1,7 @@
 // virtual_server { }: one service. What uvs cannot serve yet is said for the service and the service left out; what
 // cannot do what it seems to say is said in words and read as keepalived reads it.
 
-import { type IpAddress, parseIp } from '../../model/address.js';
+import type { IpAddress } from '../../model/address.js';
 import type { RealServer, SorryServer, VirtualServer } from '../../model/director-config.js';
 import {
   type Protocol,
@@ -14,7 +14,7 @@ import type { Word } from '../lexer.js';
 import type { Report } from '../report.js';
 import type { Place } from '../source.js';
 import { type Block, type Statement, settingOf } from '../tree.js';
-import { readPort } from '../values.js';
+import { readAddress, readPort } from '../values.js';
 import type { GlobalDefaults } from './global-defs.js';
 import {
   checkFamily,
@@ -107,7 +107,7 @@ function readIdentity(statement: Statement): { address: IpAddress; port: number 
   const [first, second] = statement.arguments;
   if (first?.text === 'fwmark') return { place: first, reason: 'a service by firewall mark' };
   if (first?.text === 'group') return { place: first, reason: 'a group of services' };
-  const address = parseIp(first?.text ?? '');
+  const address = readAddress(first?.text);
   const port = second === undefined ? 0 : readPort(second.text);
   return address === undefined || port === undefined ? undefined : { address, port };
 }
@@ -237,7 +237,7 @@ function readSorryServer(
   report: Report,
 ): { server: SorryServer; method: WrittenMethod } | undefined {
   const [addressWord, portWord] = settingOf(block, 'sorry_server')?.arguments ?? [];
-  const address = parseIp(addressWord?.text ?? '');
+  const address = readAddress(addressWord?.text);
   if (addressWord === undefined || address === undefined) return undefined;
   checkFamily(addressWord, address, service.address, report);
   const method = readMethod(textOf(block, 'sorry_server_lvs_method')) ?? service.method;

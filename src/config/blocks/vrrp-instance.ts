@@ -92,7 +92,7 @@ export function* readVrrpInstance(
     announce: readAnnounce(block, defaults),
     virtualMacDevice: usual.virtualMacDevice,
     virtualMac: usual.virtualMac,
-    tracks: readRouterTracks(block, device, around, known, report),
+    tracks: readRouterTracks(statement, device, around, known, report),
     advertLease: defaultAdvertLease(advertInterval),
     releaseBudget: defaultReleaseBudget(advertInterval),
   };
@@ -237,16 +237,16 @@ function readAnnounce(block: Block, { announce }: VrrpDefaults): AnnouncePolicy 
  * it names there without a weight is the same as not named.
  */
 function readRouterTracks(
-  block: Block,
+  statement: Statement,
   device: string,
   { devices }: RouterAddresses,
   known: Trackables,
   report: Report,
 ): Track[] {
-  const isOwnTracked = !(flagOf(block, 'dont_track_primary') ?? false);
+  const isOwnTracked = statement.block === undefined || !flagOf(statement.block, 'dont_track_primary');
   const others = devices.filter(({ name }) => name !== device);
   const surroundings = [{ name: device, isTracked: isOwnTracked }, ...others];
-  const written = readTracks(block, known, report).filter(({ place, track }) => {
+  const written = readTracks(statement, known, report).filter(({ place, track }) => {
     const isOwn = isOwnTracked && track.kind === 'interface' && track.name === device;
     if (isOwn && !isPlain(track)) {
       const message = `${device} is the instance's own interface, whose failure is a fault anyway`;

@@ -42,7 +42,7 @@ export function* readSyncGroup(
     group: {
       name,
       members,
-      tracks: readTracks(block, around.known, report).map(({ track }) => track),
+      tracks: readTracks(statement, around.known, report).map(({ track }) => track),
       hasMemberWeights: flagOf(block, 'sync_group_tracking_weight') ?? false,
     },
     notify: readNotify(block, around.tellsPriority),

@@ -5,10 +5,11 @@ import {
   argumentsOf,
   blockOf,
   blocksOf,
+  choice,
   each,
+  flag,
   keyword,
   keywords,
-  maybe,
   one,
   type Shapes,
   some,
@@ -17,7 +18,6 @@ import {
   account,
   address,
   anyWord,
-  boolean,
   hexDigits,
   integer,
   oneOf,
@@ -29,14 +29,14 @@ import {
 const maxUnsigned = 4_294_967_295;
 const retry = one(integer(0, maxUnsigned));
 
-/** Settings that virtual_server and real_server hand down to the checkers. */
+/** Settings that virtual_server and real_server hand down to the checkers; `alpha` of a real_server can be off. */
 export const inheritedShapes: Shapes = {
   connect_timeout: one(timer(1, maxUnsigned)),
   retry,
   delay_before_retry: one(timer()),
   delay_loop: one(timer(1)),
   warmup: one(timer()),
-  alpha: maybe(boolean),
+  alpha: flag,
 };
 
 const scheduleShapes: Shapes = {
@@ -44,8 +44,7 @@ const scheduleShapes: Shapes = {
   delay_before_retry: one(timer()),
   delay_loop: one(timer(1)),
   warmup: one(timer()),
-  alpha: maybe(boolean),
-  log_all_failures: maybe(boolean),
+  ...each(choice, 'alpha log_all_failures'),
 };
 
 const connectionShapes: Shapes = {
@@ -59,6 +58,13 @@ const connectionShapes: Shapes = {
 };
 
 const oldNames = { nb_get_retry: 'retry' };
+/** Outside HTTP_GET and SSL_GET no keepalived has ever known it. */
+const never: Shapes = {
+  nb_get_retry: keyword(argumentsOf({ required: [integer(0, maxUnsigned)] }), {
+    remark: 'keepalived does not know it here, and retries once',
+    remedy: 'write retry NUMBER for more',
+  }),
+};
 const common: Shapes = { ...connectionShapes, ...scheduleShapes };
 
 const statusCode: ValueKind = {
@@ -86,12 +92,12 @@ const url = keywords({
     status_code: some(statusCode),
     virtualhost: one(anyWord),
     regex: one(anyWord),
-    regex_no_match: maybe(boolean),
+    regex_no_match: flag,
     regex_options: some(regexOptions),
     regex_stack: keyword(argumentsOf({ required: [size, size] })),
     regex_min_offset: one(size),
     regex_max_offset: one(size),
-    tls_compliant: maybe(boolean),
+    tls_compliant: choice,
   },
 });
 
@@ -101,33 +107,33 @@ const httpChecker = keywords({
     url: blockOf(url, { repeats: true }),
     virtualhost: one(anyWord),
     http_protocol: one(oneOf(['1.0', '1.0C', '1.1'])),
-    enable_sni: maybe(boolean),
+    enable_sni: choice,
     sni_name: one(anyWord),
-    fast_recovery: maybe(boolean),
-    tls_compliant: maybe(boolean),
+    fast_recovery: choice,
+    tls_compliant: choice,
   },
   oldNames,
 });
 
-const host = keywords({ now: common, oldNames });
+const host = keywords({ now: common, never });
 const helo = { helo_name: one(anyWord) };
 const smtpChecker = keywords({
   now: { ...common, ...helo, host: blockOf(host, { repeats: true }) },
-  oldNames,
+  never,
 });
 
 const dnsTypes = oneOf(['A', 'NS', 'CNAME', 'SOA', 'MX', 'TXT', 'AAAA']);
-const dnsChecker = keywords({ now: { ...common, type: one(dnsTypes), name: one(anyWord) }, oldNames });
+const dnsChecker = keywords({ now: { ...common, type: one(dnsTypes), name: one(anyWord) }, never });
 
 const miscChecker = keywords({
   now: {
     ...scheduleShapes,
     misc_path: some(anyWord),
     misc_timeout: one(timer(1)),
-    misc_dynamic: maybe(boolean),
+    misc_dynamic: flag,
     user: keyword(argumentsOf({ required: [account], optional: [account] })),
   },
-  oldNames,
+  never,
 });
 
 const udpChecker = keywords({
@@ -137,19 +143,19 @@ const udpChecker = keywords({
     require_reply: keyword(argumentsOf({ rest: hexDigits })),
     ...each(one(integer(0, 65_535)), 'min_reply_length max_reply_length'),
   },
-  oldNames,
+  never,
 });
 
 const weight = integer(-2_147_483_647, 2_147_483_647);
 const fileChecker = keywords({
   now: {
     track_file: one(anyWord),
-    dynamic: maybe(boolean),
+    dynamic: flag,
     weight: keyword(argumentsOf({ required: [weight], options: { reverse: [] } })),
   },
 });
 
-const plainChecker = keywords({ now: common, oldNames });
+const plainChecker = keywords({ now: common, never });
 const checker = (block: typeof plainChecker) => blocksOf(argumentsOf({}), block, { remark: checkerRemark });
 const checkerRemark = 'a server with no other check counts as always up';
 

@@ -3,7 +3,9 @@
 import {
   argumentsOf,
   blockOf,
+  choice,
   each,
+  flag,
   keyword,
   keywords,
   maybe,
@@ -16,7 +18,6 @@ import {
   account,
   address,
   anyWord,
-  boolean,
   deviceName,
   either,
   integer,
@@ -28,7 +29,6 @@ import {
 import { extraAnnouncements } from './addresses.js';
 import { script } from './virtual-server.js';
 
-const flag = maybe(boolean);
 const count = integer(0, 4_294_967_295);
 const seconds = integer(1, 2_147_483);
 const anyWords = keyword(argumentsOf({ rest: anyWord }));
@@ -63,7 +63,7 @@ const globalDefs = keywords({
     router_id: text,
     default_interface: one(deviceName),
     lvs_timeouts: timeouts,
-    checker_log_all_failures: flag,
+    checker_log_all_failures: choice,
     include_check: anyWords,
     vrrp_garp_extra_if: extraAnnouncements,
     vrrp_mcast_group4: one(multicastGroup(4)),
@@ -71,9 +71,11 @@ const globalDefs = keywords({
     vrrp_version: one(integer(2, 3)),
     ...each(
       flag,
-      'vrrp_check_unicast_src vrrp_skip_check_adv_addr vrrp_strict vrrp_lower_prio_no_advert ' +
-        'vrrp_higher_prio_send_advert vrrp_owner_ignore_adverts v3_checksum_as_v2 vrrp_min_garp ' +
-        'vrrp_notify_priority_changes',
+      'vrrp_check_unicast_src vrrp_skip_check_adv_addr vrrp_strict vrrp_owner_ignore_adverts v3_checksum_as_v2',
+    ),
+    ...each(
+      choice,
+      'vrrp_lower_prio_no_advert vrrp_higher_prio_send_advert vrrp_min_garp vrrp_notify_priority_changes',
     ),
     vrrp_down_timer_adverts: one(integer(1, 100)),
     vrrp_startup_delay: one(timer()),
@@ -93,7 +95,8 @@ const globalDefs = keywords({
   },
   later: {
     // Identity and processes.
-    ...each(flag, 'process_names use_symlink_paths set_supplementary_groups'),
+    ...each(flag, 'process_names set_supplementary_groups'),
+    use_symlink_paths: choice,
     ...each(text, 'process_name vrrp_process_name checker_process_name lvs_process_name bfd_process_name'),
     ...each(text, 'instance umask'),
     random_seed: one(count),
@@ -102,11 +105,12 @@ const globalDefs = keywords({
     ...each(text, 'notification_email_from smtp_helo_name'),
     smtp_server: keyword(argumentsOf({ required: [anyWord], optional: [port] })),
     smtp_connect_timeout: one(timer(1)),
-    ...each(flag, 'smtp_alert smtp_alert_vrrp smtp_alert_checker no_email_faults no_checker_emails'),
+    ...each(choice, 'smtp_alert smtp_alert_vrrp smtp_alert_checker no_checker_emails'),
+    no_email_faults: flag,
     // Scripts at start and stop.
     ...each(script, 'startup_script shutdown_script'),
     ...each(one(integer(1, 1_000)), 'startup_script_timeout shutdown_script_timeout'),
-    rs_init_notifies: flag,
+    rs_init_notifies: choice,
     // Interfaces.
     dynamic_interfaces: maybe(oneOf(['allow_if_changes'])),
     disable_local_igmp: flag,
@@ -144,7 +148,7 @@ const globalDefs = keywords({
         'lvs_netlink_monitor_rcv_bufs process_monitor_rcv_bufs vrrp_rx_bufs_multiplier',
     ),
     ...each(
-      flag,
+      choice,
       'vrrp_netlink_cmd_rcv_bufs_force vrrp_netlink_monitor_rcv_bufs_force lvs_netlink_cmd_rcv_bufs_force ' +
         'lvs_netlink_monitor_rcv_bufs_force process_monitor_rcv_bufs_force',
     ),
@@ -152,7 +156,8 @@ const globalDefs = keywords({
     // Reload and dumps.
     ...each(maybe(anyWord), 'reload_check_config reload_file'),
     ...each(text, 'reload_time_file config_save_dir tmp_config_directory iproute_usr_dir iproute_etc_dir'),
-    ...each(flag, 'reload_repeat data_use_instance'),
+    reload_repeat: flag,
+    data_use_instance: choice,
     json_version: one(integer(1, 2)),
   },
   never: {
@@ -161,6 +166,7 @@ const globalDefs = keywords({
   },
   synonyms: { vrrp_vmac_garp_intvl: 'vrrp_garp_extra_if' },
   oldNames: {
+    lvs_id: 'router_id',
     lvs_flush_onstop: 'lvs_flush_on_stop',
     vrrp_rlimit_rtime: 'vrrp_rlimit_rttime',
     checker_rlimit_rtime: 'checker_rlimit_rttime',

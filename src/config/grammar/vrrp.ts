@@ -4,7 +4,9 @@ import {
   argumentsOf,
   blockOf,
   blocksOf,
+  choice,
   each,
+  flag,
   type ItemBlock,
   items,
   keyword,
@@ -28,13 +30,13 @@ import {
   macAddress,
   multicastGroup,
   oneOf,
+  orElse,
   timer,
 } from '../values.js';
 import { extraAnnouncements, routesOrRules, tracked, virtualAddresses } from './addresses.js';
 import { script } from './virtual-server.js';
 
 const second = 1_000_000;
-const flag = maybe(boolean);
 const count = integer(0, 2_147_483_647);
 const name = argumentsOf({ required: [blockName] });
 const weighted = (limit: number) =>
@@ -56,7 +58,7 @@ const trackShapesLater: Shapes = {
 
 const notifyShapes: Shapes = {
   ...each(script, 'notify_master notify_backup notify_fault notify_stop notify'),
-  notify_priority_changes: flag,
+  notify_priority_changes: choice,
 };
 
 const hop = integer(0, 255);
@@ -78,7 +80,7 @@ const hmac = keywords({
 
 const instance = keywords({
   now: {
-    state: one(oneOf(['MASTER', 'BACKUP'])),
+    state: one(orElse(oneOf(['MASTER', 'BACKUP']), () => true, 'BACKUP')),
     interface: one(deviceName),
     virtual_router_id: one(integer(1, 255)),
     priority: one(integer(1, 255)),
@@ -88,9 +90,12 @@ const instance = keywords({
     use_vmac: keyword(argumentsOf({ optional: [deviceName, macAddress] })),
     ...each(
       flag,
-      'dont_track_primary native_ipv6 check_unicast_src no_virtual_ipaddress accept no_accept ' +
-        'skip_check_adv_addr strict_mode preempt nopreempt v3_checksum_as_v2 lower_prio_no_advert ' +
-        'higher_prio_send_advert owner_ignore_adverts',
+      'dont_track_primary native_ipv6 check_unicast_src no_virtual_ipaddress accept no_accept preempt nopreempt ' +
+        'v3_checksum_as_v2',
+    ),
+    ...each(
+      choice,
+      'skip_check_adv_addr strict_mode lower_prio_no_advert higher_prio_send_advert owner_ignore_adverts',
     ),
     ...each(one(address), 'mcast_src_ip unicast_src_ip'),
     mcast_dst_ip: one(multicastGroup()),
@@ -115,13 +120,15 @@ const instance = keywords({
     ...each(
       flag,
       'use_vmac_addr vmac_xmit_base track_src_ip promote_secondaries ' +
-        'timer_expired_backup thread_timer_expired linkbeat_use_polling smtp_alert',
+        'timer_expired_backup thread_timer_expired linkbeat_use_polling',
     ),
+    smtp_alert: choice,
     old_unicast_checksum: maybe(oneOf(['never'])),
     virtual_rules: list(routesOrRules),
     auth_hmac: blockOf(hmac),
     ...trackShapesLater,
   },
+  misspelt: { lvs_sync_daemon_inteface: 'lvs_sync_daemon_interface' },
   never: {
     debug: keyword(argumentsOf({ optional: [integer(0, 4)] }), {
       remark: 'director status says why a state is what it is',
@@ -138,7 +145,7 @@ const syncGroup = keywords({
   },
   later: {
     ...trackShapesLater,
-    smtp_alert: flag,
+    smtp_alert: choice,
   },
   never: {
     global_tracking: keyword(argumentsOf({ optional: [boolean] }), {

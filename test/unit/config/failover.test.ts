@@ -125,13 +125,54 @@ init_fail
   test('unknown names, names twice, and what nobody tracks', () => {
     const script = 'vrrp_script alive { script /bin/true }\n';
     const wrong = parseText(user + script + instance('a', 1, 'track_script { alvie }'));
-    expect(said(wrong)).toEqual(['6:16 error unknown-name']);
-    expect(wrong.diagnostics[0]?.help).toBe('did you mean alive?');
-    expect(saidOf(script + script + instance('a', 1, 'track_script { alive }'))).toEqual([
-      '3:13 error duplicate-name',
-    ]);
+    expect(said(wrong)).toEqual(['2:1 warning no-effect', '6:16 warning unknown-name']);
+    expect(wrong.diagnostics[1]?.help).toBe('did you mean alive?');
+    const other = script.replace('true', 'false');
+    const twice = user + script + other + instance('a', 1, 'track_script { alive }');
+    expect(said(parseText(twice))).toEqual(['3:13 warning duplicate-name']);
+    expect(failoverOf(twice).scripts.map(({ command }) => command)).toEqual([['/bin/true']]);
     expect(saidOf(script)).toEqual(['2:1 warning no-effect']);
     expect(failoverOf(script).scripts).toEqual([]);
+  });
+
+  test('as in keepalived, what is defined after its use is not tracked', () => {
+    const script = 'vrrp_script alive { script /bin/true }\n';
+    const file = 'track_file f { file /run/f }\n';
+    const uses = 'track_script { alive }\ntrack_file { f }';
+    const text = user + instance('a', 1, uses) + script + file;
+    const result = parseText(text);
+    expect(said(result).filter((line) => line.includes('as-keepalived'))).toHaveLength(2);
+    expect(failoverOf(text).routers[0]?.router.tracks.map(({ kind }) => kind)).toEqual(['interface']);
+    const inOrder = user + script + file + instance('a', 1, uses);
+    expect(said(parseText(inOrder))).toEqual([]);
+    expect(failoverOf(inOrder).routers[0]?.router.tracks.map(({ kind }) => kind)).toEqual([
+      'interface',
+      'script',
+      'file',
+    ]);
+  });
+
+  test.each([
+    ['"killall -0 haproxy || exit 1"', '||'],
+    ['"/bin/true > /dev/null"', '>'],
+    ['"/bin/true 2>/dev/null"', '2>/dev/null'],
+    ['"/usr/bin/test $(pidof nginx)"', '$(pidof'],
+  ])('no shell reads %s', (command, sign) => {
+    const text = `${user}vrrp_script s { script ${command} }\n${instance('a', 1, 'track_script { s }')}`;
+    const result = parseText(text);
+    expect(said(result)).toEqual(['2:24 notice as-keepalived']);
+    expect(result.diagnostics[0]?.message).toContain(sign);
+  });
+
+  test('a shell that is named reads its command', () => {
+    const text = `${user}vrrp_script s { script "/bin/sh -c 'true || false'" }\n${instance('a', 1, 'track_script { s }')}`;
+    expect(said(parseText(text))).toEqual([]);
+  });
+
+  test('words behind an unquoted script are its arguments, unlike in keepalived', () => {
+    const text = `${user}vrrp_script s {\nscript /bin/echo one two\n}\n${instance('a', 1, 'track_script { s }')}`;
+    expect(said(parseText(text))).toEqual(['3:8 notice differs']);
+    expect(failoverOf(text).scripts[0]?.command).toEqual(['/bin/echo', 'one', 'two']);
   });
 
   test('scripts for which nobody is named are said once', () => {

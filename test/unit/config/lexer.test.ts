@@ -8,11 +8,7 @@ function lex(text: string): { words: Word[]; codes: string[] } {
   const words: Word[] = [];
   const report = createReport();
   const file = { name: 'a.conf', text, index: 0 };
-  lexLine(
-    { file, line: 1, text, start: 0, end: text.length, hasComments: true, locate: undefined },
-    words,
-    report,
-  );
+  lexLine({ file, line: 1, text, start: 0, end: text.length, locate: undefined }, words, report);
   return { words, codes: report.finish().map(({ code }) => code) };
 }
 

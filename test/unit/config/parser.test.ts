@@ -97,8 +97,10 @@ describe('values', () => {
     ['weight -1', '8 error out-of-range'],
     ['weight 1;', '8 error invalid-value'],
     ['weight 1 2', '10 warning extra-words'],
-    ['weight 1 //2', '10 error slash-comment'],
+    ['weight 1 //2', '10 warning slash-ignored'],
+    ['weight // 2', '8 error slash-comment'],
     ['alpha maybe', '7 error invalid-value'],
+    ['alpha True', '7 error invalid-value'],
     ['lvs_method nat', '12 error invalid-value'],
     ['lvs_method TUN typ gre', '16 error invalid-value'],
     ['lvs_method TUN type', '16 error missing-value'],
@@ -129,11 +131,15 @@ describe('values', () => {
   });
 
   test('old names are taken with one notice, ineffective keywords named', () => {
-    const checks = 'TCP_CHECK {\nnb_get_retry 4\n}\nTCP_CHECK {\nnb_get_retry 5\n}';
-    const result = parseText(server(checks));
-    expect(said(result)).toEqual(['7:1 notice old-name']);
+    const names = 'global_defs {\nlvs_id a\n}\nglobal_defs {\nlvs_id b\n}';
+    expect(said(parseText(names))).toEqual(['2:1 notice old-name']);
+    expect(parseText(names).config?.global.routerId).toBe('b');
+    // No keepalived knows it in TCP_CHECK: the retry is the usual one.
+    const result = parseText(server('TCP_CHECK {\nnb_get_retry 4\n}'));
+    expect(said(result)).toEqual(['7:1 notice without-effect']);
+    expect(result.diagnostics[0]?.help).toContain('write retry');
     expect(result.config?.virtualServers[0]?.realServers[0]?.checkers.map(({ retries }) => retries)).toEqual([
-      4, 5,
+      1,
     ]);
     expect(saidOf(`${server('')}\nglobal_defs {\nlvs_flush\n}`)).toEqual(['10:1 notice without-effect']);
   });

@@ -54,7 +54,10 @@ test.each([
     ['b 1 {', 'c 10', '}', 'b 2 {', 'c 20', '}'],
   ],
   ['$R= \\\n r ${I} \\\n s\n$V= \\\n $I=1 \\\n $R \\\n $I=2 \\\n $R\n$V', ['r 1', 's', 'r 2', 's']],
-  ['x ${_INSTANCE} ${_PWD} ${_HASH} ${_BANG}', ['x main /etc/uvs # !']],
+  ['x ${_INSTANCE} ${_PWD} "${_HASH} ${_BANG}"', ['x main /etc/uvs # !']],
+  // As the live keepalived 2.2.7: what a variable brings is read like text of the file.
+  ['$OFF=${_HASH}\n$OFF nopreempt\nx 1 $OFF 2\ny a${_BANG}b', ['x 1', 'y a']],
+  ['$A= \\\nx 1 \\\n#   y 2 \\\nz 3 # 4\n$A', ['x 1', 'z 3']],
   ['x ${_RANDOM 10 19} ${_ENV SITE} ${_ENV NONE}y', ['x 15 east y']],
   ['x ${_NOT_THERE}', ['x ${_NOT_THERE}']],
 ])('variables: %j', (text, lines) => {

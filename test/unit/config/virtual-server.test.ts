@@ -164,7 +164,7 @@ describe('what cannot have an effect is said', () => {
   test('and not where it has one', () => {
     const checked = `${head}\nalpha\ninhibit_on_failure\n${rs('TCP_CHECK {\n}')}${rs('', '10.0.0.3 80')}`;
     expect(codesOf(vs(checked))).toEqual([]);
-    expect(codesOf(vs(`${head}\nalpha no\n${rs('alpha off')}`))).toEqual([]);
+    expect(codesOf(vs(`${head}\n${rs('alpha off')}`))).toEqual([]);
     expect(codesOf(vs(`${head}\nalpha\n${rs('MISC_CHECK { misc_path a }')}`))).toEqual(['not-in-effect-yet']);
     expect(codesOf(vs(`${head}\nomega\nquorum_down a\n${rs()}`))).toEqual([
       'not-in-effect-yet',
@@ -179,7 +179,9 @@ test('the flags of sh by name and by number', () => {
   const sh = head.replace('rr', 'sh');
   expect(serviceOf(vs(`${sh}\nsh-port\nsh-fallback\n${rs()}`)).flags).toEqual(['sh-fallback', 'sh-port']);
   expect(serviceOf(vs(`${sh}\nflag-2\nflag-1\n${rs()}`)).flags).toEqual(['sh-fallback', 'sh-port']);
-  expect(serviceOf(vs(`${sh}\nsh-port off\n${rs()}`)).flags).toEqual([]);
+  // keepalived reads no word behind a flag.
+  expect(serviceOf(vs(`${sh}\nsh-port off\n${rs()}`)).flags).toEqual(['sh-port']);
+  expect(codesOf(vs(`${sh}\nsh-port off\n${rs()}`))).toEqual(['as-keepalived']);
   expect(serviceOf(vs(`${head.replace('TCP', 'UDP')}\nops\n${rs()}`)).onePacket).toBe(true);
 });
 

@@ -134,7 +134,7 @@ test.each([
         'priority 90',
         'priority 90\nunicast_peer { 10.0.0.2 }\ntrack_file { f }\ngarp_master_repeat 1',
       )
-      .concat('track_file f { file /run/f }\n'),
+      .replace(/^/, 'track_file f { file /run/f }\n'),
     [
       'tracked file f added',
       'virtual router db: delivery multicast 224.0.0.18 → unicast to 10.0.0.2 TTL 0-255, TTL 255, ' +
@@ -151,7 +151,7 @@ test.each([
   [
     'virtual routers swapped, lines moved',
     failover,
-    `\n\n${user}${group}${db}${web}${script}`,
+    `\n\n${user}${script}${db}${web}${group}`,
     ['virtual routers reordered'],
   ],
   [

@@ -1,0 +1,102 @@
+// Small files as users have them, where keepalived and a strict reader might part: what is said of each, and what it means.
+import { describe, expect, test } from 'vitest';
+import { configOf, parseText, said, sampleNames, sampleText } from '../../support/parse-config.js';
+
+/** What is said of a file; one with an error is refused. */
+const verdicts: Readonly<Record<string, readonly string[]>> = {
+  'alpha-1.conf': ['6:11 notice as-keepalived', '7:5 warning no-effect', '7:11 notice as-keepalived'],
+  'c-comment.conf': ['12:5 error slash-comment'],
+  'colon-port.conf': ['28:16 error invalid-address'],
+  'comment-in-definition.conf': [],
+  'dup-script.conf': ['10:13 warning duplicate-name'],
+  'glued-comment.conf': [],
+  'kind-lower.conf': ['4:13 error invalid-value'],
+  'lvs-id.conf': ['2:5 notice old-name'],
+  'nb-get-retry.conf': ['11:13 notice without-effect'],
+  'nbsp.conf': ['15:1 error full-width'],
+  'nopreempt-1.conf': ['7:15 notice as-keepalived'],
+  'quorum-0.conf': ['6:12 warning value-replaced'],
+  'script-args.conf': ['6:12 notice differs'],
+  'security-true.conf': ['14:28 notice as-keepalived'],
+  'semicolon-vip.conf': ['9:9 error invalid-mask'],
+  'shell-prompt.conf': ['1:1 error unknown-keyword'],
+  'slash-comment.conf': ['6:18 warning slash-ignored'],
+  'sorry-len.conf': ['6:18 notice as-keepalived'],
+  'state-slave.conf': ['2:11 warning value-replaced'],
+  'sync-old.conf': ['7:5 warning no-effect'],
+  'track-weight-eq.conf': ['17:13 warning no-effect'],
+  'typographic-quotes.conf': ['7:12 error full-width'],
+  'unicast-len.conf': ['7:20 notice as-keepalived', '9:9 notice as-keepalived'],
+  'variable-comment.conf': [],
+  'variable-hash.conf': [],
+  'wrong-block.conf': ['25:1 error misplaced-keyword'],
+};
+
+/** A part of the first remedy. */
+const remedies: Readonly<Record<string, string>> = {
+  'c-comment.conf': 'use # or !',
+  'colon-port.conf': 'write 192.0.2.10 80',
+  'kind-lower.conf': 'did you mean DR?',
+  'nb-get-retry.conf': 'write retry NUMBER',
+  'nbsp.conf': 'write a space',
+  'semicolon-vip.conf': 'lines end without a sign',
+  'shell-prompt.conf': 'remove the line',
+  'slash-comment.conf': 'use # or !',
+  'sync-old.conf': 'write lvs_sync_daemon_interface',
+  'track-weight-eq.conf': 'write weight 5',
+  'typographic-quotes.conf': 'write "',
+  'wrong-block.conf': 'track_script stands inside vrrp_instance { }',
+};
+
+test('every file is listed here', () => {
+  expect(Object.keys(verdicts).toSorted()).toEqual(sampleNames('users'));
+});
+
+test.each(Object.keys(verdicts))('%s', (name) => {
+  const result = parseText(sampleText('users', name));
+  expect(said(result)).toEqual(verdicts[name]);
+  expect(result.config === undefined).toBe(verdicts[name]?.some((line) => line.includes(' error ')));
+  expect(result.diagnostics[0]?.help ?? '').toContain(remedies[name] ?? '');
+});
+
+// As the live keepalived 2.2.7 has them.
+describe('what they mean', () => {
+  const routerOf = (name: string) => configOf(sampleText('users', name)).failover.routers[0]?.router;
+
+  test('a comment line is no part of a definition', () => {
+    expect(routerOf('comment-in-definition.conf')).toMatchObject({ preempt: true, priority: 100 });
+  });
+
+  test('a flag is on', () => {
+    expect(routerOf('nopreempt-1.conf')?.preempt).toBe(false);
+    expect(routerOf('slash-comment.conf')?.preempt).toBe(false);
+    expect(configOf(sampleText('users', 'security-true.conf')).failover.scriptPolicy.isSecure).toBe(true);
+  });
+
+  test('a variable that brings a comment sign hides the line, one that is empty does not', () => {
+    expect(routerOf('variable-hash.conf')?.preempt).toBe(true);
+    expect(routerOf('variable-comment.conf')?.preempt).toBe(false);
+  });
+
+  test('a length behind one address is ignored', () => {
+    expect(routerOf('unicast-len.conf')).toMatchObject({
+      source: '192.0.2.1',
+      delivery: { kind: 'unicast', peers: [{ address: '192.0.2.2' }] },
+    });
+    expect(configOf(sampleText('users', 'sorry-len.conf')).virtualServers[0]?.sorryServer?.address).toBe(
+      '192.0.2.30',
+    );
+  });
+
+  test('the first script of a name counts, an option that is none does nothing', () => {
+    const { scripts } = configOf(sampleText('users', 'dup-script.conf')).failover;
+    expect(scripts.map(({ command }) => command)).toEqual([['/bin/true']]);
+    expect(routerOf('track-weight-eq.conf')?.tracks.at(-1)).toMatchObject({ name: 'chk', weight: 10 });
+  });
+
+  test('replaced values', () => {
+    expect(routerOf('state-slave.conf')?.startState).toBe('backup');
+    expect(configOf(sampleText('users', 'quorum-0.conf')).virtualServers[0]?.quorum).toBe(1);
+    expect(routerOf('glued-comment.conf')?.priority).toBe(100);
+  });
+});
