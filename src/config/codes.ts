@@ -15,6 +15,7 @@ export const codes = {
   'full-width': error('a full-width or typographic character where keepalived has an ASCII one'),
   'slash-comment': error('`//` used as a comment sign, where it is read as something else; `#` and `!` are'),
   'slash-ignored': warning('`//` used as a comment sign behind a complete setting, where it is ignored'),
+  'not-utf-8': notice('a file that is not UTF-8; its bytes are taken as they are'),
   'line-too-long': error('a line beyond 65,536 characters'),
   'unclosed-block': error('a block that is never closed, or only after the next one has begun'),
   'unmatched-brace': error('a `}` that closes nothing'),

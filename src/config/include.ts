@@ -2,6 +2,7 @@
 // conditions and variables, so neither can guard it. File access is handed in as `ReadFiles`.
 
 import { posix } from 'node:path';
+import { escapedByteIn } from '../model/text.js';
 import type { Severity } from './codes.js';
 import { expandBraces, hasWildcard, type IncludedFile, type ReadFiles } from './glob.js';
 import { commentStart } from './lexer.js';
@@ -66,7 +67,21 @@ function createReader(includes: Includes, name: string, text: string, parent: Re
   const file = { name, text: body, index: includes.files++ };
   const depth = parent === undefined ? 0 : parent.depth + 1;
   const checks = parent?.checks ?? new Set();
+  reportForeignBytes(includes.report, file);
   return { file, parent, depth, special: /[@~$]/g, at: 0, line: 0, nextSpecial: -1, checks };
+}
+
+/** At the first that is no comment. */
+function reportForeignBytes(report: Report, file: SourceFile): void {
+  if (escapedByteIn(file.text) < 0) return;
+  for (const [i, line] of file.text.split('\n').entries()) {
+    const at = escapedByteIn(line);
+    if (at < 0 || at >= commentStart(line, 0, line.length)) continue;
+    const place = { file, line: i + 1, column: at + 1, length: 1 };
+    const message = 'this is no UTF-8: the bytes are taken as they are';
+    report.add('not-utf-8', place, message, 'write the file in UTF-8, on every director alike');
+    return;
+  }
 }
 
 function* readAll(includes: Includes): Generator<void, void> {

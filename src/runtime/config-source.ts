@@ -16,6 +16,7 @@ import {
 } from '../config/index.js';
 import { DirectorError } from '../errors.js';
 import type { DirectorConfig } from '../model/director-config.js';
+import { decodeText } from '../model/text.js';
 import { type Clock, nextTurn } from './clock.js';
 
 export { type Diagnostic, diagnosticJson, formatDiagnostics } from '../config/index.js';
@@ -97,7 +98,7 @@ async function mainText(source: ConfigSource): Promise<{ file: string; text: str
 
 async function readText(file: string): Promise<string> {
   try {
-    return await readFile(file, 'utf8');
+    return decodeText(await readFile(file));
   } catch (cause) {
     throw new DirectorError('CONFIG_UNREADABLE', `can't read ${file}: ${reasonOf(cause)}`, { cause });
   }
@@ -113,7 +114,7 @@ const fileSystem: FileSystem = {
   },
   read: (file) => {
     try {
-      return { text: readFileSync(file, 'utf8') };
+      return { text: decodeText(readFileSync(file)) };
     } catch (error) {
       return (error as NodeJS.ErrnoException).code === 'ENOENT' ? undefined : { problem: reasonOf(error) };
     }

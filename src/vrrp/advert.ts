@@ -7,6 +7,7 @@
 //   | addresses … | v2: 8 bytes of authentication data              |
 
 import { type Family, familyOf, formatIp, type IpAddress, ipBytes } from '../model/address.js';
+import { encodeText } from '../model/text.js';
 import { type Micros, micros } from '../model/units.js';
 import type {
   Authentication,
@@ -75,7 +76,7 @@ export function encodeAdvert(advert: Advert, path: AdvertPath, convention: Check
 /** The eight bytes that carry a v2 password; longer ones are cut. */
 export function passwordBytes(password: string): Uint8Array {
   const bytes = new Uint8Array(authenticationSize);
-  bytes.set(new TextEncoder().encode(password).subarray(0, authenticationSize));
+  bytes.set(encodeText(password).subarray(0, authenticationSize));
   return bytes;
 }
 

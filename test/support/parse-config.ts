@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { type ParseRequest, type ParseResult, parseConfig } from '../../src/config/index.js';
 import type { DirectorConfig } from '../../src/model/director-config.js';
+import { decodeText } from '../../src/model/text.js';
 import type { VirtualRouter } from '../../src/model/virtual-router.js';
 
 const configs = fileURLToPath(new URL('./configs/', import.meta.url));
@@ -13,7 +14,7 @@ export function sampleNames(folder: 'valid' | 'broken' | 'users'): string[] {
 }
 
 export function sampleText(folder: 'valid' | 'broken' | 'users', name: string): string {
-  return readFileSync(`${configs}${folder}/${name}`, 'utf8');
+  return decodeText(readFileSync(`${configs}${folder}/${name}`));
 }
 
 export function parseText(text: string, request: Partial<ParseRequest> = {}): ParseResult {

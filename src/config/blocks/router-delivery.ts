@@ -1,6 +1,7 @@
 // How the adverts of a vrrp_instance travel: family, group or peers, source address, password.
 
 import { type Family, familyOf, type IpAddress } from '../../model/address.js';
+import { decodeText, encodeText } from '../../model/text.js';
 import type { Authentication, Delivery, UnicastPeer, VrrpVersion } from '../../model/virtual-router.js';
 import type { Word } from '../lexer.js';
 import type { Report } from '../report.js';
@@ -144,10 +145,10 @@ export function readAuthentication(block: Block, version: VrrpVersion, report: R
     );
     return none;
   }
-  const bytes = new TextEncoder().encode(password.text);
+  const bytes = encodeText(password.text);
   if (bytes.length <= passwordLength) return { kind: 'simple', password: password.text };
-  // A character that the cut goes through is left out.
-  const cut = new TextDecoder().decode(bytes.subarray(0, passwordLength)).replace(/\u{fffd}+$/u, '');
+  // Bytes count: the cut may go through a character, as in keepalived.
+  const cut = decodeText(bytes.subarray(0, passwordLength));
   report.add('auth-cut', password, `a password has ${passwordLength} bytes at most: ${cut} is taken`);
   return { kind: 'simple', password: cut };
 }

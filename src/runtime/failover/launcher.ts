@@ -4,6 +4,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
+import { encodeText } from '../../model/text.js';
 import type { AccountIds } from './accounts.js';
 
 /** `dies`: ended when the director ends, however it ends. `outlives`: goes on to its own end. */
@@ -100,7 +101,7 @@ export class Launcher {
   }
 
   private request(words: readonly string[]): void {
-    const text = Buffer.from(words.map((word) => `${word.replaceAll('\0', '')}\0`).join(''));
+    const text = encodeText(words.map((word) => `${word.replaceAll('\0', '')}\0`).join(''));
     const length = Buffer.alloc(4);
     length.writeUInt32LE(text.length);
     this.process?.stdin?.write(Buffer.concat([length, text]));

@@ -11,6 +11,7 @@ const verdicts: Readonly<Record<string, readonly string[]>> = {
   'dup-script.conf': ['10:13 warning duplicate-name'],
   'glued-comment.conf': [],
   'kind-lower.conf': ['4:13 error invalid-value'],
+  'latin1-value.conf': ['19:22 notice not-utf-8'],
   'lvs-id.conf': ['2:5 notice old-name'],
   'nb-get-retry.conf': ['11:13 notice without-effect'],
   'nbsp.conf': ['15:1 error full-width'],

@@ -354,7 +354,7 @@ describe('what is said', () => {
     expect(saidOf(pass('123456789'))).toEqual(['6:11 warning auth-cut']);
     expect(routerOf(pass('123456789')).authentication).toEqual({ kind: 'simple', password: '12345678' });
     // Eight bytes end within the third umlaut of two bytes each.
-    expect(routerOf(pass('123äöü')).authentication).toEqual({ kind: 'simple', password: '123äö' });
+    expect(routerOf(pass('123äöü')).authentication).toEqual({ kind: 'simple', password: '123äö\udcc3' });
     expect(saidOf(pass('1234', 'version 3'))).toEqual(['4:1 warning auth-ignored']);
     expect(routerOf(pass('1234', 'version 3')).authentication).toEqual({ kind: 'none' });
     expect(saidOf('authentication {\nauth_type PASS\n}')).toEqual(['3:1 warning auth-ignored']);
