@@ -42,7 +42,9 @@
 #define ICMPV6_LAST_DISCOVERY 137
 /* A fragment offset field without its flags, host order. */
 #define IPV4_OFFSET_MASK 0x1fff
+#define IPV4_MORE_FRAGMENTS 0x2000
 #define IPV6_OFFSET_MASK 0xfff8
+#define IPV6_MORE_FRAGMENTS 0x0001
 
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
@@ -106,6 +108,7 @@ struct packet {
   __u32 l4_offset;
   __u8 family;
   __u8 protocol;
+  bool is_first_fragment;
   bool is_later_fragment;
 };
 
@@ -131,6 +134,8 @@ static __always_inline bool read_ipv4(struct __sk_buff* skb, __u32 offset, struc
   packet->family = 4;
   packet->protocol = ip.protocol;
   packet->is_later_fragment = (ip.frag_off & bpf_htons(IPV4_OFFSET_MASK)) != 0;
+  packet->is_first_fragment =
+      !packet->is_later_fragment && (ip.frag_off & bpf_htons(IPV4_MORE_FRAGMENTS)) != 0;
   return true;
 }
 
@@ -140,6 +145,7 @@ static __always_inline bool read_ipv6(struct __sk_buff* skb, __u32 offset, struc
   __builtin_memcpy(packet->source, &ip.saddr, 16);
   __builtin_memcpy(packet->destination, &ip.daddr, 16);
   packet->family = 6;
+  packet->is_first_fragment = false;
   packet->is_later_fragment = false;
   __u8 next = ip.nexthdr;
   offset += sizeof(ip);
@@ -153,6 +159,8 @@ static __always_inline bool read_ipv6(struct __sk_buff* skb, __u32 offset, struc
     if (next == IPPROTO_FRAGMENT) {
       offset += 8;
       packet->is_later_fragment = (((__u16)header[2] << 8 | header[3]) & IPV6_OFFSET_MASK) != 0;
+      packet->is_first_fragment =
+          !packet->is_later_fragment && (header[3] & IPV6_MORE_FRAGMENTS) != 0;
     } else {
       offset += ((__u32)header[1] + 1) * 8;
     }
@@ -183,6 +191,13 @@ static __always_inline bool has_role(const __u64 address[2], __u8 role,
   struct uvs_address_key key = {.family = packet->family, .role = role};
   __builtin_memcpy(key.address, address, 16);
   return bpf_map_lookup_elem(&uvs_addresses, &key) != 0;
+}
+
+/* Does the worker see all fragments between these addresses? First ones, too, so that it knows of a
+ * later one that comes before its first whose it is. */
+static __always_inline bool has_fragment_role(const struct packet* packet) {
+  return has_role(packet->destination, UVS_ADDRESS_FRAGMENTS_TO, packet) ||
+         has_role(packet->source, UVS_ADDRESS_FRAGMENTS_FROM, packet);
 }
 
 static __always_inline bool bucket_has(__u32 index, __u64 hash) {
@@ -251,15 +266,17 @@ static __always_inline __u32 why_ours(struct __sk_buff* skb, const struct packet
   struct ports ports;
   if (packet->protocol == IPPROTO_TCP || packet->protocol == IPPROTO_UDP) {
     if (packet->is_later_fragment) {
-      return has_role(packet->destination, UVS_ADDRESS_FRAGMENTS_TO, packet) ||
-                     has_role(packet->source, UVS_ADDRESS_FRAGMENTS_FROM, packet)
-                 ? UVS_STEER_FRAGMENT
-                 : UVS_STEER_COUNTERS;
+      return has_fragment_role(packet) ? UVS_STEER_FRAGMENT : UVS_STEER_COUNTERS;
     }
     if (bpf_skb_load_bytes(skb, packet->l4_offset, &ports, sizeof(ports)))
       return UVS_STEER_COUNTERS;
     if (is_service(packet->destination, ports.destination, packet)) return UVS_STEER_SERVICE;
-    return is_expected(control, packet, &ports) ? UVS_STEER_REPLY : UVS_STEER_COUNTERS;
+    if (is_expected(control, packet, &ports)) return UVS_STEER_REPLY;
+    /* What is given back to the host passes a closed address. */
+    return packet->is_first_fragment && has_fragment_role(packet) &&
+                   !has_role(packet->destination, UVS_ADDRESS_CLOSED, packet)
+               ? UVS_STEER_FRAGMENT
+               : UVS_STEER_COUNTERS;
   }
   if (packet->protocol == (packet->family == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6) &&
       !packet->is_later_fragment) {

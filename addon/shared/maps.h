@@ -60,7 +60,7 @@ enum uvs_steer_counter {
   UVS_STEER_SERVICE,     /* redirected: destination is a service */
   UVS_STEER_REPLY,       /* redirected: expected reply */
   UVS_STEER_ICMP,        /* redirected: ICMP error about a connection */
-  UVS_STEER_FRAGMENT,    /* redirected: later fragment of a known address */
+  UVS_STEER_FRAGMENT,    /* redirected: fragment of a known address */
   UVS_STEER_REINJECTED,  /* passed: given back by the worker */
   UVS_STEER_LATE,        /* dropped: ours, but the worker is late */
   UVS_STEER_STALE,       /* passed although ours: no worker alive */

@@ -18,6 +18,7 @@ import {
   request,
   type ServiceSpec,
   serverAt,
+  shuffledDatagrams,
   startHttp,
   startIperf,
   startUdp,
@@ -127,6 +128,10 @@ requires(...labNeeds).describe('forwarding', () => {
       test('a datagram that needs six fragments comes back whole', async () => {
         const payload = Array.from({ length: 8000 }, (_, i) => String.fromCharCode(97 + (i % 26))).join('');
         expect(await datagram(client, address, 7, payload)).toBe(payload);
+      });
+
+      test('datagrams whose fragments come last one first come back whole', async () => {
+        expect(await shuffledDatagrams(client, address, 7, 20)).toBe(20);
       });
 
       test('without a usable server the client is refused at once', async () => {

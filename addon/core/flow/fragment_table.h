@@ -19,12 +19,14 @@ class FragmentTable {
   static constexpr size_t kWays = 4;
   // As long as the kernel waits for the rest of a packet.
   static constexpr Micros kTimeout = 30 * kMicrosPerSecond;
+  // Fragments of a packet come together: what gives way after this was most likely complete.
+  static constexpr Micros kUnderWay = kMicrosPerSecond;
 
   explicit FragmentTable(const uvs_hash_key& key) : key_(key), entries_(kSets * kWays) {}
 
   bool is_ready() const { return entries_.is_ready(); }
 
-  // `packet` is a first fragment. False when a packet that may still be under way had to give way.
+  // `packet` is a first fragment. False when a packet that was still under way had to give way.
   bool remember(const ParsedPacket& packet, const Value& value, Micros now) {
     Entry* oldest = nullptr;
     Entry* set = set_of(packet);
@@ -35,7 +37,8 @@ class FragmentTable {
       }
       if (oldest == nullptr || entry->expires < oldest->expires) oldest = entry;
     }
-    const bool was_live = oldest->expires > now && !matches(*oldest, packet);
+    const bool was_under_way =
+        oldest->expires > now + kTimeout - kUnderWay && !matches(*oldest, packet);
     *oldest = {.source = packet.source,
                .destination = packet.destination,
                .id = packet.fragment_id,
@@ -43,7 +46,7 @@ class FragmentTable {
                .protocol = key_protocol(packet),
                .expires = now + kTimeout,
                .value = value};
-    return !was_live;
+    return !was_under_way;
   }
 
   // `packet` is a later fragment. Null when its first one was not seen.

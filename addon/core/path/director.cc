@@ -77,15 +77,12 @@ void Director::Impl::schedule_misses() {
     switch (packet.kind) {
       case ParsedKind::kTransport:
         is_ipv4 ? ipv4.settle(item) : ipv6.settle(item);
-        if (packet.is_fragment && !fragments.remember(packet, item.decision, context.now)) {
-          context.reached(Limit::kFragments);
-        }
         break;
       case ParsedKind::kIcmpError:
         is_ipv4 ? ipv4.settle_icmp_error(item) : ipv6.settle_icmp_error(item);
         break;
       case ParsedKind::kLaterFragment:
-        settle_later_fragment(item);
+        settle_later_fragment(item, true);
         break;
       case ParsedKind::kOther:
         item.decision = to_host();
@@ -94,14 +91,23 @@ void Director::Impl::schedule_misses() {
         item.decision = drop(packet.reason);
         break;
     }
+    if (!packet.is_fragment || packet.fragment_offset != 0) continue;
+    if (!fragments.remember(packet, item.decision, context.now)) context.reached(Limit::kFragments);
+    has_new_first_fragment = true;
   }
 }
 
-// The rest of a packet goes where its first fragment went. Answers are given once a packet.
-void Director::Impl::settle_later_fragment(Item& item) {
+// The rest of a packet goes where its first fragment went, and waits for that when it comes too
+// early: steering sends us first fragments as well wherever it sends us later ones, so what is the
+// host's is known to be. Answers are given once a packet.
+void Director::Impl::settle_later_fragment(Item& item, bool may_wait) {
   const ParsedPacket& packet = item.packet;
   const Decision* first = fragments.find(packet, context.now);
-  item.decision = first != nullptr ? *first : to_host();
+  if (first == nullptr) {
+    item.decision = may_wait ? wait_for_first_fragment() : drop(DropReason::kUnknownFragment);
+    return;
+  }
+  item.decision = *first;
   Decision& decision = item.decision;
   if (decision.verdict == Verdict::kAnswer) decision = drop(decision.reason);
   if (decision.verdict != Verdict::kForward) return;
@@ -124,59 +130,93 @@ void Director::Impl::rewrite(Batch& batch) {
   for (size_t i = 0; i < item_count; i++) {
     items[i].outcome = rewriter.carry_out(batch.frames[i], items[i], true);
   }
+  for (size_t gone = rewriter.early_fragments().take_displaced(); gone > 0; gone--) {
+    context.reached(Limit::kFragments);
+    count_drop(DropReason::kFragmentTableFull);
+  }
 }
 
-// Whatever belongs to a connection is its server's traffic, even when it could not be sent; a
-// removed server counts nothing.
 void Director::Impl::account(const Batch& batch) {
   for (size_t i = 0; i < item_count; i++) {
-    const Item& item = items[i];
-    count(batch.frames[i], item.outcome);
-    if (item.counted_by == kNoSlot) continue;
-    DestinationState& destination = context.tables.destination_state(item.counted_by);
-    if (destination.current == nullptr) continue;
-    ServiceState& service = context.tables.service_state(destination.service_slot);
-    const uint32_t size_bytes = item.packet.l3_length;
-    for (TrafficState* traffic : {&destination.traffic, &service.traffic}) {
-      if (item.direction == Direction::kRequest) {
-        traffic->in_packets.add(1);
-        traffic->in_bytes.add(size_bytes);
-      } else {
-        traffic->out_packets.add(1);
-        traffic->out_bytes.add(size_bytes);
-      }
-    }
+    count(batch.frames[i], items[i].outcome);
+    count_traffic(items[i]);
   }
 }
 
 void Director::Impl::count(const Frame& frame, Verdict outcome) {
+  if (outcome == Verdict::kDrop) return count_drop(frame.drop_reason);
   verdicts[static_cast<size_t>(outcome)].add(1);
-  if (outcome == Verdict::kDrop) drops[static_cast<size_t>(frame.drop_reason)].add(1);
+}
+
+void Director::Impl::count_drop(DropReason reason) {
+  verdicts[static_cast<size_t>(Verdict::kDrop)].add(1);
+  drops[static_cast<size_t>(reason)].add(1);
+}
+
+// Whatever belongs to a connection is its server's traffic, even when it could not be sent; a
+// removed server counts nothing.
+void Director::Impl::count_traffic(const Item& item) {
+  if (item.counted_by == kNoSlot) return;
+  DestinationState& destination = context.tables.destination_state(item.counted_by);
+  if (destination.current == nullptr) return;
+  ServiceState& service = context.tables.service_state(destination.service_slot);
+  const uint32_t size_bytes = item.packet.l3_length;
+  for (TrafficState* traffic : {&destination.traffic, &service.traffic}) {
+    if (item.direction == Direction::kRequest) {
+      traffic->in_packets.add(1);
+      traffic->in_bytes.add(size_bytes);
+    } else {
+      traffic->out_packets.add(1);
+      traffic->out_bytes.add(size_bytes);
+    }
+  }
 }
 
 bool Director::take_extra(Batch& extra) { return impl_->rewriter.spill().take(extra); }
 
+// Fragments first: they may have to wait on for their next hop.
 bool Director::release_held(Batch& batch, Micros now) {
   batch.count = 0;
-  PathContext& context = impl_->context;
-  context.now = now;
+  impl_->context.now = now;
   impl_->rewriter.spill().clear();
-  HoldQueue& held = impl_->rewriter.held();
-  const auto has_waited = [&](const HoldQueue::Held& packet) {
-    return now - packet.since >= HoldQueue::kPatience;
-  };
+  impl_->release_fragments(batch);
+  if (batch.count == 0) impl_->release_to_next_hops(batch);
+  return batch.count > 0;
+}
+
+void Director::Impl::release_to_next_hops(Batch& batch) {
+  const Micros now = context.now;
+  HoldQueue& held = rewriter.held();
   held.release([&](const HoldQueue::Held& packet) {
     const NeighbourIndex hop = packet.item.decision.passage.hop;
-    return has_waited(packet) || context.hops.answer(hop, now).state != NeighbourState::kRequested;
+    return held.has_waited(packet, now) ||
+           context.hops.answer(hop, now).state != NeighbourState::kRequested;
   });
   for (size_t i = 0; i < held.lent_count(); i++) {
     HoldQueue::Held& packet = held.lent(i);
-    const bool may_wait_on = !has_waited(packet);
-    const Verdict outcome = impl_->rewriter.carry_out(packet.frame, packet.item, may_wait_on);
-    impl_->count(packet.frame, outcome);
+    const bool may_wait_on = !held.has_waited(packet, now);
+    count(packet.frame, rewriter.carry_out(packet.frame, packet.item, may_wait_on));
     batch.frames[batch.count++] = packet.frame;
   }
-  return batch.count > 0;
+}
+
+// All that wait are looked at, so not at each turn: after a batch that had first fragments, and when
+// the oldest has waited long enough.
+void Director::Impl::release_fragments(Batch& batch) {
+  HoldQueue& early = rewriter.early_fragments();
+  if (!has_new_first_fragment && !early.has_any_waited(context.now)) return;
+  early.release([&](const HoldQueue::Held& packet) {
+    return early.has_waited(packet, context.now) ||
+           fragments.find(packet.item.packet, context.now) != nullptr;
+  });
+  has_new_first_fragment = early.lent_count() == kBatchSize;
+  for (size_t i = 0; i < early.lent_count(); i++) {
+    HoldQueue::Held& packet = early.lent(i);
+    settle_later_fragment(packet.item, false);
+    count(packet.frame, rewriter.carry_out(packet.frame, packet.item, true));
+    count_traffic(packet.item);
+    batch.frames[batch.count++] = packet.frame;
+  }
 }
 
 }  // namespace uvs

@@ -26,10 +26,16 @@ struct Director::Impl {
   void classify();
   void find_connections();
   void schedule_misses();
-  void settle_later_fragment(Item& item);
+  void settle_later_fragment(Item& item, bool may_wait);
   void rewrite(Batch& batch);
   void account(const Batch& batch);
   void count(const Frame& frame, Verdict outcome);
+  void count_drop(DropReason reason);
+  void count_traffic(const Item& item);
+
+  // The parts of release_held().
+  void release_to_next_hops(Batch& batch);
+  void release_fragments(Batch& batch);
 
   // The parts of adopt().
   void adopt_table(const ForwardingTable& table);
@@ -41,6 +47,7 @@ struct Director::Impl {
   Flows<Family::kIpv4> ipv4;
   Flows<Family::kIpv6> ipv6;
   FragmentTable<Decision> fragments;
+  bool has_new_first_fragment = false;  // one that somebody may wait for
   Rewriter rewriter;
   std::array<Item, kBatchSize> items;  // of the batch under way
   size_t item_count = 0;

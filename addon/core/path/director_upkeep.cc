@@ -22,7 +22,7 @@ constexpr std::array<LimitInfo, static_cast<size_t>(Limit::kCount)> kLimits = {{
     {Limit::kReplyMap, "replies",
      "the map of expected replies is full: new NAT connections are dropped"},
     {Limit::kFragments, "fragments",
-     "too many fragmented packets are under way: the oldest lose their rest"},
+     "too many fragmented packets are under way, or wait for their first fragment: the oldest are lost"},
     {Limit::kHoldQueue, "held_packets",
      "too many packets wait for unresolved next hops: more are dropped"},
     {Limit::kNextHops, "next_hops",

@@ -1,10 +1,11 @@
-// Packets that wait for their next hop to be resolved: a fixed pool of small frames, a few for each
-// next hop. What is given out lies in the pool until recycle(). One thread; nothing allocated after
-// it is made.
+// Packets that wait for something to become known: for their next hop to be resolved, or for the
+// first fragment of their packet. A fixed pool of frames, with a share for each group of them. What is
+// given out lies in the pool until the next release(). One thread; nothing allocated after it is made.
 #pragma once
 
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "core/net/frame.h"
@@ -14,31 +15,56 @@
 
 namespace uvs {
 
+struct HoldLimits {
+  size_t frames = 0, frames_per_group = 0, frame_size_bytes = 0;
+  Micros patience = 0;             // what has waited longer is due, whatever is known
+  bool does_oldest_give_way = false;  // when a limit is reached; else the newest is refused
+};
+
+// For a next hop; a group is one of them. As many small packets as the kernel holds for one neighbour
+// (its limit is 208 KiB of memory): a burst of clients that meets a new server loses no SYN, which
+// would cost each a second.
+inline constexpr HoldLimits kHopHold{.frames = 512,
+                                     .frames_per_group = 100,
+                                     .frame_size_bytes = kMinFrameCapacity,
+                                     .patience = 3 * kMicrosPerSecond};
+// For a first fragment; a group is a sender. What is out of order on a network is so by milliseconds:
+// after a second the first one is lost, and the kernel's 30 s would only hold the pool for whoever
+// floods it. For the same reason the oldest gives way: a flood of 100,000 fragments/s leaves the
+// others 5 ms. A sender's share is four datagrams of the largest size.
+inline constexpr HoldLimits kFragmentHold{.frames = 512,
+                                          .frames_per_group = 180,
+                                          .frame_size_bytes = 10'240,
+                                          .patience = kMicrosPerSecond,
+                                          .does_oldest_give_way = true};
+
 class HoldQueue {
  public:
-  static constexpr size_t kFrames = 512;
-  // As many small packets as the kernel holds for one neighbour (its limit is 208 KiB of memory): a burst of clients that
-  // meets a new server loses no SYN, which would cost each a second.
-  static constexpr size_t kFramesPerHop = 100;
-  static constexpr size_t kFrameSize = kMinFrameCapacity;
-  // Past this the next hop counts as failed, whatever is known of it.
-  static constexpr Micros kPatience = 3 * kMicrosPerSecond;
-
   struct Held {
     Frame frame;  // its data is the pool's
     Item item;
+    uint64_t group = 0;
     Micros since = 0;
   };
 
-  HoldQueue();
+  explicit HoldQueue(const HoldLimits& limits);
   HoldQueue(const HoldQueue&) = delete;
   HoldQueue& operator=(const HoldQueue&) = delete;
 
   bool is_ready() const { return bytes_.is_ready(); }
 
-  // Copies the frame, unchanged as it came in. False when it is too large, or too many wait: in
-  // all, or for this hop.
-  bool hold(const Frame& frame, const Item& item, Micros now);
+  // Copies the frame, unchanged as it came in. False when it is too large, or too many wait (in all,
+  // or in its group) and none gives way.
+  bool hold(const Frame& frame, const Item& item, uint64_t group, Micros now);
+
+  bool is_empty() const { return waiting_.empty(); }
+  bool has_waited(const Held& held, Micros now) const { return now - held.since >= limits_.patience; }
+  // Has the oldest of those that wait?
+  bool has_any_waited(Micros now) const {
+    return !waiting_.empty() && has_waited(pool_[waiting_.front()], now);
+  }
+  // How many gave way since the last call.
+  size_t take_displaced() { return std::exchange(displaced_, 0); }
 
   // Moves up to kBatchSize packets that `is_due(held)` wants, oldest first, to lent().
   template <typename IsDue>
@@ -56,9 +82,13 @@ class HoldQueue {
  private:
   // What the last release() gave out is free again.
   void recycle();
+  // Room for one more of `group`, made if that may be.
+  bool make_room(uint64_t group);
 
+  const HoldLimits limits_;
   ReservedArray<uint8_t> bytes_;
   std::vector<Held> pool_;
+  size_t displaced_ = 0;
   // Places in the pool; capacity for all is reserved once. `waiting_` stands in order of arrival.
   std::vector<uint16_t> free_, waiting_, lent_;
 };

@@ -48,6 +48,7 @@ struct Item {
 inline Decision drop(DropReason reason) {
   return {.verdict = Verdict::kDrop, .reason = reason, .passage = {}};
 }
+inline Decision wait_for_first_fragment() { return {.verdict = Verdict::kHeld, .passage = {}}; }
 inline Decision to_host() { return {.verdict = Verdict::kToHost, .passage = {}}; }
 inline Decision answer(Answer kind, DropReason otherwise) {
   return {.verdict = Verdict::kAnswer, .reason = otherwise, .answer = kind, .passage = {}};

@@ -33,11 +33,20 @@ Verdict Rewriter::carry_out(Frame& frame, const Item& item, bool may_hold) {
       return answer(frame, item.packet, decision.answer, decision.reason);
     case Verdict::kDrop:
       return set_drop(frame, decision.reason);
-    case Verdict::kToHost:
     case Verdict::kHeld:
+      return hold_fragment(frame, item);
+    case Verdict::kToHost:
       break;
   }
   return set(frame, Verdict::kToHost);
+}
+
+Verdict Rewriter::hold_fragment(Frame& frame, const Item& item) {
+  const uint8_t* source = item.packet.source.bytes.data();
+  const uint64_t sender = load<uint64_t>(source) ^ load<uint64_t>(source + 8) * 31;
+  if (early_fragments_.hold(frame, item, sender, context_.now)) return set(frame, Verdict::kHeld);
+  context_.reached(Limit::kFragments);
+  return set_drop(frame, DropReason::kFragmentTableFull);
 }
 
 Verdict Rewriter::send_on(Frame& frame, const Item& item, bool may_hold) {
@@ -61,7 +70,7 @@ Verdict Rewriter::send_on(Frame& frame, const Item& item, bool may_hold) {
     if (neighbour.state == NeighbourState::kFailed || !may_hold) {
       return answer(frame, packet, Answer::kHostUnreachable, DropReason::kNeighbourFailed);
     }
-    if (held_.hold(frame, item, context_.now)) return set(frame, Verdict::kHeld);
+    if (held_.hold(frame, item, passage.hop, context_.now)) return set(frame, Verdict::kHeld);
     context_.reached(Limit::kHoldQueue);
     return set_drop(frame, DropReason::kHoldQueueFull);
   }

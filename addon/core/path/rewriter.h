@@ -22,12 +22,14 @@ class Rewriter {
   // fragments in spill() (the frame itself is then not to be sent: kDrop without a reason).
   Verdict carry_out(Frame& frame, const Item& item, bool may_hold);
 
-  bool is_ready() const { return held_.is_ready() && spill_.is_ready() && answers_.is_ready(); }
+  bool is_ready() const { return held_.is_ready() && early_fragments_.is_ready() && spill_.is_ready() && answers_.is_ready(); }
 
   HoldQueue& held() { return held_; }
+  HoldQueue& early_fragments() { return early_fragments_; }
   Spill& spill() { return spill_; }
 
  private:
+  Verdict hold_fragment(Frame& frame, const Item& item);
   Verdict send_on(Frame& frame, const Item& item, bool may_hold);
   Verdict send_fragments(Frame& frame, const ParsedPacket& packet, const Egress& egress);
   Verdict answer(Frame& frame, const ParsedPacket& packet, Answer kind, DropReason otherwise,
@@ -35,7 +37,8 @@ class Rewriter {
   void translate(Frame& frame, const ParsedPacket& packet, const Passage& passage);
 
   PathContext& context_;
-  HoldQueue held_;
+  HoldQueue held_{kHopHold};
+  HoldQueue early_fragments_{kFragmentHold};
   Spill spill_;
   AnswerLimits answers_;
 };

@@ -8,7 +8,10 @@ import type { Lab } from './lab.js';
 import { runOk } from './process.js';
 
 /** Path of the program made from `NAME.c` beside this file. */
-export async function compiled(lab: Lab, name: 'dialogue' | 'inject' | 'meter'): Promise<string> {
+export async function compiled(
+  lab: Lab,
+  name: 'dialogue' | 'inject' | 'meter' | 'shuffled',
+): Promise<string> {
   const program = join(lab.dir, name);
   if (existsSync(program)) return program;
   const source = fileURLToPath(new URL(`${name}.c`, import.meta.url));

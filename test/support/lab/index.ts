@@ -38,7 +38,17 @@ export { stallable } from './stall.js';
 export * as topologies from './topologies.js';
 export { vip, vip6 } from './topologies.js';
 export type { Topology } from './topology.js';
-export { connectError, datagram, iperf, makeFile, md5Of, ping, startIperf, startUdp } from './traffic.js';
+export {
+  connectError,
+  datagram,
+  iperf,
+  makeFile,
+  md5Of,
+  ping,
+  shuffledDatagrams,
+  startIperf,
+  startUdp,
+} from './traffic.js';
 export { block, groupText, type RouterSpec, routerText } from './vrrp-config.js';
 export { type AdvertFrame, advertFrame } from './vrrp-frames.js';
 export { waitFor } from './wait.js';

@@ -4,6 +4,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { compiled } from './compile.js';
 import type { Host, Lab } from './lab.js';
 import type { TrackedProcess } from './process.js';
 import { waitFor } from './wait.js';
@@ -69,6 +70,17 @@ export async function startUdp(
     (await host.exec(`ss -Hlun sport = :${port}`)).includes(`:${port}`),
   );
   return child;
+}
+
+/** How many of `count` datagrams to an echo service come back whole, their fragments sent in reverse (shuffled.c). */
+export async function shuffledDatagrams(
+  client: Host,
+  address: string,
+  port: number,
+  count: number,
+): Promise<number> {
+  const program = await compiled(client.lab, 'shuffled');
+  return Number(await client.exec([program, address, String(port), String(count)]));
 }
 
 /** Sends one datagram from a port of its own and gives the answer, empty when none came within `wait_s`. */

@@ -75,7 +75,7 @@ TEST_CASE("a next hop that keeps silent counts as failed after three seconds") {
 
 TEST_CASE("only a few wait for one next hop, and none that is too large; said once") {
   Waiting director;
-  constexpr int kMost = HoldQueue::kFramesPerHop;
+  constexpr int kMost = kHopHold.frames_per_group;
   for (int i = 0; i < kMost; i++) CHECK(director.send_one(syn(i + 1)).verdict == Verdict::kHeld);
   CHECK(director.send_one(syn(kMost + 1)).reason == DropReason::kHoldQueueFull);
   CHECK(director->take_reached_limits() == 1u << static_cast<unsigned>(Limit::kHoldQueue));
