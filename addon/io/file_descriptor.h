@@ -23,6 +23,8 @@ class FileDescriptor {
 
   int get() const { return value_; }
   bool is_open() const { return value_ >= 0; }
+  // From now on it is the caller's to close.
+  int release() { return std::exchange(value_, -1); }
   void reset() {
     if (value_ >= 0) close(value_);
     value_ = -1;

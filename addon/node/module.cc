@@ -7,6 +7,7 @@
 #include "node/host.h"
 #include "node/memory_dataplane.h"
 #include "node/network.h"
+#include "node/process_io.h"
 
 namespace {
 
@@ -15,6 +16,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   uvs::export_memory_dataplane(env, exports);
   uvs::export_host(env, exports);
   uvs::export_network(env, exports);
+  uvs::export_process_io(env, exports);
   return exports;
 }
 

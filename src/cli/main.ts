@@ -1,8 +1,12 @@
 #!/usr/bin/env node
 // The program `director`.
 
-// First and alone: until it has run, USR1 would open Node's debugger, and all modules are loaded before any runs.
-import './no-debugger.js';
+// First and alone: until it has run, signals end the process or open Node's debugger, and all modules are loaded before
+// any runs.
+import './early-signals.js';
+
+// `director list | head`: a reader that has enough is no failure.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
 
 const { runCommandLine } = await import('./program.js');
 const code = await runCommandLine(process.argv.slice(2));

@@ -3,9 +3,13 @@
 
 import { Option } from 'commander';
 import { formatDiagnostics } from '../config/index.js';
+import { systemClock } from '../runtime/clock.js';
 import { createDirector, type DirectorOptions } from '../runtime/create-director.js';
 import type { Director } from '../runtime/director.js';
+import type { DumpKind } from '../runtime/failover/dump.js';
 import { createLog, type Log, type LogFormat, type LogLevel, logFormats, logLevels } from '../runtime/log.js';
+import { openLogOutput } from '../runtime/log-output.js';
+import { boundProcessEnd } from '../runtime/process-end.js';
 import { createNotify, type Notify, reloadingLines } from '../runtime/sd-notify.js';
 import { preferShortPauses } from '../runtime/short-pauses.js';
 import { listenForSignals } from '../runtime/signals.js';
@@ -17,8 +21,6 @@ import {
   exitCodes,
   fileOption,
   lenientOption,
-  print,
-  printError,
   resolveConfigFile,
   socketOption,
   werrorOption,
@@ -59,10 +61,13 @@ export async function run(
   parts: Pick<DirectorOptions, 'dataplane' | 'network'> = {},
 ): Promise<void> {
   preferShortPauses();
-  const log = createLog(options.logFormat, options.logLevel, print);
+  const errors = openLogOutput(2);
+  const log = createLog(options.logFormat, options.logLevel, openLogOutput(1), systemClock);
+  boundProcessEnd();
+  // Node would write them to standard error itself, and wait for its reader.
+  process.removeAllListeners('warning').on('warning', ({ message }) => log.warn(message));
   const notify = createNotify();
   const configFile = resolveConfigFile(options.file);
-  log.info('starting', { config: configFile, pid: process.pid });
   const director = createDirector(
     { configFile },
     {
@@ -74,16 +79,18 @@ export async function run(
       directorConfigFile: options.directorConfig,
       configId: options.configId,
       ...(options.logFormat === 'text'
-        ? { onDiagnostics: (diagnostics) => printError(formatDiagnostics(diagnostics)) }
+        ? { onDiagnostics: (diagnostics) => errors.write(formatDiagnostics(diagnostics)) }
         : {}),
     },
   );
 
   const end = watchForEnd(director, log, notify);
+  log.info('starting', { config: configFile, pid: process.pid });
   try {
     const { generation } = await director.start();
     log.info('ready', { generation, socket: options.socket });
     notify('READY=1', `STATUS=${statusText(director)}`);
+    end.onStarted();
   } catch (error) {
     end.stopListening();
     // Asked to stop while starting: that is what happened.
@@ -95,6 +102,8 @@ export async function run(
 }
 
 type End = {
+  /** A reload that was asked for until now is made. */
+  readonly onStarted: () => void;
   readonly reached: Promise<void>;
   readonly isWanted: () => boolean;
   /** The data plane could not go on. */
@@ -104,7 +113,7 @@ type End = {
 
 /** Turns signals and the data plane's failure into a reload or a stop. */
 function watchForEnd(director: Director, log: Log, notify: Notify): End {
-  const state = { isWanted: false, hasFailed: false };
+  const state = { isStarted: false, isWanted: false, hasFailed: false };
   let finish: () => void = () => {};
   const reached = new Promise<void>((resolve) => {
     finish = resolve;
@@ -117,12 +126,26 @@ function watchForEnd(director: Director, log: Log, notify: Notify): End {
     await director.stop().catch((error: unknown) => log.error('stopping', { reason: String(error) }));
     finish();
   };
+  // While one runs, any number of further requests are one.
+  const reloads = onceMore(async () => {
+    if (state.isStarted && !state.isWanted) await reload(director, notify, () => state.isWanted);
+  });
+  const dump = (kind: DumpKind) =>
+    onceMore(() =>
+      director.dump(kind).then(
+        () => {},
+        (error: unknown) => log.error('no dump was written', { reason: String(error) }),
+      ),
+    );
+  const dumps = { data: dump('data'), stats: dump('stats'), json: dump('json') };
+  let isReloadWanted = false;
   const stopListening = listenForSignals({
-    reload: () => void reload(director, notify),
-    dump: (kind) =>
-      void director
-        .dump(kind)
-        .catch((error: unknown) => log.error('no dump was written', { reason: String(error) })),
+    reload: () => {
+      isReloadWanted = true;
+      reloads();
+    },
+    dump: (kind) => dumps[kind](),
+    ignore: (what) => log.info(`a signal has no effect: ${what}`),
     stop: (signal) => void stop(signal),
     force: () => process.exit(forcedExit),
   });
@@ -135,17 +158,39 @@ function watchForEnd(director: Director, log: Log, notify: Notify): End {
   })();
   return {
     reached: reached.finally(stopListening),
+    onStarted: () => {
+      state.isStarted = true;
+      if (isReloadWanted) reloads();
+    },
     isWanted: () => state.isWanted,
     hasFailed: () => state.hasFailed,
     stopListening,
   };
 }
 
-async function reload(director: Director, notify: Notify): Promise<void> {
+async function reload(director: Director, notify: Notify, isStopping: () => boolean): Promise<void> {
   notify(...reloadingLines(), 'STATUS=reloading');
   // What is wrong with it is in the log already, and the old configuration is in force.
   await director.reload().catch(() => {});
-  notify('READY=1', `STATUS=${statusText(director)}`);
+  if (!isStopping()) notify('READY=1', `STATUS=${statusText(director)}`);
+}
+
+/** `action`, never twice at a time: calls during one of its runs make one more run after it. It must not reject. */
+function onceMore(action: () => Promise<void>): () => void {
+  let isRunning = false;
+  let isWanted = false;
+  const loop = async () => {
+    isRunning = true;
+    while (isWanted) {
+      isWanted = false;
+      await action();
+    }
+    isRunning = false;
+  };
+  return () => {
+    isWanted = true;
+    if (!isRunning) void loop();
+  };
 }
 
 function statusText(director: Director): string {

@@ -42,6 +42,7 @@ export function formatStatus(answer: DirectorStatus, services: readonly ServiceV
         `device         ${name} ${isAttached ? 'attached' : `not attached: ${reason}`}`,
     ),
     ...answer.missingAddresses.map((address) => `warning        ${address} is on no device of this machine`),
+    ...(answer.log.lost === 0 ? [] : [`warning        ${answer.log.lost} log lines could not be written`]),
     ...services.flatMap(troubleOf),
     ...formatFailover(answer),
   ];

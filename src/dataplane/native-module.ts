@@ -64,6 +64,16 @@ export type TcpProbe = {
   readonly timeout_ms: number;
 };
 
+/** Writes to a descriptor from a thread of its own; see addon/host/line_writer.h. */
+export type NativeLineWriter = {
+  /** Whole lines; never waits. */
+  write(lines: string): void;
+  /** `count` of lines since the start, why the newest was lost, and whether something was written since. */
+  loss(): { readonly count: number; readonly reason: string; readonly isOver: boolean };
+  /** Holds up the caller until all is written or lost, at most so long; false when something still waits. */
+  drain(patience_ms: number): boolean;
+};
+
 export type NativeModule = {
   readonly Dataplane: new () => NativeDataplane;
   /** Exactly the port; errors carry their code as native code gives it. */
@@ -73,6 +83,14 @@ export type NativeModule = {
   sdNotify(text: string): boolean;
   /** Connects and closes; resolves with undefined when it worked, else with the reason. */
   probeTcp(probe: TcpProbe): Promise<string | undefined>;
+  /** The end of the process, which is under way, takes no longer: a thread that hangs in a file would hold it up. */
+  exitWithin(patience_ms: number, code: number): void;
+  readonly LineWriter: new (fd: number) => NativeLineWriter;
+  /**
+   * Takes signals that Node has no names for, until the process ends; the descriptor gives one byte a signal, its number.
+   * Once in a process.
+   */
+  takeSignals(numbers: readonly number[]): number;
 };
 
 let loaded: NativeModule | undefined;

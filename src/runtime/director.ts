@@ -187,13 +187,14 @@ export class Director {
 
   status(): DirectorStatus {
     const { engine, failover, startedAt, configuredAt } = this.requireRunning();
-    const { clock, dataplane, version } = this.parts;
+    const { clock, dataplane, log, version } = this.parts;
     return directorStatus(engine, dataplane, failover.view(), {
       version,
       source: sourceName(this.source),
       uptime: micros(clock.now() - startedAt),
       configuredAt,
       loopLag: this.lag.read(),
+      log: log.unwritten?.() ?? { lost: 0, heldBack: 0 },
     });
   }
 

@@ -1,6 +1,9 @@
 // Logging: a message in words and fields for machines. One small interface, pino behind it, two formats.
 
 import { pino } from 'pino';
+import type { Clock } from './clock.js';
+import { LogGate } from './log-gate.js';
+import type { LogOutput } from './log-output.js';
 
 export type LogFields = Readonly<Record<string, unknown>>;
 
@@ -9,7 +12,12 @@ export interface Log {
   info(message: string, fields?: LogFields): void;
   warn(message: string, fields?: LogFields): void;
   error(message: string, fields?: LogFields): void;
+  /** What was not written; a log without it writes everything. */
+  readonly unwritten?: () => UnwrittenLines;
 }
+
+/** Since the start: `lost` could not be written, `heldBack` said what a hundred lines had said shortly before. */
+export type UnwrittenLines = { readonly lost: number; readonly heldBack: number };
 
 export const logLevels = ['debug', 'info', 'warn', 'error'] as const;
 export type LogLevel = (typeof logLevels)[number];
@@ -22,9 +30,12 @@ const nothing = () => {};
 /** Says nothing: what the library uses when it is given no log. */
 export const silentLog: Log = { debug: nothing, info: nothing, warn: nothing, error: nothing };
 
-/** A log that hands finished lines to `write`: `time level message key=value …`, or one JSON object each. */
-export function createLog(format: LogFormat, level: LogLevel, write: (line: string) => void): Log {
-  const stream = { write: format === 'json' ? write : (line: string) => write(textLine(line)) };
+/**
+ * A log of finished lines: `time level message key=value …`, or one JSON object each. Lines that were lost are said when
+ * writing works again, lines that were held back when their period is over.
+ */
+export function createLog(format: LogFormat, level: LogLevel, output: LogOutput, clock: Clock): Log {
+  const write = (line: string) => output.write(format === 'json' ? line : textLine(line));
   const logger = pino(
     {
       base: null,
@@ -33,13 +44,32 @@ export function createLog(format: LogFormat, level: LogLevel, write: (line: stri
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
       formatters: { level: (label) => ({ level: label }) },
     },
-    stream,
+    { write },
+  );
+  let toldLost = 0;
+  const tellLost = () => {
+    const { count, reason, isOver } = output.loss();
+    if (!isOver || count === toldLost) return;
+    logger.warn({ lines: count - toldLost, reason }, 'log lines were lost');
+    toldLost = count;
+  };
+  const gate = new LogGate(clock, (message, count) =>
+    logger.warn({ lines: count, of: message }, 'log lines of one message were held back'),
   );
   const at =
     (name: LogLevel) =>
-    (message: string, fields: LogFields = {}) =>
+    (message: string, fields: LogFields = {}) => {
+      if (!logger.isLevelEnabled(name) || !gate.admits(message)) return;
+      tellLost();
       logger[name](fields, message);
-  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
+    };
+  return {
+    debug: at('debug'),
+    info: at('info'),
+    warn: at('warn'),
+    error: at('error'),
+    unwritten: () => ({ lost: output.loss().count, heldBack: gate.heldBack }),
+  };
 }
 
 function textLine(json: string): string {

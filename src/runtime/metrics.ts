@@ -43,6 +43,10 @@ function families(status: DirectorStatus, services: readonly ServiceView[]): Fam
       [label('stat', 'mean'), loopLag.mean / 1e6],
       [label('stat', 'worst'), loopLag.worst / 1e6],
     ]),
+    counter('uvs_log_lines_lost_total', 'Log lines that could not be written.', [['', status.log.lost]]),
+    counter('uvs_log_lines_held_back_total', 'Log lines that only repeated a message.', [
+      ['', status.log.heldBack],
+    ]),
     gauge('uvs_connections', 'Entries of the connection table.', [['', dataplane.connectionCount]]),
     gauge('uvs_connections_limit', 'Most entries that the connection table takes.', [
       ['', dataplane.connectionLimit],

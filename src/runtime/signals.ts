@@ -1,9 +1,15 @@
-// Signals as calls: HUP reloads, TERM and INT stop, a second one of them gives up waiting, USR1 and USR2 write dumps.
+// Signals as calls, the same as keepalived's: HUP reloads, TERM and INT stop, a second one of them gives up waiting; USR1,
+// USR2 and the real-time signals of keepalived write dumps.
+
+import type { DumpKind } from './failover/dump.js';
+import { onRealTimeSignal } from './real-time-signals.js';
 
 export type SignalHandlers = {
   readonly reload: () => void;
-  /** USR1: data, USR2: statistics. */
-  readonly dump: (kind: 'data' | 'stats') => void;
+  /** USR1: data, USR2 and STATS_CLEAR: statistics, JSON: as that. */
+  readonly dump: (kind: DumpKind) => void;
+  /** A signal of keepalived's that has no effect here; `what` says so. */
+  readonly ignore: (what: string) => void;
   readonly stop: (signal: string) => void;
   /** A second INT or TERM while stopping. */
   readonly force: () => void;
@@ -28,7 +34,14 @@ export function listenForSignals(handlers: SignalHandlers): () => void {
     ['SIGINT', onStop],
   ] as const;
   for (const [signal, listener] of listeners) process.on(signal, listener);
+  const stopRealTime = onRealTimeSignal((signal) => {
+    if (signal === 'json') return handlers.dump('json');
+    if (signal === 'threads') return handlers.ignore('there are no threads to list');
+    handlers.ignore('counters go on, as Prometheus needs them to');
+    handlers.dump('stats');
+  });
   return () => {
     for (const [signal, listener] of listeners) process.off(signal, listener);
+    stopRealTime();
   };
 }

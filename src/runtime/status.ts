@@ -14,7 +14,7 @@ const noTraffic: Traffic = { connections: 0n, inPackets: 0n, outPackets: 0n, inB
 /** What the director itself adds. */
 export type DirectorFacts = Pick<
   DirectorStatus,
-  'version' | 'source' | 'uptime' | 'configuredAt' | 'loopLag'
+  'version' | 'source' | 'uptime' | 'configuredAt' | 'loopLag' | 'log'
 >;
 
 export function directorStatus(

@@ -6,6 +6,7 @@ import type { CheckerPolicy } from '../model/director-config.js';
 import type { DestinationId, Scheduler, SchedulerFlag, ServiceId } from '../model/forwarding-table.js';
 import type { Micros } from '../model/units.js';
 import type { FailoverView } from './failover/views.js';
+import type { UnwrittenLines } from './log.js';
 import type { Rates } from './rates.js';
 
 export type { ConnectionPage, ConnectionRecord, Traffic } from '../dataplane/port.js';
@@ -79,6 +80,7 @@ export type DirectorStatus = FailoverView & {
   readonly missingAddresses: readonly string[];
   readonly dataplane: DataplaneStatus;
   readonly loopLag: LagView;
+  readonly log: UnwrittenLines;
 };
 
 /** How late the event loop ran since the director was ready. */

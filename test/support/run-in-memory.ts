@@ -2,7 +2,7 @@
 // codes. Its device is eth0 with 10.0.0.1. Arguments: the configuration, the socket, the log's format.
 
 // As in the program itself.
-import '../../src/cli/no-debugger.js';
+import '../../src/cli/early-signals.js';
 import { reportFailure } from '../../src/cli/command.js';
 import { run } from '../../src/cli/run.js';
 import { MemoryDataplane } from '../../src/dataplane/memory.js';

@@ -266,11 +266,41 @@ describe('run', { timeout: processTimeout_ms }, () => {
     copyFileSync(badFile, config);
     director.child.kill('SIGHUP');
     await director.printed(/reload failed; the configuration in force stays/);
-    expect(director.stderr()).toContain(`${config}:3:3: error: `);
+    await vi.waitFor(() => expect(director.stderr()).toContain(`${config}:3:3: error: `));
     expect((await cli('status', '--socket', path)).stdout).toContain('generation 2');
     director.child.kill('SIGTERM');
     expect(await director.ended).toBe(0);
     expect(director.stdout()).toMatch(/info {2}stopped\n$/);
+  });
+
+  test('a log that nobody reads any more ends nothing: lines are lost and counted', async () => {
+    const config = join(folder, 'unread.conf');
+    const path = join(folder, 'unread.sock');
+    copyFileSync(goodFile, config);
+    const director = startScript(script, [config, path]);
+    await director.printed(/ready generation=1/);
+    director.child.stdout?.destroy();
+    director.child.stderr?.destroy();
+    writeFileSync(config, good.replace('weight 3', 'weight 4'));
+    expect((await cli('reload', '--socket', path)).code).toBe(0);
+    const { stdout } = await cli('status', '--socket', path);
+    expect(stdout).toMatch(/^warning {8}[2-9] log lines could not be written$/m);
+    director.child.kill('SIGTERM');
+    expect(await director.ended).toBe(0);
+  });
+
+  test('HUP while it starts: one reload when it has started, however many there were', async () => {
+    const config = join(folder, 'slow.conf');
+    const service = (n: number) => good.replace('10.0.0.1', `10.0.${n >> 8}.${n & 255}`);
+    writeFileSync(config, Array.from({ length: 1_500 }, (_, n) => service(n)).join(''));
+    const director = startScript(script, [config, join(folder, 'slow.sock')]);
+    await director.printed(/starting/);
+    for (let i = 0; i < 20; i++) director.child.kill('SIGHUP');
+    await director.printed(/ready generation=1[\s\S]*configuration in force generation=1 changes=0/);
+    director.child.kill('SIGTERM');
+    expect(await director.ended).toBe(0);
+    expect(director.stdout()).not.toContain('reload failed');
+    expect(director.stdout().match(/configuration in force/g)?.length).toBeLessThan(4);
   });
 
   test('--log-format json: each line is an object', async () => {

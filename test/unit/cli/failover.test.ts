@@ -1,5 +1,6 @@
 // Failover on the command line: status, switchover with its exit codes, and what signals write.
 
+import { execFileSync } from 'node:child_process';
 import {
   existsSync,
   lstatSync,
@@ -149,7 +150,7 @@ test('status', async () => {
 
 test('nothing is loaded before SIGUSR1 is taken from Node’s debugger', () => {
   const text = readFileSync('src/cli/main.ts', 'utf8');
-  expect([...text.matchAll(/^import .*$/gm)].map(([line]) => line)).toEqual(["import './no-debugger.js';"]);
+  expect([...text.matchAll(/^import .*$/gm)].map(([line]) => line)).toEqual(["import './early-signals.js';"]);
 });
 
 describe('run', { timeout: processTimeout_ms }, () => {
@@ -163,6 +164,7 @@ describe('run', { timeout: processTimeout_ms }, () => {
     const dumps = `global_defs {
       state_dump_file ${data}
       stats_dump_file ${stats}
+      json_dump_file ${join(folder, 'the.json')}
     }`;
     writeFileSync(file, config(255, dumps));
     const director = startScript(script, [file, join(folder, 'run.sock')]);
@@ -179,6 +181,13 @@ describe('run', { timeout: processTimeout_ms }, () => {
     );
     expect([lstatSync(data).isSymbolicLink(), readFileSync(precious, 'utf8')]).toEqual([false, 'precious']);
     expect(statSync(data).mode & 0o777).toBe(0o600);
+    // keepalived's real-time signals, by their numbers.
+    execFileSync('kill', ['-s', '36', String(director.child.pid)]);
+    await director.printed(/dump written kind=json/);
+    execFileSync('kill', ['-s', '63', String(director.child.pid)]);
+    await director.printed(/a signal has no effect: counters go on[\s\S]*dump written kind=stats/);
+    execFileSync('kill', ['-s', '64', String(director.child.pid)]);
+    await director.printed(/a signal has no effect: there are no threads/);
     director.child.kill('SIGTERM');
     expect(await director.ended).toBe(0);
     expect(director.stderr()).not.toContain('ebugger');
