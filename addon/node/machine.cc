@@ -36,7 +36,9 @@ SteeringKeys keys_of(const TableSpec& table) {
 }  // namespace
 
 Result<std::shared_ptr<Machine>> Machine::start(const MachineOptions& options, OnEvent on_event) {
-  std::shared_ptr<Machine> machine(new Machine(std::move(on_event)));
+  const Result<uvs_hash_key> key = random_key();
+  if (!key.ok()) return key.status();
+  std::shared_ptr<Machine> machine(new Machine(std::move(on_event), key.value()));
   Status opened = machine->open(options);
   if (!opened.ok()) {
     machine->stop();

@@ -49,7 +49,8 @@ class Machine final : private HostEvents {
   std::vector<DropCount> drops() const;
 
  private:
-  explicit Machine(OnEvent on_event) : on_event_(std::move(on_event)) {}
+  Machine(OnEvent on_event, const uvs_hash_key& neighbour_key)
+      : on_event_(std::move(on_event)), neighbours_(neighbour_key) {}
   Status open(const MachineOptions& options);
   ControlPort::Steer steer();
 

@@ -81,7 +81,7 @@ struct MemoryMachine {
       : replies(std::bit_ceil(std::max<size_t>(connections / 2, 16))),
         director(Director::create({connections, kKey, replies, kKey}, neighbours)) {}
 
-  NeighbourTable neighbours;
+  NeighbourTable neighbours{kKey};
   std::vector<uvs_flow_bucket> replies;
   MemoryLink link;
   std::unique_ptr<Director> director;

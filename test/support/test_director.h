@@ -171,7 +171,7 @@ class TestDirector {
   uint64_t drops(DropReason reason) { return director_->counters().drops[static_cast<size_t>(reason)]; }
   uint64_t verdicts(Verdict verdict) { return director_->counters().verdicts[static_cast<size_t>(verdict)]; }
 
-  NeighbourTable neighbours;
+  NeighbourTable neighbours{{.k0 = 5, .k1 = 6}};
   Micros now = 1'000'000'000;
   uint32_t client_mtu = 1500, server_mtu = 1500;
   Ipv4SourceRules client_rules = {};

@@ -11,6 +11,7 @@
 // elsewhere, host may be led astray: it sees that in `relinked` and looks through all slots.
 #include "core/forward/neighbour_table.h"
 
+#include <algorithm>
 #include <array>
 
 #include "core/net/reserved_array.h"
@@ -237,6 +238,17 @@ Micros NeighbourTable::last_used(NeighbourIndex index) const {
 }
 
 size_t NeighbourTable::bound() const { return impl_->bound.load(std::memory_order_acquire); }
+
+size_t NeighbourTable::longest_chain() const {
+  size_t longest = 0;
+  for (size_t bucket = 0; bucket < kBuckets; bucket++) {
+    size_t length = 0;
+    Link at = impl_->heads[bucket].load(std::memory_order_relaxed);
+    for (; at != kEnd; length++) at = impl_->slots[index_of(at)].next.load(std::memory_order_relaxed);
+    longest = std::max(longest, length);
+  }
+  return longest;
+}
 
 // Does slot `index` hold `key`? `word` is then one of the time when it did.
 bool NeighbourTable::Impl::holds_now(NeighbourIndex index, const PackedKey& key, uint64_t& word) {

@@ -41,8 +41,9 @@ class NeighbourTable {
   static constexpr Micros kIdleLimit = 60 * kMicrosPerSecond;
   static constexpr Micros kFailedIdleLimit = 10 * kMicrosPerSecond;
 
-  // `hash_key` should be random where on-link addresses are chosen by strangers.
-  explicit NeighbourTable(const uvs_hash_key& hash_key = {0x757673, 0x6e65696768});
+  // `hash_key` is secret, random in production: strangers choose on-link addresses (of an IPv6 /64 as many as they
+  // like), and who knew the key would choose such that share one chain.
+  explicit NeighbourTable(const uvs_hash_key& hash_key);
   ~NeighbourTable();
 
   // False when there was no address space: nothing else may be called then.
@@ -69,6 +70,8 @@ class NeighbourTable {
   Micros last_used(NeighbourIndex index) const;
   // Host. Slots in use are below this.
   size_t bound() const;
+  // Worker. The most slots that one look-up may walk. Cost: all buckets.
+  size_t longest_chain() const;
   // Host. Sets what is known; a key that nobody asked for is ignored. kFree and kRequested are no
   // knowledge: ignored.
   void update(const NeighbourKey& key, NeighbourState state, const MacAddress& mac);

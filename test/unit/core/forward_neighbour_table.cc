@@ -2,7 +2,10 @@
 // threads (which TSAN watches in its build).
 #include <doctest/doctest.h>
 
+#include <cstring>
 #include <thread>
+#include <type_traits>
+#include <vector>
 
 #include "core/forward/neighbour_table.h"
 #include "packet_builder.h"
@@ -35,7 +38,7 @@ void fill(NeighbourTable& table, uint32_t from, Micros now) {
 }  // namespace
 
 TEST_CASE("neighbours: asked, answered, changed, failed, asked again") {
-  NeighbourTable table;
+  NeighbourTable table{{.k0 = 5, .k1 = 6}};
   CHECK_FALSE(table.take_requests());
   CHECK(table.bound() == 0);
   const NeighbourIndex index = table.find_or_request(key_of(1));
@@ -76,7 +79,7 @@ TEST_CASE("neighbours: asked, answered, changed, failed, asked again") {
 }
 
 TEST_CASE("neighbours: device, family and every byte of the address tell them apart") {
-  NeighbourTable table;
+  NeighbourTable table{{.k0 = 5, .k1 = 6}};
   NeighbourKey ipv6 = key_of(1);
   ipv6.family = Family::kIpv6;
   NeighbourKey last_byte = ipv6;
@@ -91,7 +94,7 @@ TEST_CASE("neighbours: device, family and every byte of the address tell them ap
 }
 
 TEST_CASE("neighbours: what nobody asked for and what is no slot is ignored") {
-  NeighbourTable table;
+  NeighbourTable table{{.k0 = 5, .k1 = 6}};
   table.update(key_of(1), NeighbourState::kResolved, mac_of(1));
   CHECK(table.bound() == 0);
   for (const unsigned index : {0u, 16383u, 16384u, 65535u}) {
@@ -104,7 +107,7 @@ TEST_CASE("neighbours: what nobody asked for and what is no slot is ignored") {
 }
 
 TEST_CASE("neighbours: a full table takes idle slots back, all at once, and says so") {
-  NeighbourTable table;
+  NeighbourTable table{{.k0 = 5, .k1 = 6}};
   fill(table, 0, 100 * kSecond);
   CHECK(table.bound() == NeighbourTable::kCapacity);
   for (uint32_t i = 0; i < NeighbourTable::kCapacity; i++) {
@@ -156,7 +159,7 @@ TEST_CASE("neighbours: a full table takes idle slots back, all at once, and says
 }
 
 TEST_CASE("neighbours: worker and host at once; no MAC ever belongs to another neighbour") {
-  NeighbourTable table;
+  NeighbourTable table{{.k0 = 5, .k1 = 6}};
   constexpr uint32_t kNeighbours =
       NeighbourTable::kCapacity + 5000;  // more than fit: slots change hands all the time
   std::atomic<bool> is_over{false};
@@ -210,6 +213,27 @@ TEST_CASE("neighbours: worker and host at once; no MAC ever belongs to another n
   CHECK(answered.load() > 0);
   CHECK(resolved > 10'000);
   CHECK(table.recycled() > 0);
+}
+
+// A /64 on the link lets a stranger choose among 2^64 addresses. Without a key to be known there is no default one.
+TEST_CASE("neighbours: addresses chosen for one key share a chain under that key alone") {
+  static_assert(!std::is_default_constructible_v<NeighbourTable>);
+  constexpr uvs_hash_key kKnown{.k0 = 0x757673, .k1 = 0x6e65696768};
+  constexpr size_t kChosen = 64;
+  std::vector<NeighbourKey> chosen;
+  NeighbourKey key{.ifindex = 1, .family = Family::kIpv6, .address = address("fd01::")};
+  for (uint64_t number = 0; chosen.size() < kChosen; number++) {
+    std::memcpy(key.address.bytes.data() + 8, &number, 8);
+    const uint64_t words[3] = {load<uint64_t>(key.address.bytes.data()), number, 1 | uint64_t{6} << 32};
+    if (uvs_siphash(words, 3, &kKnown) % (2 * NeighbourTable::kCapacity) == 7) chosen.push_back(key);
+  }
+  NeighbourTable known{kKnown}, secret{{.k0 = 5, .k1 = 6}};
+  for (const NeighbourKey& neighbour : chosen) {
+    known.find_or_request(neighbour);
+    secret.find_or_request(neighbour);
+  }
+  CHECK(known.longest_chain() == kChosen);
+  CHECK(secret.longest_chain() <= 3);
 }
 
 }  // namespace uvs::test

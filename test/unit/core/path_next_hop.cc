@@ -120,7 +120,7 @@ TEST_CASE("connections find their way again when routes change") {
 }
 
 TEST_CASE("before there is a view of the machine nothing leaves") {
-  NeighbourTable neighbours;
+  NeighbourTable neighbours{{.k0 = 5, .k1 = 6}};
   std::vector<uvs_flow_bucket> buckets(8);
   DirectorOptions options;
   options.connections = 8;
@@ -138,7 +138,7 @@ TEST_CASE("before there is a view of the machine nothing leaves") {
 }
 
 TEST_CASE("options that make no sense make no director") {
-  NeighbourTable neighbours;
+  NeighbourTable neighbours{{.k0 = 5, .k1 = 6}};
   std::vector<uvs_flow_bucket> buckets(8);
   const auto create = [&](uint32_t connections, size_t count) {
     DirectorOptions options;

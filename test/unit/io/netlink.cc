@@ -117,7 +117,7 @@ struct Machine {
     REQUIRE_MESSAGE(started.ok(), started.status().message);
     netlink = std::move(started.value());
   }
-  NeighbourTable neighbours;
+  NeighbourTable neighbours{{.k0 = 5, .k1 = 6}};
   RecordingFollower follower;
   RecordingEvents events;
   std::unique_ptr<Netlink> netlink;
@@ -204,7 +204,7 @@ TEST_CASE("a named device brings its virtual MACs along, and no other child") {
 TEST_CASE("a named device that is not there stops a start") {
   UVS_REQUIRES("root");
   ScratchNetwork network;
-  NeighbourTable neighbours;
+  NeighbourTable neighbours{{.k0 = 5, .k1 = 6}};
   RecordingFollower follower;
   RecordingEvents events;
   const auto started =

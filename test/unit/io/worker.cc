@@ -61,7 +61,7 @@ struct Rig {
   }
 
   std::vector<uvs_flow_bucket> buckets;
-  NeighbourTable neighbours;
+  NeighbourTable neighbours{{.k0 = 5, .k1 = 6}};
   std::unique_ptr<Director> director;
 };
 
