@@ -12,6 +12,8 @@ constexpr size_t kRowSize = 32;  // of the table's head, a service and a destina
 
 constexpr uint8_t kFlagShFallback = 1, kFlagShPort = 2, kFlagOnePacket = 4, kFlagDraining = 8,
                   kFlagStandby = 16;
+constexpr uint8_t kFlagRemoved = 1;             // of a destination, above its weight
+constexpr uint32_t kWeightMask = 0x00ff'ffff;
 
 std::optional<Family> family_of(uint8_t number) {
   if (number != 4 && number != 6) return std::nullopt;
@@ -45,7 +47,8 @@ std::optional<DestinationSpec> decode_destination(const uint8_t* row) {
   destination.port = load<uint16_t>(row + 16);
   destination.method = static_cast<ForwardingMethod>(row[18]);
   destination.family = *family;
-  destination.weight = load<uint32_t>(row + 20);
+  destination.weight = load<uint32_t>(row + 20) & kWeightMask;
+  destination.is_removed = (row[23] & kFlagRemoved) != 0;
   destination.upper_threshold = load<uint32_t>(row + 24);
   destination.lower_threshold = load<uint32_t>(row + 28);
   return destination;
@@ -69,7 +72,8 @@ std::optional<TableSpec> decode_table(std::span<const uint8_t> bytes) {
   table.policy.tcp_fin_timeout_s = load<uint32_t>(head + 8);
   table.policy.udp_timeout_s = load<uint32_t>(head + 12);
   table.policy.conn_reuse_mode = head[16];
-  table.policy.expire_nodest_conn = head[17] != 0;
+  if (head[17] > static_cast<uint8_t>(NodestRule::kMove)) return std::nullopt;
+  table.policy.expire_nodest_conn = static_cast<NodestRule>(head[17]);
   table.policy.sloppy_tcp = head[18] != 0;
   for (uint32_t i = 0; i < services; i++) {
     const uint8_t* row = take_row();

@@ -4,7 +4,7 @@
 //   table:        u32 services, u32 tcp_s, u32 fin_s, u32 udp_s, u8 reuse mode, u8 expire nodest, u8 sloppy, 1 zero,
 //                 u32 closed addresses, to 32; then the services, each with its destinations, and the closed addresses
 //   service:      16 address, u16 port, u8 protocol, u8 family, u8 scheduler, u8 flags, 2 zero, u32 destinations, to 32
-//   destination:  16 address, u16 port, u8 method, u8 family, u32 weight, u32 upper, u32 lower
+//   destination:  16 address, u16 port, u8 method, u8 family, u24 weight, u8 flags, u32 upper, u32 lower
 //   closed:       16 address, 3 zero, u8 family, to 32
 //   connection:   u8 family, u8 protocol, u8 state, 1 zero, u16 client, virtual, destination port, 2 zero,
 //                 u32 expires_ms, 16 client, 16 virtual, 16 destination

@@ -131,6 +131,7 @@ function directorLines(settings: DirectorSettings): Lines {
     ...setting('offload', unless(settings.offload, none.offload)),
     ...setting('connections', unless(settings.connections, none.connections)),
     ...setting('server_order', unless(settings.serverOrder, none.serverOrder)),
+    ...setting('expire_nodest_conn', unless(settings.expireNodestConn, none.expireNodestConn)),
     ...setting('metrics', settings.metrics && endpointText(settings.metrics)),
     ...setting('peer', settings.peer && `${settings.peer.address} ${settings.peer.port}`),
     ...setting('peer_key', word(settings.peerKeyFile)),

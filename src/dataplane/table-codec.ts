@@ -4,7 +4,7 @@
 
 import { type Family, familyOf, formatIp, type IpAddress, ipBytes } from '../model/address.js';
 import type { Destination, ForwardingTable, Protocol, Service } from '../model/forwarding-table.js';
-import { forwardingMethods, schedulers } from '../model/forwarding-table.js';
+import { forwardingMethods, nodestRules, schedulers } from '../model/forwarding-table.js';
 import type { ConnectionRecord } from './port.js';
 
 const headerSize = 32;
@@ -18,6 +18,8 @@ const flagShPort = 2;
 const flagOnePacket = 4;
 const flagDraining = 8;
 const flagStandby = 16;
+/** Of a destination, above its weight. */
+const flagRemoved = 1;
 
 /** The whole table as one buffer. */
 export function encodeTable(table: ForwardingTable): Uint8Array<ArrayBuffer> {
@@ -32,7 +34,7 @@ export function encodeTable(table: ForwardingTable): Uint8Array<ArrayBuffer> {
   view.setUint32(8, policy.tcpFinTimeout_s, true);
   view.setUint32(12, policy.udpTimeout_s, true);
   view.setUint8(16, policy.connReuseMode);
-  view.setUint8(17, policy.expireNodestConn ? 1 : 0);
+  view.setUint8(17, nodestRules.indexOf(policy.expireNodestConn));
   view.setUint8(18, policy.sloppyTcp ? 1 : 0);
   view.setUint32(20, table.closedAddresses.length, true);
   let offset = headerSize;
@@ -86,6 +88,7 @@ function encodeDestination(destination: Destination, bytes: Uint8Array, view: Da
   view.setUint8(at + 18, forwardingMethods.indexOf(destination.method));
   view.setUint8(at + 19, familyOf(destination.address));
   view.setUint32(at + 20, destination.weight, true);
+  view.setUint8(at + 23, destination.isRemoved ? flagRemoved : 0);
   view.setUint32(at + 24, destination.upperThreshold, true);
   view.setUint32(at + 28, destination.lowerThreshold, true);
 }

@@ -3,7 +3,14 @@
 
 import type { IpAddress, Prefix } from './address.js';
 import type { FailoverConfig } from './failover-config.js';
-import type { ForwardingMethod, Protocol, Scheduler, SchedulerFlag } from './forwarding-table.js';
+import {
+  defaultPolicy,
+  type ForwardingMethod,
+  type NodestRule,
+  type Protocol,
+  type Scheduler,
+  type SchedulerFlag,
+} from './forwarding-table.js';
 import type { Micros } from './units.js';
 
 /** Where in the text a thing was said; lines and columns count from 1. */
@@ -112,6 +119,7 @@ export type DirectorSettings = {
   /** Upper bound of the connection table. */
   readonly connections: number;
   readonly serverOrder: 'kernel' | 'config';
+  readonly expireNodestConn: NodestRule;
   readonly metrics: { readonly address: IpAddress; readonly port: number } | undefined;
   readonly peer: { readonly address: IpAddress; readonly port: number } | undefined;
   readonly peerKeyFile: string | undefined;
@@ -125,6 +133,7 @@ export const defaultDirectorSettings: DirectorSettings = {
   offload: 'auto',
   connections: 1_000_000,
   serverOrder: 'kernel',
+  expireNodestConn: defaultPolicy.expireNodestConn,
   metrics: undefined,
   peer: undefined,
   peerKeyFile: undefined,

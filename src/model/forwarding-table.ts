@@ -36,6 +36,8 @@ export type Destination = DestinationId & {
   readonly upperThreshold: number;
   /** Below this many it is usable again; 0 is three quarters of the upper threshold. */
   readonly lowerThreshold: number;
+  /** The configuration no longer has it, or its service: it gets no new connections, and the old ones run out. */
+  readonly isRemoved?: true;
 };
 
 export type Service = ServiceId & {
@@ -51,23 +53,30 @@ export type Service = ServiceId & {
   readonly destinations: readonly Destination[];
 };
 
+/**
+ * What becomes of connections whose server is no longer there: 0 and 1 as the kernel's sysctl of that name; `move` is
+ * ours: clients that ask anew, or get no answer, are served elsewhere, everybody else waits for the server.
+ */
+export const nodestRules = [0, 1, 'move'] as const;
+export type NodestRule = (typeof nodestRules)[number];
+
 /** What IPVS takes from sysctl and `ipvsadm --set`. Timeouts in seconds. */
 export type DataplanePolicy = {
   readonly tcpTimeout_s: number;
   readonly tcpFinTimeout_s: number;
   readonly udpTimeout_s: number;
   readonly connReuseMode: 0 | 1 | 2 | 3;
-  readonly expireNodestConn: boolean;
+  readonly expireNodestConn: NodestRule;
   readonly sloppyTcp: boolean;
 };
 
-/** The kernel's defaults. */
+/** The kernel's defaults, but for the rule of servers that are gone. */
 export const defaultPolicy: DataplanePolicy = {
   tcpTimeout_s: 900,
   tcpFinTimeout_s: 120,
   udpTimeout_s: 300,
   connReuseMode: 1,
-  expireNodestConn: false,
+  expireNodestConn: 'move',
   sloppyTcp: false,
 };
 

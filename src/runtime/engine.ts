@@ -4,7 +4,7 @@
 import type { Dataplane, ServiceStatus } from '../dataplane/port.js';
 import type { IpAddress } from '../model/address.js';
 import { isSame } from '../model/diff.js';
-import type { DirectorConfig, GlobalConfig } from '../model/director-config.js';
+import type { DirectorConfig } from '../model/director-config.js';
 import {
   type DataplanePolicy,
   type DestinationId,
@@ -108,7 +108,7 @@ export class Engine {
   }
 
   get policy(): DataplanePolicy {
-    return policyOf(this.config.global);
+    return policyOf(this.config);
   }
 
   /** Puts the first table in force. The data plane runs already; addresses come last, when packets have a taker. */
@@ -344,13 +344,14 @@ export class Engine {
   }
 }
 
-/** `global_defs` over the kernel's defaults. */
-function policyOf(global: GlobalConfig): DataplanePolicy {
+/** `global_defs` and `director { }` over the defaults. */
+function policyOf({ global, director }: DirectorConfig): DataplanePolicy {
   return {
     ...defaultPolicy,
     tcpTimeout_s: global.tcpTimeout_s ?? defaultPolicy.tcpTimeout_s,
     tcpFinTimeout_s: global.tcpFinTimeout_s ?? defaultPolicy.tcpFinTimeout_s,
     udpTimeout_s: global.udpTimeout_s ?? defaultPolicy.udpTimeout_s,
+    expireNodestConn: director.expireNodestConn,
   };
 }
 

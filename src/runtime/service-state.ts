@@ -72,7 +72,7 @@ export function configureService(context: ServiceContext, state: ServiceState, p
   for (const server of before.values()) stopServer(context, server);
   state.quiesced = state.row.destinations
     .filter((destination) => !isConfigured(policy, destination))
-    .map((destination) => ({ ...destination, weight: 0 }));
+    .map((destination) => ({ ...destination, weight: 0, isRemoved: true }));
   if (isNew) state.isQuorumUp = initialQuorum(policy, liveWeight(state));
 }
 
@@ -81,7 +81,8 @@ export function drainService(context: ServiceContext, state: ServiceState): void
   for (const server of state.servers) stopServer(context, server);
   state.servers = [];
   state.isDraining = true;
-  state.row = { ...state.row, isDraining: true };
+  const destinations = state.row.destinations.map((row): Destination => ({ ...row, isRemoved: true }));
+  state.row = { ...state.row, isDraining: true, destinations };
 }
 
 /** Brings the row up to date with liveness and quorum. True when the row has changed. */

@@ -17,6 +17,9 @@ import {
 import { MemoryDirector, type Output } from '../support/memory-director.js';
 import type { TransportPacket } from '../support/packets.js';
 
+/** As the recording kernel ran. */
+const kernelPolicy: DataplanePolicy = { ...defaultPolicy, expireNodestConn: 0 };
+
 export type Step = {
   readonly ipvsadm?: string;
   readonly error?: string;
@@ -61,7 +64,7 @@ export function missingFeature(steps: readonly Step[]): string | undefined {
 /** The table that ipvsadm commands build; new servers go to the head of the list, as in the kernel. */
 export class CommandTable {
   private readonly services = new Map<string, Service>();
-  private policy: DataplanePolicy = defaultPolicy;
+  private policy: DataplanePolicy = kernelPolicy;
 
   run(command: string): void {
     const words = command.trim().split(/\s+/);
@@ -230,7 +233,7 @@ function policyOf(sysctl: string): Partial<DataplanePolicy> | undefined {
     case 'sloppy_tcp':
       return { sloppyTcp: number !== 0 };
     case 'expire_nodest_conn':
-      return { expireNodestConn: number !== 0 };
+      return { expireNodestConn: number === 0 ? 0 : 1 };
     case 'conn_reuse_mode':
       return { connReuseMode: number as DataplanePolicy['connReuseMode'] };
     default:

@@ -15,6 +15,7 @@ import type {
 import {
   type ForwardingMethod,
   forwardingMethods,
+  nodestRules,
   schedulers,
   serviceKey,
 } from '../../src/model/forwarding-table.js';
@@ -178,6 +179,7 @@ function directorSettings(options: ConfigOptions): fc.Arbitrary<DirectorSettings
     offload: fc.constantFrom<DirectorSettings['offload']>('none', 'tc', 'xdp', 'auto'),
     connections: fc.integer({ min: 1, max: 100_000_000 }),
     serverOrder: fc.constantFrom<DirectorSettings['serverOrder']>('kernel', 'config'),
+    expireNodestConn: fc.constantFrom(...nodestRules),
     metrics: maybe(endpoint),
     peer: maybe(endpoint),
     peerKeyFile: maybe(textWord(options)),

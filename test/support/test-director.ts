@@ -79,15 +79,15 @@ export class TestDirector {
     for await (const event of events) this.events.push(event);
   }
 
-  /** `3 2:0 1`: hosts in the scheduler's order, with weights other than 1. */
+  /** `3 2:0 1(removed)`: hosts in the scheduler's order, with weights other than 1. */
   table(service: ServiceId = web): string {
     const row = this.dataplane.current.services.find(
       (candidate) => candidate.address === service.address && candidate.port === service.port,
     );
     if (row === undefined) return 'none';
-    const rows = row.destinations.map(({ address, weight }) => {
+    const rows = row.destinations.map(({ address, weight, isRemoved }) => {
       const host = address.split('.')[3];
-      return weight === 1 ? host : `${host}:${weight}`;
+      return `${host}${weight === 1 ? '' : `:${weight}`}${isRemoved ? '(removed)' : ''}`;
     });
     return `${row.isDraining ? 'draining ' : ''}${rows.join(' ')}`;
   }

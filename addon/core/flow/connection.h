@@ -52,6 +52,7 @@ struct ConnectionFlags {
   bool is_nat : 1 = false;     // its replies come back through us and stand in the reply map
   bool is_local : 1 = false;   // its server is this machine: packets go to the host
   bool is_active : 1 = false;  // how its server counts it
+  bool is_asking : 1 = false;  // the client asks (UDP: at all; TCP: by SYN) and has no answer yet
 };
 
 template <Family F>
@@ -71,6 +72,8 @@ struct alignas(F == Family::kIpv4 ? 64 : 128) Connection {
   uint32_t destination_slot;
   uint32_t hop_epoch;               // when the next hops below were found
   uint16_t request_hop, reply_hop;  // NeighbourIndex
+  uint32_t syn_sequence;            // TCP: of the client's last SYN
+  Tick asked_at;                    // while flags.is_asking: since when
   ConnectionFlags flags;
 };
 static_assert(sizeof(Connection<Family::kIpv4>) == 64);

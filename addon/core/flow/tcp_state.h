@@ -91,6 +91,11 @@ constexpr bool is_active(TcpState state) {
          state == TcpState::kSynSent || state == TcpState::kSynAck;
 }
 
+// One side at least has ended it.
+constexpr bool is_closing(TcpState state) {
+  return state >= TcpState::kFinWait && state <= TcpState::kLastAck;
+}
+
 // Seconds that a connection in a state outlives its last packet.
 struct Timeouts {
   std::array<uint32_t, kTcpStateCount> tcp_s;

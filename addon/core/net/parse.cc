@@ -207,6 +207,7 @@ void parse_upper_layer(ParsedPacket& packet, const Bytes& bytes) {
       packet.source_port = header.source_port.host();
       packet.destination_port = header.destination_port.host();
       packet.tcp_flags = header.flags;
+      packet.tcp_sequence = header.sequence.host();
       packet.payload_offset = static_cast<uint16_t>(offset + header.size());
       packet.kind = ParsedKind::kTransport;
       return;

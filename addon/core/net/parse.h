@@ -40,6 +40,7 @@ struct ParsedPacket {
   uint16_t fragment_offset = 0;  // bytes
   Family family = Family::kIpv4;
   uint8_t protocol = 0;
+  uint32_t tcp_sequence = 0;
   uint8_t tcp_flags = 0;         // the flag byte of TCP: FIN 1, SYN 2, RST 4, PSH 8, ACK 16
   uint8_t ttl = 0;
   ParsedKind kind = ParsedKind::kInvalid;

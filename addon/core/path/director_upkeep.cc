@@ -107,7 +107,7 @@ void Director::Impl::adopt_change(const ServiceChange& change) {
       const bool is_raised = old != nullptr && spec.upper_threshold > old->spec.upper_threshold;
       const bool is_fresh = old == nullptr && state.references.get() == 0;
       if (spec.upper_threshold == 0 || is_raised || is_fresh) state.is_overloaded.set(false);
-      state.current = &destination;
+      state.set_current(&destination);
       state.position = position++;
       state.service_slot = change.slot;
       state.is_local.set(view.is_local(spec.family, spec.address));
@@ -118,7 +118,7 @@ void Director::Impl::adopt_change(const ServiceChange& change) {
   if (change.before != nullptr) {
     for (const Destination& destination : change.before->destinations) {
       DestinationState& state = tables.destination_state(destination.slot);
-      if (state.current == &destination) state.current = nullptr;
+      if (state.current == &destination) state.set_current(nullptr);
     }
   }
   if (change.after == nullptr) return;

@@ -19,6 +19,17 @@ bool may_open(const ParsedPacket& packet, const Policy& policy) {
   return policy.sloppy_tcp || (packet.tcp_flags & tcp_flag::kSyn) != 0;
 }
 
+// Does a client ask for a connection with it?
+bool is_syn(const ParsedPacket& packet) {
+  constexpr uint8_t kSynAck = tcp_flag::kSyn | tcp_flag::kAck;
+  return packet.protocol == kProtocolTcp && !packet.is_fragment &&
+         (packet.tcp_flags & kSynAck) == tcp_flag::kSyn;
+}
+
+// How long a removed server may leave a client without an answer: datagrams, and SYNs, of which the second comes after a
+// second.
+constexpr Tick kDatagramPatience = tick_after(0, 5), kSynPatience = tick_of(kMicrosPerSecond / 2);
+
 }  // namespace
 
 template <Family F>
@@ -57,43 +68,64 @@ void Flows<F>::settle(Item& item) {
       connections_.find_request(item.hash, packet.source, packet.source_port, packet.destination,
                                 packet.destination_port, packet.protocol);
   if (index == kNoConnection) return open(item);
-  if (is_opened_anew(connections_[index], packet)) {
+  const Record& record = connections_[index];
+  const Presence presence = destination_of(record).presence;
+  if (is_opened_anew(record, presence, packet)) {
     if (!is_admitted(item)) return;
     close(index);
     return open(item);
   }
-  if (destination_of(connections_[index]).current == nullptr) {
-    return destination_is_gone(item, index);
-  }
+  if (presence == Presence::kGone) return destination_is_gone(item, index);
   follow(item, index, Direction::kRequest);
 }
 
 // A client may use a port again before its old connection has expired here: the new one is
 // scheduled, and at once (dropping the SYN until it is sent again would cost the client a second).
 template <Family F>
-bool Flows<F>::is_opened_anew(const Record& record, const ParsedPacket& packet) const {
-  constexpr uint8_t kSynAck = tcp_flag::kSyn | tcp_flag::kAck;
-  if (packet.protocol != kProtocolTcp || packet.is_fragment) return false;
-  if ((packet.tcp_flags & kSynAck) != tcp_flag::kSyn) return false;
-  const Policy& policy = context_.table->policy;
-  if (policy.expire_nodest_conn) {
-    const Destination* destination =
-        context_.tables.destination_state(record.destination_slot).current;
-    if (destination == nullptr || destination->spec.weight == 0) return true;
+bool Flows<F>::is_opened_anew(const Record& record, Presence presence,
+                              const ParsedPacket& packet) const {
+  if (packet.protocol == kProtocolUdp) {
+    return presence <= Presence::kRemoved && leaves_server(record, presence, packet);
   }
-  if (policy.conn_reuse_mode == 0) return false;
+  if (!is_syn(packet)) return false;
+  if (presence != Presence::kServing && leaves_server(record, presence, packet)) return true;
+  const uint8_t mode = context_.table->policy.conn_reuse_mode;
+  if (mode == 0) return false;
   if (record.state == TcpState::kTimeWait || record.state == TcpState::kClose) return true;
-  return (policy.conn_reuse_mode & 2) != 0 && record.state == TcpState::kFinWait &&
-         !record.flags.is_nat;
+  return (mode & 2) != 0 && record.state == TcpState::kFinWait && !record.flags.is_nat;
 }
 
-// The server was removed. Its connections wait, silent, for it to come back; with
-// expire_nodest_conn they end: a packet that can open a connection opens one elsewhere, any other
-// gets the host's RST.
+// The packet, a SYN or a datagram, is of a connection whose server takes no new ones. Is it to be served elsewhere? One
+// spoofed packet must not steal a connection from a server that still has it; and a client that comes again and again
+// from one port must not stay with a server that will never answer.
+template <Family F>
+bool Flows<F>::leaves_server(const Record& record, Presence presence,
+                             const ParsedPacket& packet) const {
+  switch (context_.table->policy.expire_nodest_conn) {
+    case NodestRule::kKeep:
+      return false;
+    case NodestRule::kExpire:
+      return true;
+    case NodestRule::kMove:
+      break;
+  }
+  if (presence == Presence::kGone) return true;
+  const bool is_udp = packet.protocol == kProtocolUdp;
+  if (presence == Presence::kRemoved && record.flags.is_asking && (!is_udp || record.flags.is_nat)) {
+    const auto waited = static_cast<Tick>(ticks_between(record.asked_at, tick_of(context_.now)));
+    if (waited >= (is_udp ? kDatagramPatience : kSynPatience)) return true;
+  }
+  if (is_udp) return false;
+  if (is_closing(record.state)) return true;
+  return record.state == TcpState::kSynReceived && record.syn_sequence != packet.tcp_sequence;
+}
+
+// Connections of a server that is gone wait, silent, for it to come back: NodestRule says what else may happen to them.
+// Under kExpire any packet that cannot open a connection gets the host's RST.
 template <Family F>
 void Flows<F>::destination_is_gone(Item& item, ConnectionIndex index) {
   const Policy& policy = context_.table->policy;
-  if (!policy.expire_nodest_conn) {
+  if (policy.expire_nodest_conn != NodestRule::kExpire) {
     item.decision = drop(DropReason::kDestinationRemoved);
     return;
   }
@@ -112,7 +144,7 @@ void Flows<F>::destination_is_gone(Item& item, ConnectionIndex index) {
 
 template <Family F>
 void Flows<F>::follow(Item& item, ConnectionIndex index, Direction direction) {
-  advance(index, direction, item.packet.tcp_flags);
+  advance(index, direction, item.packet);
   pass(item, connections_[index], direction);
 }
 
@@ -234,16 +266,24 @@ void Flows<F>::settle_icmp_error(Item& item) {
   pass(item, connections_[index], direction);
 }
 
-// The state after the packet, and how long the connection now lasts without another.
+// The state after the packet, and how long the connection now lasts without another. What a client asks of a removed
+// server renews nothing, so that its connections end though the client never stops: only answers keep them, and TCP
+// that is established.
 template <Family F>
-void Flows<F>::advance(ConnectionIndex index, Direction direction, uint8_t tcp_flags) {
+void Flows<F>::advance(ConnectionIndex index, Direction direction, const ParsedPacket& packet) {
   Record& record = connections_[index];
-  if (record.protocol == kProtocolTcp) {
+  const bool is_tcp = record.protocol == kProtocolTcp;
+  if (is_tcp) {
     const TcpDirection table = direction == Direction::kReply ? TcpDirection::kOutput
                                : record.flags.is_nat          ? TcpDirection::kInput
                                                               : TcpDirection::kInputOnly;
-    set_state(record, next_state(record.state, table, tcp_event(tcp_flags)));
+    set_state(record, next_state(record.state, table, tcp_event(packet.tcp_flags)));
   }
+  const bool is_asking = direction == Direction::kRequest && (!is_tcp || is_syn(packet));
+  if (is_asking && !record.flags.is_asking) record.asked_at = tick_of(context_.now);
+  record.flags.is_asking = is_asking;
+  if (is_asking && is_tcp) record.syn_sequence = packet.tcp_sequence;
+  if (is_asking && destination_of(record).presence == Presence::kRemoved) return;
   connections_.renew(index, tick_after(context_.now, timeout_s(record)));
 }
 

@@ -51,8 +51,9 @@ class Flows {
   void destination_is_gone(Item& item, ConnectionIndex index);
   void close(ConnectionIndex index);
 
-  bool is_opened_anew(const Record& record, const ParsedPacket& packet) const;
-  void advance(ConnectionIndex index, Direction direction, uint8_t tcp_flags);
+  bool is_opened_anew(const Record& record, Presence presence, const ParsedPacket& packet) const;
+  bool leaves_server(const Record& record, Presence presence, const ParsedPacket& packet) const;
+  void advance(ConnectionIndex index, Direction direction, const ParsedPacket& packet);
   uint32_t timeout_s(const Record& record) const;
   void set_state(Record& record, TcpState state);
   void pass(Item& item, Record& record, Direction direction);

@@ -27,6 +27,14 @@ struct alignas(64) ServiceState {
   TrafficState traffic;
 };
 
+// Is the server still there for its connections?
+enum class Presence : uint8_t {
+  kGone,      // not in the table (its checks failed, or it left): nothing is sent to it
+  kRemoved,   // left the configuration; its connections run out
+  kQuiesced,  // weight 0
+  kServing,
+};
+
 // 128 bytes: what schedulers and connections touch stands in the first line, traffic in the second.
 struct alignas(128) DestinationState {
   const Destination* current;  // null: removed; its connections may still be there
@@ -36,12 +44,21 @@ struct alignas(128) DestinationState {
   Counted<uint32_t> active, inactive, persistent;
   Counted<bool> is_overloaded;
   Counted<bool> is_local;
+  Presence presence;  // the worker's own; kGone as long as `current` is null
   alignas(64) TrafficState traffic;
 
   uint32_t connections() const { return active.get() + inactive.get() + persistent.get(); }
   // lc, wlc: an active connection weighs as 256 inactive ones.
   uint64_t overhead() const { return uint64_t{active.get()} * 256 + inactive.get(); }
   bool is_usable() const { return current->spec.weight > 0 && !is_overloaded.get(); }
+
+  void set_current(const Destination* destination) {
+    current = destination;
+    presence = destination == nullptr           ? Presence::kGone
+               : destination->spec.is_removed   ? Presence::kRemoved
+               : destination->spec.weight == 0  ? Presence::kQuiesced
+                                                : Presence::kServing;
+  }
 
   // A new connection; it counts as inactive until its state says otherwise.
   void bind() {

@@ -31,6 +31,7 @@ struct DestinationSpec {
   uint32_t weight = 1;           // 0: quiesced
   uint32_t upper_threshold = 0;  // connections; 0: no limit
   uint32_t lower_threshold = 0;
+  bool is_removed = false;  // it, or its service, left the configuration: its connections run out
   bool operator==(const DestinationSpec&) const = default;
 };
 
@@ -50,13 +51,21 @@ struct ServiceSpec {
   bool operator==(const ServiceSpec&) const = default;
 };
 
-// What IPVS takes from sysctl and `ipvsadm --set`; the kernel's defaults.
+// What becomes of connections whose server is no longer there. The first two are the kernel's expire_nodest_conn 0 and 1;
+// the number crosses into the addon.
+enum class NodestRule : uint8_t {
+  kKeep,    // their packets are dropped until they time out, or the server comes back
+  kExpire,  // they end at once, and a SYN leaves a quiesced server in any state
+  kMove,    // ours: whoever asks anew, and whoever gets no answer, is served elsewhere
+};
+
+// What IPVS takes from sysctl and `ipvsadm --set`; the kernel's defaults, but for expire_nodest_conn.
 struct Policy {
   uint32_t tcp_timeout_s = 900;
   uint32_t tcp_fin_timeout_s = 120;
   uint32_t udp_timeout_s = 300;
   uint8_t conn_reuse_mode = 1;
-  bool expire_nodest_conn = false;
+  NodestRule expire_nodest_conn = NodestRule::kMove;
   bool sloppy_tcp = false;
   bool operator==(const Policy&) const = default;
 };

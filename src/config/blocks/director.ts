@@ -1,6 +1,7 @@
 // director { }: what keepalived has no word for. docs/config.md is its reference.
 
 import { type DirectorSettings, defaultDirectorSettings } from '../../model/director-config.js';
+import { nodestRules } from '../../model/forwarding-table.js';
 import type { Report } from '../report.js';
 import { type Block, settingOf } from '../tree.js';
 import { readEndpoint, readInteger } from '../values.js';
@@ -31,6 +32,9 @@ function readSettings(block: Block): DirectorSettings {
     offload: wordOf(block, 'offload', ['none', 'tc', 'xdp', 'auto']) ?? none.offload,
     connections: integerOf(block, 'connections') ?? none.connections,
     serverOrder: wordOf(block, 'server_order', ['kernel', 'config']) ?? none.serverOrder,
+    expireNodestConn:
+      nodestRules.find((rule) => String(rule) === textOf(block, 'expire_nodest_conn')) ??
+      none.expireNodestConn,
     metrics: readEndpoint(textOf(block, 'metrics') ?? ''),
     peer: peer === undefined ? undefined : { address: peer, port: peerPort },
     peerKeyFile: textOf(block, 'peer_key'),

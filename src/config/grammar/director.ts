@@ -1,5 +1,6 @@
 // Form of the block `director { }`, which holds what keepalived has no word for.
 
+import { nodestRules } from '../../model/forwarding-table.js';
 import { argumentsOf, blockOf, keyword, keywords, one, type Shapes, some } from '../shapes.js';
 import { address, anyWord, either, endpoint, integer, oneOf, port, type ValueKind } from '../values.js';
 
@@ -21,6 +22,7 @@ const director = keywords({
     offload: one(oneOf(['none', 'tc', 'xdp', 'auto'])),
     connections: one(integer(1, 100_000_000)),
     server_order: one(oneOf(['kernel', 'config'])),
+    expire_nodest_conn: one(oneOf(nodestRules.map(String))),
     metrics: one(endpoint),
     peer: keyword(argumentsOf({ required: [address], optional: [port] })),
     peer_key: one(anyWord),

@@ -49,7 +49,7 @@ TableSpec any_table(FuzzInput& input) {
   TableSpec table;
   const uint8_t flags = input.byte();
   table.policy.conn_reuse_mode = flags & 3;
-  table.policy.expire_nodest_conn = (flags & 4) != 0;
+  table.policy.expire_nodest_conn = static_cast<NodestRule>((flags >> 4 & 3) % 3);
   table.policy.sloppy_tcp = (flags & 8) != 0;
   for (const char* at : {"10.9.0.1:80", "[fd09::1]:80", "10.9.0.1:53", "[fd09::1]:53"}) {
     const Endpoint end = endpoint(at);
@@ -68,7 +68,9 @@ TableSpec any_table(FuzzInput& input) {
       spec.destinations.push_back(
           server(end.family == Family::kIpv6 ? "[fd01::" + host + "]:" + port : "10.1.0." + host + ":" + port, method,
                  input.byte() % 4));
-      spec.destinations.back().upper_threshold = input.byte() % 4;
+      const uint8_t limit = input.byte();
+      spec.destinations.back().upper_threshold = limit % 4;
+      if (limit >= 192) spec.destinations.back().is_removed = true, spec.destinations.back().weight = 0;
     }
     table.services.push_back(std::move(spec));
   }

@@ -65,6 +65,7 @@ test('director { } in full', () => {
     offload tc
     connections 5000
     server_order config
+    expire_nodest_conn 0
     metrics [::1]:9100
     peer 10.0.0.2
     peer_key /etc/uvs/peer.key
@@ -77,6 +78,7 @@ test('director { } in full', () => {
     offload: 'tc',
     connections: 5000,
     serverOrder: 'config',
+    expireNodestConn: 0,
     metrics: { address: '::1', port: 9100 },
     peer: { address: '10.0.0.2', port: 8848 },
     peerKeyFile: '/etc/uvs/peer.key',
@@ -109,6 +111,7 @@ test.each([
   'metrics 10.0.0.1:0',
   'peer host',
   'server_order newest',
+  'expire_nodest_conn 2',
   'nonsense 1',
   'interface',
 ])('director: %s is refused', (line) => {

@@ -175,7 +175,7 @@ TEST_CASE("a removed service's connections are dropped as well") {
 
 TEST_CASE("expire_nodest_conn: the host resets, a SYN or a datagram goes elsewhere at once") {
   TestDirector director;
-  const Policy policy{.expire_nodest_conn = true};
+  const Policy policy{.expire_nodest_conn = NodestRule::kExpire};
   const auto services = [](bool with_first) {
     std::vector<ServiceSpec> list = {tcp_service(kVip, {dr("10.1.0.2:80")}), udp_service("10.9.0.1:53", {dr("10.1.0.2:53")})};
     if (with_first) list[0].destinations.insert(list[0].destinations.begin(), dr("10.1.0.1:80"));
@@ -197,7 +197,7 @@ TEST_CASE("expire_nodest_conn: the host resets, a SYN or a datagram goes elsewhe
 
 TEST_CASE("expire_nodest_conn: a SYN on a connection of a quiesced server is scheduled anew, in any state") {
   TestDirector director;
-  const Policy policy{.conn_reuse_mode = 0, .expire_nodest_conn = true};
+  const Policy policy{.conn_reuse_mode = 0, .expire_nodest_conn = NodestRule::kExpire};
   director.publish({tcp_service(kVip, {dr("10.1.0.1:80"), dr("10.1.0.2:80")})}, policy);
   CHECK(server_of(director.from_client(syn())) == 1);
   director.publish({tcp_service(kVip, {dr("10.1.0.1:80", 0), dr("10.1.0.2:80")})}, policy);

@@ -48,9 +48,9 @@ describe('reload', () => {
     const f = await start(config([1, 2]));
     f.dataplane.setCounts(web, endpoint(1), { active: 2, inactive: 1 });
     await f.reload(config([2]));
-    expect(f.table()).toBe('2 1:0');
+    expect(f.table()).toBe('2 1:0(removed)');
     await f.clock.advance(seconds(60));
-    expect(f.table()).toBe('2 1:0');
+    expect(f.table()).toBe('2 1:0(removed)');
     f.dataplane.setCounts(web, endpoint(1), { active: 0, inactive: 0 });
     await f.clock.advance(seconds(2));
     expect(f.table()).toBe('2');
@@ -79,9 +79,9 @@ describe('reload', () => {
     const f = await start(config([1, 2]));
     f.dataplane.setCounts(web, endpoint(1), { inactive: 1 });
     await f.reload('director { \n workers 1 \n }');
-    expect(f.table()).toBe('draining 2 1');
+    expect(f.table()).toBe('draining 2(removed) 1(removed)');
     await f.clock.advance(seconds(4));
-    expect(f.table()).toBe('draining 2 1');
+    expect(f.table()).toBe('draining 2(removed) 1(removed)');
     expect(f.probes.pending).toEqual([]);
     f.dataplane.setCounts(web, endpoint(1), { inactive: 0 });
     await f.clock.advance(seconds(2));
@@ -165,7 +165,7 @@ describe('changes', () => {
     expect(f.table()).toBe('3 2 1:0');
     expect(changes.length).toBe(2);
     await f.director.reload();
-    expect(f.table()).toBe('3:0 2 1');
+    expect(f.table()).toBe('3:0(removed) 2 1');
   });
 
   test('are all or nothing', async () => {
