@@ -41,7 +41,7 @@ std::optional<AddressRecord> read_address(const NetlinkMessage& message) {
   record.local.family = *family;
   std::copy(bytes->begin(), bytes->end(), record.local.address.bytes.begin());
   record.local.ifindex = body->ifa_index;
-  record.prefix_length = body->ifa_prefixlen;
+  record.local.prefix_length = body->ifa_prefixlen;
   record.protocol = attributes.value<uint8_t>(kIfaProto).value_or(0);
   return record;
 }
@@ -73,7 +73,7 @@ Status delete_marked(NetlinkSocket& netlink, const char* what, IsWanted is_wante
   for (const AddressRecord& record : addresses.value()) {
     if (record.protocol != kAddressProtocol || !is_wanted(record)) continue;
     const int error = delete_address(netlink, record.local.family, record.local.address,
-                                     record.prefix_length, record.local.ifindex);
+                                     record.local.prefix_length, record.local.ifindex);
     if (error != 0 && !is_gone(error)) return errno_status(error, what);
   }
   return {};
@@ -146,7 +146,7 @@ Status remove_address(const HostAddress& address) {
   // The device may have another name by now: then our mark tells where the address went.
   return delete_marked(netlink.value(), failed.c_str(), [&](const AddressRecord& record) {
     return record.local.family == address.family && record.local.address == address.address &&
-           record.prefix_length == address.prefix_length;
+           record.local.prefix_length == address.prefix_length;
   });
 }
 

@@ -13,7 +13,6 @@ namespace uvs {
 
 struct AddressRecord {
   LocalAddress local;
-  uint8_t prefix_length = 0;
   uint8_t protocol = 0;  // IFA_PROTO: who put it there; 0 on kernels before 5.18
 };
 

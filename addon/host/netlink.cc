@@ -52,7 +52,7 @@ bool are_equal(const std::vector<AddressRecord>& a, const std::vector<AddressRec
   return std::equal(
       a.begin(), a.end(), b.begin(), b.end(), [](const AddressRecord& x, const AddressRecord& y) {
         return x.local.family == y.local.family && x.local.address == y.local.address &&
-               x.local.ifindex == y.local.ifindex && x.prefix_length == y.prefix_length;
+               x.local.ifindex == y.local.ifindex && x.local.prefix_length == y.local.prefix_length;
       });
 }
 

@@ -1,5 +1,8 @@
 #include "node/dataplane.h"
 
+#include <net/if.h>
+
+#include <array>
 #include <atomic>
 #include <memory>
 #include <optional>
@@ -153,7 +156,14 @@ class Dataplane final : public Napi::ObjectWrap<Dataplane> {
     const Napi::Env env = info.Env();
     Napi::Array addresses = Napi::Array::New(env);
     for (const LocalAddress& local : running(env).local_addresses()) {
-      addresses.Set(addresses.Length(), format_address(local.family, local.address));
+      std::array<char, IF_NAMESIZE> device{};
+      // A device that has gone meanwhile took its addresses along.
+      if (if_indextoname(local.ifindex, device.data()) == nullptr) continue;
+      Napi::Object entry = Napi::Object::New(env);
+      entry.Set("address", format_address(local.family, local.address));
+      entry.Set("prefixLength", local.prefix_length);
+      entry.Set("device", device.data());
+      addresses.Set(addresses.Length(), entry);
     }
     return addresses;
   }

@@ -201,7 +201,7 @@ function announceLines(policy: AnnouncePolicy): string[] {
   return [
     `garp_master_repeat ${policy.repeat}`,
     `garp_master_delay ${secondsText(policy.delay)}`,
-    `garp_master_refresh ${secondsText(policy.refresh)}`,
+    ...(policy.isRefreshWritten ? [`garp_master_refresh ${secondsText(policy.refresh)}`] : []),
     `garp_master_refresh_repeat ${policy.refreshRepeat}`,
     `garp_lower_prio_repeat ${policy.lowerPriorityRepeat}`,
     `garp_lower_prio_delay ${secondsText(policy.lowerPriorityDelay)}`,

@@ -2,7 +2,6 @@
 // plane, and for anybody who wants a director without privileges. Test hooks stand in for traffic and for the machine.
 
 import { DirectorError } from '../errors.js';
-import type { IpAddress } from '../model/address.js';
 import {
   type Destination,
   type DestinationId,
@@ -22,6 +21,7 @@ import type {
   DataplaneStatus,
   DestinationStatus,
   HostAddress,
+  LocalAddress,
   ServiceStatus,
   Traffic,
 } from './port.js';
@@ -51,7 +51,7 @@ export class MemoryDataplane implements Dataplane {
   /** Set to make the next publishes fail. */
   publishFailure: DirectorError | undefined;
   /** Addresses on this machine's devices. */
-  readonly addresses = new Map<IpAddress, string>();
+  readonly addresses = new Map<string, LocalAddress>();
   readonly devices: Set<string>;
 
   private state: 'new' | 'running' | 'stopped' = 'new';
@@ -139,20 +139,20 @@ export class MemoryDataplane implements Dataplane {
     }
   }
 
-  localAddresses(): ReadonlySet<IpAddress> {
+  localAddresses(): readonly LocalAddress[] {
     this.requireRunning();
-    return new Set(this.addresses.keys());
+    return [...this.addresses.values()];
   }
 
   async addAddress(address: HostAddress): Promise<void> {
     this.requireRunning();
     this.requireDevice(address.device);
-    this.addresses.set(address.address, address.device);
+    this.putAddress(address);
   }
 
   async removeAddress(address: HostAddress): Promise<void> {
     this.requireRunning();
-    if (this.addresses.get(address.address) === address.device) this.addresses.delete(address.address);
+    this.addresses.delete(placeText(address));
   }
 
   async stop(): Promise<void> {
@@ -163,6 +163,11 @@ export class MemoryDataplane implements Dataplane {
   }
 
   // Test hooks from here on.
+
+  putAddress({ address, prefixLength, device }: LocalAddress): void {
+    const place = { address, prefixLength, device };
+    this.addresses.set(placeText(place), place);
+  }
 
   /** The table in force. */
   get current(): ForwardingTable {
@@ -200,7 +205,7 @@ export class MemoryDataplane implements Dataplane {
       inactive,
       persistent,
       isOverloaded: destination.upperThreshold > 0 && count >= destination.upperThreshold,
-      isLocal: this.addresses.has(destination.address),
+      isLocal: [...this.addresses.values()].some(({ address }) => address === destination.address),
       traffic,
     };
   }
@@ -266,4 +271,8 @@ function getOrAdd<V>(map: Map<string, V>, key: string, make: () => V): V {
   const made = make();
   map.set(key, made);
   return made;
+}
+
+function placeText({ address, prefixLength, device }: LocalAddress): string {
+  return `${address}/${prefixLength} ${device}`;
 }

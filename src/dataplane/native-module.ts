@@ -4,7 +4,7 @@
 import { createRequire } from 'node:module';
 import { DirectorError, type ErrorCode } from '../errors.js';
 import type { Network } from './network.js';
-import type { DataplaneEvent, DataplaneStatus, HostAddress } from './port.js';
+import type { DataplaneEvent, DataplaneStatus, HostAddress, LocalAddress } from './port.js';
 
 /** What every native data plane can do, on real devices or in memory. */
 export type NativeCore = {
@@ -23,7 +23,7 @@ export type NativeDataplane = NativeCore & {
     options: { interfaces: readonly string[] | undefined; connections: number; cpu: number | undefined },
     onEvent: (event: DataplaneEvent) => void,
   ): Promise<void>;
-  localAddresses(): string[];
+  localAddresses(): LocalAddress[];
   addAddress(address: HostAddress): Promise<void>;
   removeAddress(address: HostAddress): Promise<void>;
   stop(): Promise<void>;

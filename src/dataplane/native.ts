@@ -1,7 +1,6 @@
 // The data plane of the addon behind the port: packets in C++, values here. Keeps the table last published, because
 // counters come back as bare numbers in its order.
 
-import type { IpAddress } from '../model/address.js';
 import { emptyTable, type ForwardingTable, type Service } from '../model/forwarding-table.js';
 import { coded, loadNative, type NativeCore, type NativeDataplane } from './native-module.js';
 import type {
@@ -12,6 +11,7 @@ import type {
   DataplaneStatus,
   DestinationStatus,
   HostAddress,
+  LocalAddress,
   ServiceStatus,
   Traffic,
 } from './port.js';
@@ -104,8 +104,8 @@ class NativePort implements Dataplane {
     this.native.zero();
   }
 
-  localAddresses(): ReadonlySet<IpAddress> {
-    return new Set(this.native.localAddresses() as IpAddress[]);
+  localAddresses(): readonly LocalAddress[] {
+    return this.native.localAddresses();
   }
 
   async addAddress(address: HostAddress): Promise<void> {

@@ -134,8 +134,8 @@ export interface Dataplane {
   status(): DataplaneStatus;
   /** Sets traffic counters to zero (all services). */
   zero(): void;
-  /** Addresses that are on this machine's devices now (for "VIP is on no device"). */
-  localAddresses(): ReadonlySet<IpAddress>;
+  /** What is on this machine's devices now; one address may be on several of them, or with several lengths on one. */
+  localAddresses(): readonly LocalAddress[];
   /** Adds an address to a device, marked as ours; ok when it is there already. Throws DEVICE_MISSING or IO. */
   addAddress(address: HostAddress): Promise<void>;
   /** Removes it again; ok when it is gone. */
@@ -143,6 +143,13 @@ export interface Dataplane {
   /** Detaches, removes what is ours in the kernel and frees everything. Safe to call twice. */
   stop(): Promise<void>;
 }
+
+/** Where an address stands. */
+export type LocalAddress = {
+  readonly address: IpAddress;
+  readonly prefixLength: number;
+  readonly device: string;
+};
 
 export type HostAddress = {
   readonly address: IpAddress;

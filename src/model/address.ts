@@ -11,6 +11,11 @@ export type Family = 4 | 6;
 /** An address with the length of its network prefix in bits (0–32 or 0–128). */
 export type Prefix = { readonly address: IpAddress; readonly length: number };
 
+/** fe80::/10: of one link, so the same address on two devices is two addresses. */
+export function isLinkLocal(address: IpAddress): boolean {
+  return /^fe[89ab][0-9a-f]:/.test(address);
+}
+
 export function familyOf(ip: IpAddress): Family {
   return ip.includes(':') ? 6 : 4;
 }

@@ -63,6 +63,8 @@ export type AnnouncePolicy = {
   readonly delay: Micros;
   /** While master, so that whoever missed all others hears one; 0: never. */
   readonly refresh: Micros;
+  /** The file asks for `refresh`: it goes on while somebody else holds the addresses too. Ours pauses then. */
+  readonly isRefreshWritten: boolean;
   readonly refreshRepeat: number;
   /** After an advert of a second, losing master. */
   readonly lowerPriorityRepeat: number;
@@ -78,6 +80,7 @@ export const defaultAnnouncePolicy: AnnouncePolicy = {
   repeat: 5,
   delay: seconds(5),
   refresh: seconds(60),
+  isRefreshWritten: false,
   refreshRepeat: 1,
   lowerPriorityRepeat: 5,
   lowerPriorityDelay: seconds(5),

@@ -334,7 +334,10 @@ export class Engine {
     );
     this.vips.check(
       inForce.map((state) => ({ address: state.policy.address, key: state.key })),
-      new Set([...this.parts.dataplane.localAddresses(), ...this.staticAddresses.added]),
+      new Set([
+        ...this.parts.dataplane.localAddresses().map(({ address }) => address),
+        ...this.staticAddresses.added,
+      ]),
     );
   }
 

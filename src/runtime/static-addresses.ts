@@ -2,7 +2,7 @@
 // director goes. One that can't be added (its device is not there yet) is said once and tried again whenever devices
 // or addresses change.
 
-import type { Dataplane, HostAddress } from '../dataplane/port.js';
+import type { Dataplane, HostAddress, LocalAddress } from '../dataplane/port.js';
 import type { IpAddress } from '../model/address.js';
 import type { StaticAddress } from '../model/director-config.js';
 import { messageOf } from './message-of.js';
@@ -36,9 +36,9 @@ export class StaticAddresses {
   /** Tries again what could not be added, and adds again what somebody else has removed. */
   restore(): Promise<void> {
     return this.inTurn(async () => {
-      const present = this.dataplane.localAddresses();
+      const present = this.present();
       for (const held of this.held.values()) {
-        if (!present.has(held.address.address)) held.state = 'missing';
+        if (!present.has(placeKey(held.address))) held.state = 'missing';
       }
       await this.addMissing(present);
     });
@@ -75,14 +75,14 @@ export class StaticAddresses {
     for (const [key, address] of next) {
       if (!this.held.has(key)) this.held.set(key, { address, state: 'missing', isTold: false });
     }
-    await this.addMissing(this.dataplane.localAddresses());
+    await this.addMissing(this.present());
   }
 
   /** `present` is the caller's: an address of ours that appears between two looks would pass for somebody else's. */
-  private async addMissing(present: ReadonlySet<IpAddress>): Promise<void> {
+  private async addMissing(present: ReadonlySet<string>): Promise<void> {
     for (const held of this.held.values()) {
       if (held.state !== 'missing') continue;
-      if (present.has(held.address.address)) {
+      if (present.has(placeKey(held.address))) {
         held.state = 'found';
         continue;
       }
@@ -95,6 +95,10 @@ export class StaticAddresses {
         held.isTold = true;
       }
     }
+  }
+
+  private present(): ReadonlySet<string> {
+    return new Set(this.dataplane.localAddresses().map(placeKey));
   }
 
   private async remove(held: Held): Promise<void> {
@@ -110,6 +114,11 @@ export class StaticAddresses {
 function hostAddress(address: StaticAddress): HostAddress {
   const { device, label, scope, broadcast } = address;
   return { address: address.address, prefixLength: address.length, device, label, scope, broadcast };
+}
+
+/** The same address on another device, or with another length, is another one. */
+function placeKey({ address, prefixLength, device }: LocalAddress): string {
+  return `${address}/${prefixLength} ${device}`;
 }
 
 function addressKey(address: StaticAddress): string {

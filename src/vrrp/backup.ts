@@ -117,6 +117,19 @@ export function onBackupRejected(
   };
 }
 
+/** Other settings are in force: the deadline is the one that they give, counted from the last sign of the master. */
+export function onBackupChanged(state: BackupState, now: Micros, policy: InstancePolicy): VrrpStep {
+  const { router } = policy;
+  const isLearned = router.version === 3 && state.master !== undefined;
+  const masterInterval = isLearned ? state.masterInterval : router.advertInterval;
+  // What runs already for a reason of its own (a skew time, a grace, the sync group) goes on.
+  const isUsual = state.releasedBy === undefined && !state.isGraced && state.ready === undefined;
+  if (!isUsual || state.challenged !== undefined) return unchanged({ ...state, masterInterval });
+  const wait = masterDownInterval(router, effectivePriority(state), masterInterval);
+  const masterDownAt = micros(Math.max(now, (state.master?.at ?? state.since) + wait));
+  return unchanged({ ...state, masterInterval, masterDownAt });
+}
+
 /** `preempt_delay` runs from the first advert of a master with lower priority. */
 function delayPreemption(
   state: BackupState,

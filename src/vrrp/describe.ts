@@ -33,11 +33,8 @@ function waitText(state: VrrpState, now: Micros, router: VirtualRouter): string 
   }
 }
 
-/** A little longer than it takes to ask again. */
-const conflictAge = seconds(90);
-
 function conflictText({ conflict }: MasterState, now: Micros): string {
-  if (conflict === undefined || now - conflict.at > conflictAge) return '';
+  if (conflict === undefined) return '';
   const { address, mac, at } = conflict;
   return `${mac} answered for ${address} ${ageText(micros(now - at))} ago, a second holder of it; `;
 }

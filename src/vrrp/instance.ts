@@ -3,7 +3,7 @@
 
 import type { IpAddress } from '../model/address.js';
 import { addMicros, type Micros, micros } from '../model/units.js';
-import { onBackupAdvert, onBackupDeadline, onBackupRejected } from './backup.js';
+import { onBackupAdvert, onBackupChanged, onBackupDeadline, onBackupRejected } from './backup.js';
 import {
   onAddressAnswered,
   onAddressClaimed,
@@ -67,6 +67,7 @@ export function step(state: VrrpState, event: VrrpEvent, now: Micros, policy: In
       if (state.kind !== 'master') return unchanged(state);
       return onAnnouncementMissed(state, event.reason, now, policy);
     case 'changed':
+      if (state.kind === 'backup') return onBackupChanged(state, now, policy);
       return state.kind === 'master' ? onMasterChanged(state, now, policy) : unchanged(state);
     case 'lease-expired':
       return onLeaseExpired(state, now, policy);

@@ -33,16 +33,27 @@ export function onMasterDeadline(state: MasterState, now: Micros, policy: Instan
     actions.push({ kind: 'send-advert', priority: effectivePriority(state) });
   }
   for (const due of state.announcements.filter(({ at }) => at <= now)) {
-    actions.push(...announce(due.why, policy));
-    const rest = next.announcements.filter((entry) => entry !== due);
-    next = { ...next, announcements: withPeriodic(rest, now, policy) };
+    next = { ...next, announcements: next.announcements.filter((entry) => entry !== due) };
+    if (due.why === 'contested') {
+      const { state: asked, actions: asking } = onContested(next, now, policy);
+      next = asked;
+      actions.push(...asking);
+    } else {
+      actions.push(...announce(due.why, policy));
+    }
   }
   const { rival } = state;
   if (rival !== undefined && rival.quietAt <= now) {
     next = { ...next, rival: undefined };
     if (rival.isTold) actions.push(...onRivalGone(rival, now, policy));
   }
-  return { state: next, actions };
+  return { state: withPeriods(next, now, policy), actions };
+}
+
+/** Whatever changes who else holds the addresses ends here, and where an announcement was taken from the list. */
+function withPeriods(state: MasterState, now: Micros, policy: InstancePolicy): MasterState {
+  const isContested = state.conflict !== undefined || state.rival !== undefined;
+  return { ...state, announcements: withPeriodic(state.announcements, now, policy, isContested) };
 }
 
 export function onMasterAdvert(
@@ -98,12 +109,14 @@ export function onMasterRejected(
     isTold: true,
     announcedAt,
   };
-  return { state: { ...state, rival }, actions };
+  return { state: withPeriods({ ...state, rival }, now, policy), actions };
 }
 
 /**
  * Somebody else's MAC answers for one of our addresses. It may be a successor whose advert is on its way, and then must be
- * left alone: we announce after that advert would have been heard, and again while the answers go on.
+ * left alone: we announce after that advert would have been heard, once for as long as the conflict lasts. Two masters that
+ * do not hear each other would otherwise win their clients from each other again and again. One that has just taken over
+ * has announced the addresses already.
  */
 export function onAddressAnswered(
   state: MasterState,
@@ -112,17 +125,51 @@ export function onAddressAnswered(
   now: Micros,
   policy: InstancePolicy,
 ): VrrpStep {
-  const text = `${mac} answers for ${address}: a second holder of the address; announcing it again unless an advert explains it`;
-  const isNew = state.conflict === undefined || now - state.conflict.at > defendInterval;
-  const wait = Math.max(successorDelay(policy), isNew ? 0 : policy.router.announce.delay);
-  const announcements = schedule(state.announcements, { at: micros(now + wait), why: 'conflict' });
+  const { conflict } = state;
+  if (conflict !== undefined) return unchanged({ ...state, conflict: { ...conflict, at: now } });
+  const text = `${mac} answers for ${address}: a second holder of the address`;
+  const wait = successorDelay(policy);
+  const isNewcomer = now - state.since <= wait;
+  const isAsked = state.askedAt !== undefined && now - state.askedAt >= wait;
+  const own: Announcement = { at: isAsked ? now : micros(now + wait), why: 'conflict' };
+  const kept = state.announcements.filter(({ why }) => why !== 'delayed');
+  const planned = isNewcomer ? kept : schedule(kept, own);
+  const announcements = schedule(planned, { at: addMicros(now, defendInterval), why: 'contested' });
+  const next: MasterState = { ...state, announcements, conflict: { address, mac, since: now, at: now } };
   return {
-    state: { ...state, announcements, conflict: { address, mac, at: now } },
+    state: withPeriods(next, now, policy),
     actions: [{ kind: 'tell', level: 'error', code: 'address-conflict', text }],
   };
 }
 
-/** RFC 5227 2.4 (DEFEND_INTERVAL): two holders that answer each other at once would never stop. */
+/** Answers may be lost: this many questions in a row without one end a conflict. */
+const unansweredQuestions = 2;
+
+/** Asks again, which nobody learns anything from, until nobody answers any more; then what the other said is corrected. */
+function onContested(
+  state: MasterState,
+  now: Micros,
+  policy: InstancePolicy,
+): VrrpStep & { state: MasterState } {
+  const { conflict } = state;
+  if (conflict === undefined) return { state, actions: [] };
+  if (now - conflict.at <= (unansweredQuestions + 0.5) * defendInterval) {
+    const again: Announcement = { at: addMicros(now, defendInterval), why: 'contested' };
+    const announcements = schedule(state.announcements, again);
+    return { state: { ...state, announcements }, actions: [{ kind: 'probe-addresses' }] };
+  }
+  const lasted = secondsText(micros(conflict.at - conflict.since));
+  const text = `${conflict.mac} answers no more for ${conflict.address}, after ${lasted} with two holders; announcing the addresses again`;
+  return {
+    state: { ...state, conflict: undefined },
+    actions: [
+      { kind: 'tell', level: 'warning', code: 'address-conflict-gone', text },
+      ...announce('healed', policy),
+    ],
+  };
+}
+
+/** RFC 5227 2.4 (DEFEND_INTERVAL). */
 const defendInterval = seconds(10);
 
 /** By then the advert of a successor is heard; FRR announces addresses up to an interval before it. */
@@ -132,7 +179,9 @@ function successorDelay({ router }: InstancePolicy): Micros {
 
 /** A claim may be the last word of one that has left, or the first of a successor. If it is neither, asking will tell. */
 export function onAddressClaimed(state: MasterState, now: Micros, policy: InstancePolicy): VrrpStep {
-  if (state.askedAt !== undefined && now - state.askedAt < defendInterval) return unchanged(state);
+  const isKnown = state.conflict !== undefined;
+  if (isKnown || (state.askedAt !== undefined && now - state.askedAt < defendInterval))
+    return unchanged(state);
   const at = addMicros(now, successorDelay(policy));
   const announcements = schedule(state.announcements, { at, why: 'claimed' });
   return unchanged({ ...state, askedAt: now, announcements });
@@ -157,9 +206,10 @@ export function onAnnouncementMissed(
   };
 }
 
-/** Other settings are in force: a period that is new counts from now on, and one that is gone ends. */
+/** Other settings are in force: a period that is new counts from now on, and one that is gone ends; so does a longer interval. */
 export function onMasterChanged(state: MasterState, now: Micros, policy: InstancePolicy): VrrpStep {
-  return unchanged({ ...state, announcements: withPeriodic(state.announcements, now, policy) });
+  const advertAt = micros(Math.min(state.advertAt, now + policy.router.advertInterval));
+  return unchanged(withPeriods({ ...state, advertAt }, now, policy));
 }
 
 /** Another member of the sync group met a losing master. */
@@ -241,7 +291,7 @@ function defend(state: MasterState, advert: ReceivedAdvert, now: Micros, policy:
   };
   const advertAt = router.answersLowerPriority ? addMicros(now, router.advertInterval) : state.advertAt;
   const announcements = isQuiet ? afterLoser(state.announcements, now, policy) : state.announcements;
-  return { state: { ...state, advertAt, announcements, rival }, actions };
+  return { state: withPeriods({ ...state, advertAt, announcements, rival }, now, policy), actions };
 }
 
 /** The split is healed: what the loser announced meanwhile is corrected once more. */

@@ -48,6 +48,8 @@ export type AnnounceReason =
   | 'conflict'
   /** Nothing is said; who holds the addresses is asked. */
   | 'claimed'
+  /** The same, while somebody else holds them. */
+  | 'contested'
   | 'missed';
 
 export type Announcement = { readonly at: Micros; readonly why: AnnounceReason };
@@ -97,8 +99,15 @@ export type MasterState = Common & {
   readonly rival: Rival | undefined;
   /** When a claim last made us ask who holds the addresses. */
   readonly askedAt: Micros | undefined;
-  /** The last answer of somebody else's MAC for one of our addresses. */
-  readonly conflict: { readonly address: IpAddress; readonly mac: string; readonly at: Micros } | undefined;
+  /** Somebody else's MAC answers for one of our addresses: since when, and when it last did. */
+  readonly conflict:
+    | {
+        readonly address: IpAddress;
+        readonly mac: string;
+        readonly since: Micros;
+        readonly at: Micros;
+      }
+    | undefined;
 };
 
 /** Gave up by priority 0, and holds addresses and forwarding until the successor is heard. */
@@ -152,6 +161,7 @@ export type TellCode =
   | 'second-master'
   | 'second-master-gone'
   | 'address-conflict'
+  | 'address-conflict-gone'
   | 'second-owner'
   | 'not-understood'
   | 'other-checksum'

@@ -121,14 +121,20 @@ export function schedule(list: readonly Announcement[], added: Announcement): re
   return [...list, added].sort((a, b) => a.at - b.at);
 }
 
-/** Has those that come again and again in the list, each one period ahead at most, and not where the period is 0. */
+/**
+ * Has those that come again and again in the list, each one period ahead at most, and not where the period is 0. `isContested`:
+ * two masters that both say again and again that they hold the addresses break their clients' connections with each word.
+ */
 export function withPeriodic(
   list: readonly Announcement[],
   now: Micros,
   { router }: InstancePolicy,
+  isContested: boolean,
 ): readonly Announcement[] {
+  const { announce } = router;
+  const isPaused = isContested && !announce.isRefreshWritten;
   return (['refresh', 'extra'] as const).reduce((planned, why) => {
-    const period = router.announce[why];
+    const period = why === 'refresh' && isPaused ? 0 : announce[why];
     const known = planned.find((entry) => entry.why === why);
     const rest = planned.filter((entry) => entry !== known);
     if (period === 0) return rest;
@@ -138,7 +144,7 @@ export function withPeriodic(
 
 function firstAnnouncements(now: Micros, policy: InstancePolicy): readonly Announcement[] {
   const { delay } = policy.router.announce;
-  return withPeriodic(delay > 0 ? [{ at: addMicros(now, delay), why: 'delayed' }] : [], now, policy);
+  return withPeriodic(delay > 0 ? [{ at: addMicros(now, delay), why: 'delayed' }] : [], now, policy, false);
 }
 
 function commonOf(state: VrrpState, now: Micros, cause: Cause) {

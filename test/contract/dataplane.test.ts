@@ -146,10 +146,22 @@ describe.each(implementations)('$name', ({ create }) => {
     const address = { ...loopback, address: '198.18.0.1' as IpAddress };
     await dataplane.addAddress(address);
     await dataplane.addAddress(address);
-    await vi.waitFor(() => expect(dataplane.localAddresses().has(address.address)).toBe(true));
+    await vi.waitFor(() =>
+      expect(dataplane.localAddresses()).toContainEqual({
+        address: address.address,
+        prefixLength: address.prefixLength,
+        device: address.device,
+      }),
+    );
     await dataplane.removeAddress(address);
     await dataplane.removeAddress(address);
-    await vi.waitFor(() => expect(dataplane.localAddresses().has(address.address)).toBe(false));
+    await vi.waitFor(() =>
+      expect(dataplane.localAddresses()).not.toContainEqual({
+        address: address.address,
+        prefixLength: address.prefixLength,
+        device: address.device,
+      }),
+    );
   });
 
   test('an address on a device that is not there is refused', async () => {

@@ -54,7 +54,7 @@ function asDumped(router: VirtualRouter, notify: NotifyScripts): Dumped {
     Interface: router.device,
     'Gratuitous ARP delay': seconds(announce.delay),
     'Gratuitous ARP repeat': String(announce.repeat),
-    'Gratuitous ARP refresh': seconds(announce.refresh),
+    'Gratuitous ARP refresh': announce.isRefreshWritten ? seconds(announce.refresh) : seconds(0),
     'Gratuitous ARP refresh repeat': String(announce.refreshRepeat),
     'Gratuitous ARP lower priority delay': seconds(announce.lowerPriorityDelay),
     'Gratuitous ARP lower priority repeat': String(announce.lowerPriorityRepeat),

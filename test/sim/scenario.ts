@@ -130,6 +130,7 @@ function createSettings(random: Random, unit: number) {
       repeat: 5,
       delay: within(2, 5),
       refresh: random.chance(0.5) ? within(4, 8) : micros(0),
+      isRefreshWritten: random.chance(0.3),
       refreshRepeat: 2,
       lowerPriorityRepeat: 5,
       lowerPriorityDelay: within(2, 5),

@@ -8,6 +8,7 @@ import {
   asStrict,
   type Delivery,
   defaultAdvertLease,
+  defaultAnnouncePolicy,
   defaultReleaseBudget,
   routeKinds,
   scopes,
@@ -133,14 +134,17 @@ function announce({ plain }: FailoverOptions): fc.Arbitrary<AnnouncePolicy> {
   const common = fc.record({
     repeat: count,
     delay: time(0, 100 * second, step),
+    isRefreshWritten: fc.boolean(),
     refresh: time(0, 100 * second, step),
     refreshRepeat: count,
     lowerPriorityRepeat: count,
     lowerPriorityDelay: time(0, 100 * second, step),
   });
-  return fc
-    .tuple(common, fc.oneof(fc.constant(noExtra), extra))
-    .map(([usual, more]) => ({ ...usual, ...more }));
+  return fc.tuple(common, fc.oneof(fc.constant(noExtra), extra)).map(([usual, more]) => ({
+    ...usual,
+    refresh: usual.isRefreshWritten ? usual.refresh : defaultAnnouncePolicy.refresh,
+    ...more,
+  }));
 }
 
 /** Names of what can be tracked beside devices. */

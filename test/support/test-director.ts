@@ -53,7 +53,7 @@ export class TestDirector {
   readonly director: Director;
 
   constructor(text: string) {
-    this.dataplane.addresses.set(vip, 'eth0');
+    this.dataplane.putAddress({ address: vip, prefixLength: 24, device: 'eth0' });
     const note = (message: string) => this.logged.push(message);
     this.director = createDirector(
       { configText: text },

@@ -31,6 +31,7 @@ struct LocalAddress {
   Family family = Family::kIpv4;
   IpAddress address;
   uint32_t ifindex = 0;
+  uint8_t prefix_length = 0;
 };
 
 struct HostView {

@@ -1,6 +1,7 @@
 // What only shows when all of failover is known: virtual routers that get in each other's way, scripts that nobody
 // tracks, and scripts for which nobody is named.
 
+import { type IpAddress, isLinkLocal } from '../../model/address.js';
 import type { StaticAddress } from '../../model/director-config.js';
 import type { GroupConfig, RouterConfig } from '../../model/failover-config.js';
 import type { SyncGroup, Track, VirtualRouter } from '../../model/virtual-router.js';
@@ -14,7 +15,7 @@ export type FailoverChecks = {
   readonly report: Report;
   /** By family, VRID and device. */
   readonly routers: Map<string, ReadRouter>;
-  /** Addresses of `static_ipaddress` with their lines, and who else has which. */
+  /** Addresses of `static_ipaddress` (as placeOf() names them) with their lines, and who else has which. */
   readonly fixed: ReadonlyMap<string, number>;
   readonly holders: Map<string, string>;
   readonly members: Map<string, VirtualRouter>;
@@ -29,7 +30,7 @@ export function createChecks(staticAddresses: readonly StaticAddress[], report: 
   return {
     report,
     routers: new Map(),
-    fixed: new Map(staticAddresses.map(({ address, origin }) => [address, origin.line])),
+    fixed: new Map(staticAddresses.map((entry) => [placeOf(entry), entry.origin.line])),
     holders: new Map(),
     members: new Map(),
     backups: new Set(),
@@ -49,8 +50,8 @@ export function* checkRouter(checks: FailoverChecks, read: ReadRouter): Generato
   const place = read.statement.keyword;
   let count = 0;
   for (const list of [router.addresses, router.excludedAddresses]) {
-    for (const { address } of list) {
-      checkAddress(checks, address, router.name, place);
+    for (const { address, device } of list) {
+      checkAddress(checks, { address, device: device ?? router.device }, router.name, place);
       if (++count % addressesPerStep === 0) yield;
     }
   }
@@ -75,15 +76,24 @@ function checkRouterId({ routers, report }: FailoverChecks, read: ReadRouter): v
   report.add('duplicate-router', read.statement.keyword, message, help);
 }
 
+type PlacedAddress = { readonly address: IpAddress; readonly device: string };
+
+/** Link-local addresses are of one device: another has its own of the same name, as gateways of several networks do. */
+function placeOf({ address, device }: PlacedAddress): string {
+  return isLinkLocal(address) ? `${address}%${device}` : address;
+}
+
 /** An address moves with one virtual router. */
 function checkAddress(
   { fixed, holders, report }: FailoverChecks,
-  address: string,
+  placed: PlacedAddress,
   router: string,
   place: Word,
 ): void {
-  const holder = holders.get(address);
-  const line = fixed.get(address);
+  const { address } = placed;
+  const key = placeOf(placed);
+  const holder = holders.get(key);
+  const line = fixed.get(key);
   if (holder !== undefined && holder !== router) {
     const message = `${address} is an address of ${holder}, too: whoever of the two gives up takes it from the other`;
     report.add('duplicate-address', place, message, 'remove it from one of them');
@@ -91,7 +101,7 @@ function checkAddress(
     const message = `${address} stands in static_ipaddress (line ${line}): it would never leave this machine`;
     report.add('duplicate-address', place, message, 'remove it from static_ipaddress');
   }
-  holders.set(address, router);
+  holders.set(key, router);
 }
 
 export function checkGroup(checks: FailoverChecks, { group, notify }: GroupConfig, place: Word): void {

@@ -20,8 +20,8 @@ export type RouterAddresses = {
   readonly devices: readonly { readonly name: string; readonly isTracked: boolean }[];
 };
 
-/** Adverts count addresses in one byte. */
-const maxAdvertised = 255;
+/** Adverts count addresses in one byte, and those of IPv6 fill an Ethernet frame before; keepalived has the same bounds. */
+const maxAdvertised: Readonly<Record<Family, number>> = { 4: 255, 6: 89 };
 const linesPerStep = 64;
 const addressesPerStep = 512;
 
@@ -51,12 +51,13 @@ export function* readRouterAddresses(
   const isOwn = ({ address, isExcluded }: WrittenAddress) =>
     !isExcluded && familyOf(address.address) === family;
   const own = all.filter(isOwn);
-  const beyond = own[maxAdvertised];
+  const most = maxAdvertised[family];
+  const beyond = own[most];
   if (beyond !== undefined) {
-    const message = `an advert holds ${maxAdvertised} addresses: from here on they stand in no advert`;
+    const message = `an advert holds ${most} IPv${family} addresses: from here on they come and go with the others, and stand in no advert`;
     report.add('no-effect', beyond.place, message, 'write the rest into virtual_ipaddress_excluded');
   }
-  const stepAside = [...own.slice(maxAdvertised), ...all.filter((written) => !isOwn(written))];
+  const stepAside = [...own.slice(most), ...all.filter((written) => !isOwn(written))];
   const routes: VirtualRoute[] = [];
   const devices = new Map<string, boolean>();
   const note = (name: string | undefined, isTracked: boolean): void => {
@@ -71,7 +72,7 @@ export function* readRouterAddresses(
   }
   return {
     family,
-    addresses: own.slice(0, maxAdvertised).map(({ address }) => address),
+    addresses: own.slice(0, most).map(({ address }) => address),
     excludedAddresses: stepAside.map(({ address }) => address),
     routes,
     devices: [...devices].map(([name, isTracked]) => ({ name, isTracked })),

@@ -71,7 +71,13 @@ export function readVrrpDefaults(last: Last, device: string): VrrpDefaults {
 }
 
 /** `vrrp_min_garp`: one message, no second round, no refresh. */
-const leastAnnounce = { repeat: 1, delay: micros(0), refresh: micros(0), refreshRepeat: 1 };
+const leastAnnounce = {
+  repeat: 1,
+  delay: micros(0),
+  refresh: micros(0),
+  isRefreshWritten: true,
+  refreshRepeat: 1,
+};
 
 function readGlobalAnnounce(last: Last, isLeast: boolean): AnnouncePolicy {
   const usual = { ...defaultAnnouncePolicy, ...(isLeast ? leastAnnounce : {}) };
@@ -85,6 +91,7 @@ function readGlobalAnnounce(last: Last, isLeast: boolean): AnnouncePolicy {
     repeat,
     delay,
     refresh: timer('master_refresh') ?? usual.refresh,
+    isRefreshWritten: timer('master_refresh') !== undefined || usual.isRefreshWritten,
     refreshRepeat: count('master_refresh_repeat') ?? usual.refreshRepeat,
     lowerPriorityRepeat: count('lower_prio_repeat') ?? repeat,
     lowerPriorityDelay: timer('lower_prio_delay') ?? delay,

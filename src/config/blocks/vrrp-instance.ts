@@ -224,6 +224,7 @@ function readAnnounce(block: Block, { announce }: VrrpDefaults): AnnouncePolicy 
     repeat: integerOf(block, 'garp_master_repeat') ?? announce.repeat,
     delay: timerOf(block, 'garp_master_delay') ?? announce.delay,
     refresh: timerOf(block, 'garp_master_refresh') ?? announce.refresh,
+    isRefreshWritten: settingOf(block, 'garp_master_refresh') !== undefined || announce.isRefreshWritten,
     refreshRepeat: integerOf(block, 'garp_master_refresh_repeat') ?? announce.refreshRepeat,
     lowerPriorityRepeat: integerOf(block, 'garp_lower_prio_repeat') ?? announce.lowerPriorityRepeat,
     lowerPriorityDelay: timerOf(block, 'garp_lower_prio_delay') ?? announce.lowerPriorityDelay,

@@ -3,9 +3,9 @@
 // outlive it, and the configuration has a track of the own device unless it says `dont_track_primary`.
 
 import type { Link } from '../../dataplane/network.js';
-import type { Family, IpAddress } from '../../model/address.js';
-import { familyOf } from '../../model/address.js';
-import type { VirtualRouter } from '../../model/virtual-router.js';
+import type { IpAddress } from '../../model/address.js';
+import { familyOf, ipBytes, isLinkLocal } from '../../model/address.js';
+import type { Delivery, VirtualRouter } from '../../model/virtual-router.js';
 
 export type Foothold =
   | {
@@ -66,7 +66,7 @@ function isThere(router: VirtualRouter, links: readonly Link[]): boolean {
 }
 
 function sourceOf(
-  { source, family, priority }: VirtualRouter,
+  { source, family, priority, delivery }: VirtualRouter,
   link: Link,
   links: readonly Link[],
   isVirtual: (address: IpAddress) => boolean,
@@ -75,17 +75,30 @@ function sourceOf(
     const places = isLinkLocal(source) ? [link] : links;
     return places.some(({ addresses }) => addresses.some(isAt(source))) ? source : undefined;
   }
-  const fitting = link.addresses.map(({ address }) => address).filter((address) => canSend(address, family));
+  const own = link.addresses.map(({ address }) => address).filter((address) => familyOf(address) === family);
+  const fitting = family === 6 ? ipv6Sources(own, delivery) : own;
   return fitting.find((address) => !isVirtual(address)) ?? (priority === 255 ? fitting[0] : undefined);
 }
 
-/** IPv6 adverts come from a link-local address (RFC 9568 5.1.2.2). */
-function canSend(address: IpAddress, family: Family): boolean {
-  return familyOf(address) === family && (family === 4 || isLinkLocal(address));
+/**
+ * IPv6 adverts come from a link-local address (RFC 9568 5.1.2.2), unless a unicast peer may be behind a router, which
+ * forwards none: then from one of the peer's scope, the nearest to it first (RFC 6724 5, rules 2 and 8).
+ */
+function ipv6Sources(own: readonly IpAddress[], delivery: Delivery): readonly IpAddress[] {
+  const near = own.filter(isLinkLocal);
+  const peers = delivery.kind === 'unicast' ? delivery.peers : [];
+  const peer = peers.find(({ address }) => !isLinkLocal(address));
+  if (peer === undefined) return near;
+  const far = own.filter((address) => !isLinkLocal(address));
+  const nearness = new Map(far.map((address) => [address, commonBits(address, peer.address)]));
+  return [...far.sort((a, b) => (nearness.get(b) ?? 0) - (nearness.get(a) ?? 0)), ...near];
 }
 
-export function isLinkLocal(address: IpAddress): boolean {
-  return /^fe[89ab][0-9a-f]:/.test(address);
+/** How many leading bits two addresses of one family have in common. */
+function commonBits(a: IpAddress, b: IpAddress): number {
+  const [left, right] = [ipBytes(a), ipBytes(b)];
+  const at = left.findIndex((byte, i) => byte !== right[i]);
+  return at < 0 ? left.length * 8 : at * 8 + Math.clz32((left[at] ?? 0) ^ (right[at] ?? 0)) - 24;
 }
 
 function isAt(wanted: IpAddress): (prefix: { readonly address: IpAddress }) => boolean {

@@ -3,11 +3,11 @@
 
 import type { Link, Network } from '../../dataplane/network.js';
 import type { HostAddress } from '../../dataplane/port.js';
-import { familyOf, type Prefix } from '../../model/address.js';
+import { familyOf, isLinkLocal, type Prefix } from '../../model/address.js';
 import type { VirtualRoute, VirtualRouter } from '../../model/virtual-router.js';
 import { messageOf } from '../message-of.js';
 import { createSerial, type Serial } from '../serial.js';
-import { addressDevice, isLinkLocal } from './foothold.js';
+import { addressDevice } from './foothold.js';
 
 /** What a virtual router holds while it is master. */
 export type Possessions = {

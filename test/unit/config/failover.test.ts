@@ -389,3 +389,34 @@ test.each([
   expect(splitCommand(text)).toEqual(words);
   expect(splitCommand(commandText(words))).toEqual(words);
 });
+
+describe('addresses and adverts', () => {
+  const many = (line: (i: number) => string, count: number) =>
+    `vrrp_instance a {\ninterface eth0\nvirtual_router_id 1\nvirtual_ipaddress {\n${Array.from({ length: count }, (_, i) => line(i + 1)).join('\n')}\n}\n}`;
+
+  test.each([
+    [6, 89, (i: number) => `fd00::${i.toString(16)}/128`],
+    [4, 255, (i: number) => `10.0.${i >> 8}.${i & 255}/32`],
+  ])('an advert holds what fits: IPv%i, %i', (_, most, line) => {
+    expect(saidOf(many(line, most))).toEqual([]);
+    const text = many(line, most + 11);
+    expect(saidOf(text)).toEqual([`${6 + most}:1 warning no-effect`]);
+    const [found] = failoverOf(text).routers;
+    expect(found?.router.addresses).toHaveLength(most);
+    expect(found?.router.excludedAddresses).toHaveLength(11);
+  });
+
+  test('a link-local address is of its device', () => {
+    const instance = (id: number, device: string, address: string) =>
+      `vrrp_instance v${id} {\ninterface ${device}\nvirtual_router_id ${id}\nvirtual_ipaddress {\n${address}\n}\n}\n`;
+    const gateway = 'fe80::1/64';
+    expect(saidOf(instance(1, 'eth0', gateway) + instance(2, 'eth1', gateway))).toEqual([]);
+    expect(saidOf(instance(1, 'eth0', gateway) + instance(2, 'eth0', gateway))).toEqual([
+      '9:1 warning duplicate-address',
+    ]);
+    const global = 'fd00::1/64';
+    expect(saidOf(instance(1, 'eth0', global) + instance(2, 'eth1', global))).toEqual([
+      '9:1 warning duplicate-address',
+    ]);
+  });
+});

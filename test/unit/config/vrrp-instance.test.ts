@@ -118,6 +118,7 @@ describe('a keyword and what it makes', () => {
       repeat: 1,
       delay: 2_000_000,
       refresh: 3_000_000,
+      isRefreshWritten: true,
       refreshRepeat: 4,
       lowerPriorityRepeat: 5,
       lowerPriorityDelay: 6_000_000,

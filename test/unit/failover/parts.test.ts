@@ -339,6 +339,21 @@ describe('foothold', () => {
     expect(at(routerWith({ family: 6 }), link('eth0'))).toMatchObject({ source: 'fe80::1' });
   });
 
+  test('IPv6 unicast comes from an address of its peers’ scope, the nearest first', () => {
+    const to = (...addresses: string[]) => {
+      const peers = addresses.map((address) => ({ address: ip(address), minTtl: 255, maxTtl: 255 }));
+      const delivery = { kind: 'unicast' as const, peers, checksSource: false, ttl: 255 };
+      const addressesOfDevice = ['fd00::1', '2001:db8:1::1', 'fe80::1'].map((one) => ({
+        address: ip(one),
+        length: 64,
+      }));
+      return at(routerWith({ family: 6, delivery }), link('eth0', { addresses: addressesOfDevice }));
+    };
+    expect(to('2001:db8:2::1')).toMatchObject({ source: '2001:db8:1::1' });
+    expect(to('fe80::2', 'fd00:1::1')).toMatchObject({ source: 'fd00::1' });
+    expect(to('fe80::2')).toMatchObject({ source: 'fe80::1' });
+  });
+
   test('no unicast peer is no place to speak', () => {
     const delivery = { kind: 'unicast' as const, peers: [], checksSource: false, ttl: 255 };
     expect(at(routerWith({ delivery }), link('eth0'))).toMatchObject({

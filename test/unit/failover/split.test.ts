@@ -101,9 +101,12 @@ describe('an address that somebody else answers for', () => {
     // The same holder again, of the same question: said before.
     a.network.emit({ kind: 'frame', device: 'eth0', frame: arpReply(other, vip) });
     expect(a.view().counters.told['address-conflict']).toBe(1);
-    await lab.wait(1.9);
+    // It has just taken over, and announced the addresses: that was its word.
+    await lab.wait(29);
     expect(lab.take()).not.toContain('a: announce');
-    await lab.wait(0.2);
+    // Nobody answers any more.
+    await lab.wait(2);
+    expect(codes(a)).toEqual(['address-conflict', 'address-conflict-gone']);
     expect(lab.take().filter((entry) => entry === 'a: announce')).toHaveLength(5);
   });
 

@@ -16,7 +16,7 @@ describe('addresses', () => {
     const f = await start(config([1], { outside: withAddress }), ({ dataplane }) =>
       dataplane.addresses.clear(),
     );
-    expect([...f.dataplane.addresses]).toEqual([[vip, 'eth0']]);
+    expect([...f.dataplane.addresses.keys()]).toEqual([`${vip}/24 eth0`]);
     expect(f.logged.join()).not.toContain('on no device');
     await f.director.stop();
     expect(f.dataplane.addresses.size).toBe(0);
@@ -25,7 +25,7 @@ describe('addresses', () => {
   test('one that was there before stays', async () => {
     const f = await start(config([1], { outside: withAddress }));
     await f.director.stop();
-    expect([...f.dataplane.addresses]).toEqual([[vip, 'eth0']]);
+    expect([...f.dataplane.addresses.keys()]).toEqual([`${vip}/24 eth0`]);
   });
 
   test('a reload adds and removes them; one that drains stays', async () => {
@@ -34,10 +34,21 @@ describe('addresses', () => {
     );
     f.dataplane.setCounts(web, endpoint(1), { active: 1 });
     await f.reload('static_ipaddress { \n 10.0.0.2/24 dev eth0 \n }');
-    expect([...f.dataplane.addresses.keys()]).toEqual(['10.0.0.1', '10.0.0.2']);
+    expect([...f.dataplane.addresses.keys()]).toEqual(['10.0.0.1/24 eth0', '10.0.0.2/24 eth0']);
     f.dataplane.setCounts(web, endpoint(1), { active: 0 });
     await f.clock.advance(seconds(2));
-    expect([...f.dataplane.addresses.keys()]).toEqual(['10.0.0.2']);
+    expect([...f.dataplane.addresses.keys()]).toEqual(['10.0.0.2/24 eth0']);
+  });
+
+  test('one that stands on another device is added to its own, too', async () => {
+    const outside = 'static_ipaddress { \n 10.0.0.1/32 dev eth0 \n }';
+    const f = await start(config([1], { outside }), ({ dataplane }) => {
+      dataplane.addresses.clear();
+      dataplane.putAddress({ address: vip, prefixLength: 32, device: 'lo' });
+    });
+    expect([...f.dataplane.addresses.keys()].sort()).toEqual([`${vip}/32 eth0`, `${vip}/32 lo`]);
+    await f.director.stop();
+    expect([...f.dataplane.addresses.keys()]).toEqual([`${vip}/32 lo`]);
   });
 
   test('one whose device is missing is said once and added when the device comes', async () => {
@@ -51,7 +62,7 @@ describe('addresses', () => {
     f.dataplane.devices.add('eth7');
     f.dataplane.emit({ kind: 'device-attached', device: 'eth7' });
     await f.clock.advance(seconds(1));
-    expect([...f.dataplane.addresses]).toEqual([[vip, 'eth7']]);
+    expect([...f.dataplane.addresses.keys()]).toEqual([`${vip}/24 eth7`]);
   });
 
   test('a VIP on no device is said once each way', async () => {
@@ -64,7 +75,7 @@ describe('addresses', () => {
     await f.clock.advance(seconds(1));
     expect(said().length).toBe(1);
     expect(f.director.status().missingAddresses).toEqual([vip]);
-    f.dataplane.addresses.set(vip, 'eth0');
+    f.dataplane.putAddress({ address: vip, prefixLength: 32, device: 'eth0' });
     f.dataplane.emit({ kind: 'addresses-changed' });
     await f.clock.advance(seconds(1));
     expect(said()[1]).toBe('10.0.0.1 is on a device of this machine now');
@@ -93,7 +104,7 @@ describe('life', () => {
     const waited = f.clock.advance(seconds(0.2));
     await f.director.stop();
     await waited;
-    expect([...f.dataplane.addresses]).toEqual([[vip, 'eth0']]);
+    expect([...f.dataplane.addresses.keys()]).toEqual([`${vip}/24 eth0`]);
     expect(f.clock.alarmCount).toBe(0);
     expect(f.logged.filter((line) => line.includes('looking at'))).toEqual([]);
   });

@@ -1,7 +1,7 @@
 // Start and backup: every event against the actions it must have, and deadlines to the microsecond.
 import { describe, expect, test } from 'vitest';
 import { micros, seconds } from '../../../src/model/units.js';
-import { backup, heard, higher, Instance, ip, lower, policy, router, words } from './fixtures.js';
+import { backup, heard, higher, Instance, ip, lower, master, policy, router, words } from './fixtures.js';
 
 const taking = (cause: string, priority = 100) => [
   `backup→master ${cause}`,
@@ -291,4 +291,31 @@ test('after a stop only a start means anything', () => {
 
 test('the defaults of a router are what the tests say they are', () => {
   expect(router().releaseBudget).toBe(micros(2_500_000));
+});
+
+describe('a reload that changes advert_int', () => {
+  const changedAt = (version: 2 | 3, interval_s: number) => {
+    const instance = backup({ version });
+    instance.at(1, heard(200));
+    instance.policy = policy({ version, advertInterval: seconds(interval_s) });
+    instance.at(2, { kind: 'changed' });
+    return instance.deadline_s;
+  };
+
+  test('moves the deadline of a backup, from the last advert on', () => {
+    expect(changedAt(2, 4)).toBe(1 + 3 * 4 + 156 / 256);
+    expect(changedAt(2, 1)).toBe(1 + 3 + 156 / 256);
+  });
+
+  test('in version 3 the interval of the master that is followed counts on', () => {
+    expect(changedAt(3, 4)).toBe(1 + 3 + 156 / 256);
+  });
+
+  test('a master adverts within the new interval', () => {
+    const instance = master({ advertInterval: seconds(10) });
+    const start_s = instance.now / 1_000_000;
+    instance.policy = policy({ advertInterval: seconds(1) });
+    instance.at(start_s + 2, { kind: 'changed' });
+    expect(instance.deadline_s).toBe(start_s + 3);
+  });
 });

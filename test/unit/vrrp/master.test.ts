@@ -111,31 +111,68 @@ describe('announcements', () => {
     expect(instance.until(15)).toEqual(['announce 5 missed']);
   });
 
-  test('another MAC that answers for our address is told, and announced against until it is silent', () => {
-    const { announce } = master().policy.router;
-    const event = { kind: 'address-answered', address: ip('10.0.0.100'), mac: '02:00:00:00:00:09' } as const;
-    const against = ['announce 5 conflict', 'probe-addresses'];
+  describe('another MAC that answers for our address', () => {
+    const answered = {
+      kind: 'address-answered',
+      address: ip('10.0.0.100'),
+      mac: '02:00:00:00:00:09',
+    } as const;
     const said = (instance: ReturnType<typeof master>, until_s: number) =>
       instance.until(until_s).filter((word) => !/send|delayed/.test(word));
-    const instance = master();
-    expect(words(instance.at(4, event))).toEqual(['tell error address-conflict']);
-    expect(said(instance, 5.9)).toEqual([]);
-    expect(said(instance, 6)).toEqual(against);
-    instance.at(6.001, event);
-    expect(said(instance, 11)).toEqual([]);
-    expect(said(instance, 12)).toEqual(against);
-    // A successor's advert explains it.
-    const succeeded = master();
-    succeeded.at(4, event);
-    succeeded.at(4.5, heard(200));
-    expect(said(succeeded, 7)).toEqual([]);
-    // Without a delay of its own it must not become a storm.
-    const hasty = master({ announce: { ...announce, delay: micros(0) } });
-    hasty.at(4, event);
-    for (let at = 4; at < 11; at += 0.001) {
-      if (words(hasty.at(at, { kind: 'deadline' })).includes('probe-addresses')) hasty.at(at, event);
-    }
-    expect(hasty.state).toMatchObject({ kind: 'master', conflict: { at: expect.closeTo(seconds(10), -4) } });
+    const { announce } = master().policy.router;
+
+    test('is told, announced against once, and asked again until it is silent', () => {
+      const instance = master();
+      expect(said(instance, 20)).toEqual([]);
+      expect(words(instance.at(20, answered))).toEqual(['tell error address-conflict']);
+      expect(said(instance, 21.9)).toEqual([]);
+      expect(said(instance, 22)).toEqual(['announce 5 conflict', 'probe-addresses']);
+      for (let at = 30; at <= 300; at += 10) {
+        expect(said(instance, at)).toEqual(['probe-addresses']);
+        expect(instance.at(at + 0.001, answered)).toEqual([]);
+      }
+      expect(said(instance, 320)).toEqual(['probe-addresses', 'probe-addresses']);
+      expect(said(instance, 330)).toEqual(['tell warning address-conflict-gone', 'announce 5 healed']);
+      expect(said(instance, 400)).toEqual([]);
+    });
+
+    test('is left alone when a successor’s advert explains it', () => {
+      const succeeded = master();
+      said(succeeded, 20);
+      succeeded.at(20, answered);
+      succeeded.at(20.5, heard(200));
+      expect(said(succeeded, 23)).toEqual([]);
+    });
+
+    test('hears no more of one that has just taken over: not even the second round', () => {
+      const newcomer = master();
+      newcomer.at(3.7, answered);
+      expect(newcomer.until(12).filter((word) => word.startsWith('announce'))).toEqual([]);
+    });
+
+    test('is announced against at once when a claim was waited for already', () => {
+      const instance = master();
+      said(instance, 20);
+      instance.at(20, { kind: 'address-claimed' });
+      expect(said(instance, 22)).toEqual(['probe-addresses']);
+      instance.at(22.001, answered);
+      expect(said(instance, 22.001)).toEqual(['announce 5 conflict', 'probe-addresses']);
+      // The other says it again and again: it is not answered.
+      instance.at(25, { kind: 'address-claimed' });
+      expect(said(instance, 31)).toEqual([]);
+    });
+
+    test.each([
+      [false, []],
+      [true, ['announce 1 refresh', 'probe-addresses']],
+    ])('pauses the refresh unless the file asks for it: %s', (isRefreshWritten, expected) => {
+      const instance = master({ announce: { ...announce, refresh: seconds(5), isRefreshWritten } });
+      said(instance, 4);
+      instance.at(4, answered);
+      expect(said(instance, 12).filter((word) => !word.includes('probe') || isRefreshWritten)).toEqual(
+        expected,
+      );
+    });
   });
 });
 
