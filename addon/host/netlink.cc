@@ -1,8 +1,6 @@
 #include "host/netlink.h"
 
 #include <poll.h>
-#include <pthread.h>
-#include <signal.h>
 #include <sys/eventfd.h>
 
 #include <algorithm>
@@ -19,6 +17,7 @@
 #include "host/routes.h"
 #include "io/file_descriptor.h"
 #include "io/monotonic_clock.h"
+#include "io/quiet_thread.h"
 #include "io/rtnetlink.h"
 
 namespace uvs {
@@ -298,13 +297,8 @@ Result<std::unique_ptr<Netlink>> Netlink::start(const NetlinkOptions& options,
                   "there is no device " + missing + " (named in `interface`)"};
   }
   std::unique_ptr<Netlink> netlink(new Netlink(std::move(impl)));
-  // Signals are the control plane's.
-  sigset_t all, previous;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &previous);
-  netlink->impl_->thread = std::thread([running = netlink->impl_.get()] { running->loop(); });
-  pthread_sigmask(SIG_SETMASK, &previous, nullptr);
-  pthread_setname_np(netlink->impl_->thread.native_handle(), "uvs-host");
+  netlink->impl_->thread =
+      start_quiet_thread("uvs-host", [running = netlink->impl_.get()] { running->loop(); });
   return netlink;
 }
 

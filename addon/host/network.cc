@@ -2,8 +2,6 @@
 
 #include <net/if.h>
 #include <poll.h>
-#include <pthread.h>
-#include <signal.h>
 #include <sys/eventfd.h>
 
 #include <algorithm>
@@ -17,6 +15,7 @@
 #include "host/virtual_mac.h"
 #include "host/virtual_routes.h"
 #include "io/monotonic_clock.h"
+#include "io/quiet_thread.h"
 #include "io/rtnetlink.h"
 #include "io/slow_path_pair.h"
 
@@ -260,13 +259,8 @@ Result<std::unique_ptr<Network>> Network::start(const std::string& guardian_path
   if (!impl->wakeup.is_open()) return errno_status(errno, "cannot make the event of the network");
   if (Status started = impl->start_guardian(); !started.ok()) return started;
   std::unique_ptr<Network> network(new Network(std::move(impl)));
-  // Signals are the control plane's.
-  sigset_t all, previous;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &previous);
-  network->impl_->thread = std::thread([running = network->impl_.get()] { running->loop(); });
-  pthread_sigmask(SIG_SETMASK, &previous, nullptr);
-  pthread_setname_np(network->impl_->thread.native_handle(), "uvs-network");
+  network->impl_->thread =
+      start_quiet_thread("uvs-network", [running = network->impl_.get()] { running->loop(); });
   return network;
 }
 

@@ -3,8 +3,6 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <poll.h>
-#include <pthread.h>
-#include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
@@ -18,6 +16,7 @@
 
 #include "io/file_descriptor.h"
 #include "io/monotonic_clock.h"
+#include "io/quiet_thread.h"
 
 namespace uvs {
 
@@ -158,12 +157,7 @@ void TcpProber::Impl::loop() {
 }
 
 TcpProber::TcpProber() : impl_(std::make_unique<Impl>()) {
-  sigset_t all, previous;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &previous);
-  impl_->thread = std::thread([impl = impl_.get()] { impl->loop(); });
-  pthread_sigmask(SIG_SETMASK, &previous, nullptr);
-  pthread_setname_np(impl_->thread.native_handle(), "uvs-probe");
+  impl_->thread = start_quiet_thread("uvs-probe", [impl = impl_.get()] { impl->loop(); });
 }
 
 TcpProber::~TcpProber() {

@@ -1,7 +1,6 @@
+#include "io/quiet_thread.h"
 #include "node/promise.h"
 
-#include <pthread.h>
-#include <signal.h>
 
 #include <condition_variable>
 #include <deque>
@@ -34,14 +33,7 @@ class Threads {
  private:
   void start_one() {
     started_++;
-    // Signals are the control plane's: the new thread inherits a mask that blocks them all.
-    sigset_t all, previous;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &previous);
-    std::thread thread([this] { loop(); });
-    pthread_setname_np(thread.native_handle(), "uvs-control");
-    thread.detach();
-    pthread_sigmask(SIG_SETMASK, &previous, nullptr);
+    start_quiet_thread("uvs-control", [this] { loop(); }).detach();
   }
 
   void loop() {

@@ -3,7 +3,6 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <sys/eventfd.h>
 
 #include <atomic>
@@ -14,6 +13,7 @@
 
 #include "core/path/director.h"
 #include "io/file_descriptor.h"
+#include "io/quiet_thread.h"
 #include "io/steering.h"
 
 namespace uvs {
@@ -161,14 +161,8 @@ Status Worker::start() {
       return {ErrorCode::kDeviceMissing, "no such CPU: " + std::to_string(*impl_->options.cpu)};
     CPU_SET(*impl_->options.cpu, &cpus);
   }
-  // Signals are the control plane's: the new thread inherits a mask that blocks them all.
-  sigset_t all, previous;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &previous);
   impl_->is_stopping = false;
-  impl_->thread = std::thread([this] { impl_->loop(); });
-  pthread_sigmask(SIG_SETMASK, &previous, nullptr);
-  pthread_setname_np(impl_->thread.native_handle(), "uvs-worker");
+  impl_->thread = start_quiet_thread("uvs-worker", [this] { impl_->loop(); });
   if (impl_->options.cpu &&
       pthread_setaffinity_np(impl_->thread.native_handle(), sizeof(cpus), &cpus) != 0) {
     stop();
