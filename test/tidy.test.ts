@@ -31,8 +31,10 @@ const includes: Readonly<Record<string, readonly string[]>> = {
   launcher: [],
   // An executable of its own, built of the few parts of host that it needs.
   guardian: ['host', 'io', 'core/net'],
-  // It builds the devices, the worker and its director, and hands them to each other; it decides nothing.
-  node: ['worker', 'host', 'io', 'core/path', 'core/table', 'core/forward', 'core/net'],
+  // It builds the devices, the worker and its director, and hands them to each other; it decides nothing. No Node.
+  dataplane: ['worker', 'host', 'io', 'core/path', 'core/table', 'core/forward', 'core/net'],
+  // JavaScript's values in, JavaScript's values out.
+  node: ['dataplane', 'worker', 'host', 'io', 'core/path', 'core/table', 'core/forward', 'core/net'],
 };
 
 /** Folder (or file) of src/ -> what it may import: folders and files of src/, `node:` modules, packages. */

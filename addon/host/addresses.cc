@@ -10,7 +10,6 @@
 #include <string>
 #include <tuple>
 
-#include "host/netlink.h"
 
 namespace uvs {
 

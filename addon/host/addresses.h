@@ -1,8 +1,9 @@
-// Addresses on this machine's devices, as one rtnetlink dump tells them. Adding and removing is in
-// netlink.h.
+// Addresses on this machine's devices: what the kernel has, and ours among them, added and removed.
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "core/forward/host_view.h"
@@ -18,5 +19,30 @@ struct AddressRecord {
 
 // Sorted by family, address, ifindex. Without addresses that failed duplicate detection.
 Result<std::vector<AddressRecord>> dump_addresses(NetlinkSocket& netlink);
+
+struct HostAddress {
+  enum class Scope : uint8_t { kGlobal = 0, kSite = 200, kLink = 253, kHost = 254 };
+
+  Family family = Family::kIpv4;
+  IpAddress address;
+  uint8_t prefix_length = 32;
+  std::string device;
+  std::string label;  // empty: none (IPv4 only)
+  Scope scope = Scope::kGlobal;
+  std::optional<IpAddress> broadcast;  // IPv4 only
+};
+
+// Addresses of ours on devices, marked with our IFA_PROTO where the kernel has it (5.18). Any
+// thread; each call uses a socket of its own and waits for the kernel's answer (well under a
+// millisecond).
+inline constexpr uint8_t kAddressProtocol = 0x75;  // 'u'
+
+// Fine when the address is there already. DEVICE_MISSING, PRIVILEGE_MISSING, IO.
+Status add_address(const HostAddress& address);
+// Fine when the address or the device is gone. A device that was renamed is found by our mark.
+Status remove_address(const HostAddress& address);
+// Removes every address with our mark from this namespace, except those in `keep` (family and
+// address count).
+Status remove_leftover_addresses(const std::vector<LocalAddress>& keep);
 
 }  // namespace uvs

@@ -13,7 +13,7 @@
 #include <cstring>
 #include <optional>
 
-#include "host/network_links.h"
+#include "host/failover_links.h"
 
 namespace uvs {
 
@@ -129,13 +129,13 @@ Status check_source(const AdvertVoice& voice, uint32_t ifindex) {
   const auto links = snapshot_links();
   if (!links.ok()) return links.status();
   uint32_t parent = ifindex;
-  for (const NetworkLink& link : links.value()) {
+  for (const FailoverLink& link : links.value()) {
     if (link.ifindex == ifindex && link.parent != 0) parent = link.parent;
   }
   const bool is_bound_to_link = voice.family == Family::kIpv6 && is_link_local(voice.source);
-  for (const NetworkLink& link : links.value()) {
+  for (const FailoverLink& link : links.value()) {
     if (is_bound_to_link && link.ifindex != ifindex && link.ifindex != parent) continue;
-    for (const NetworkAddress& address : link.addresses) {
+    for (const FailoverAddress& address : link.addresses) {
       if (address.family == voice.family && address.address == voice.source) return {};
     }
   }

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "host/links.h"
-#include "host/netlink.h"
+#include "host/machine_watch.h"
 
 namespace uvs {
 

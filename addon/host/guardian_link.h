@@ -1,5 +1,5 @@
 // The director's end of its guardian: entrusts wills, keeps a copy of each for a successor, renews leases. Nothing here
-// waits or calls back; what came of it is collected in a GuardianOutcome. One thread at a time (Network's mutex).
+// waits or calls back; what came of it is collected in a GuardianOutcome. One thread at a time (FailoverNetwork's mutex).
 #pragma once
 
 #include <deque>

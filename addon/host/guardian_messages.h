@@ -17,7 +17,7 @@
 
 #include "host/advert_socket.h"
 #include "host/lease_board.h"
-#include "host/netlink.h"
+#include "host/addresses.h"
 #include "host/virtual_routes.h"
 
 namespace uvs {

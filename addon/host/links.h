@@ -27,7 +27,7 @@ struct LinkRecord {
 // Sorted by ifindex. Without our own pair.
 Result<std::vector<LinkRecord>> dump_links(NetlinkSocket& netlink);
 
-// Why `link` is not to be attached to; empty when it is. `interfaces` as in NetlinkOptions.
+// Why `link` is not to be attached to; empty when it is. `interfaces` as in MachineWatchOptions.
 std::string refusal(const LinkRecord& link,
                     const std::optional<std::vector<std::string>>& interfaces);
 

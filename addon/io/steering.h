@@ -19,7 +19,7 @@
 
 namespace uvs {
 
-// What must hear of devices that come, change and go (host/netlink tells; Steering listens).
+// What must hear of devices that come, change and go (host/machine_watch tells; Steering listens).
 class DeviceFollower {
  public:
   virtual ~DeviceFollower() = default;

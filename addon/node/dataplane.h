@@ -1,4 +1,4 @@
-// The class Dataplane: a director on this machine's devices (node/machine.h), behind NativeDataplane of
+// The class Dataplane: a director on this machine's devices (dataplane/machine.h), behind NativeDataplane of
 // src/dataplane/native-module.ts. Slow calls run off the event loop and answer with a Promise.
 #pragma once
 

@@ -101,9 +101,9 @@ std::vector<ProbedAddress> read_addresses(const Napi::Value& value) {
   return addresses;
 }
 
-Napi::Object link_object(Napi::Env env, const NetworkLink& link) {
+Napi::Object link_object(Napi::Env env, const FailoverLink& link) {
   Napi::Array addresses = Napi::Array::New(env);
-  for (const NetworkAddress& address : link.addresses) {
+  for (const FailoverAddress& address : link.addresses) {
     Napi::Object prefix = Napi::Object::New(env);
     prefix.Set("address", format_address(address.family, address.address));
     prefix.Set("length", address.prefix_length);

@@ -11,8 +11,8 @@
 #include "host/advert_schedule.h"
 #include "host/advert_socket.h"
 #include "host/frame_socket.h"
-#include "host/netlink.h"
-#include "host/network_links.h"
+#include "host/addresses.h"
+#include "host/failover_links.h"
 #include "host/virtual_routes.h"
 
 namespace uvs {
@@ -25,6 +25,6 @@ std::optional<Repetition> read_repetition(const Napi::Value& value);
 // An array of texts.
 std::vector<ProbedAddress> read_addresses(const Napi::Value& value);
 
-Napi::Object link_object(Napi::Env env, const NetworkLink& link);
+Napi::Object link_object(Napi::Env env, const FailoverLink& link);
 
 }  // namespace uvs

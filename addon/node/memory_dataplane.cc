@@ -131,7 +131,7 @@ class MemoryDataplane final : public Napi::ObjectWrap<MemoryDataplane> {
     return list_connections(info.This().As<Napi::Object>(), port(), info);
   }
   Napi::Value status(const Napi::CallbackInfo& info) {
-    Napi::Object status = port()->status(info.Env());
+    Napi::Object status = port_status(info.Env(), *port());
     status.Set("devices", Napi::Array::New(info.Env()));
     status.Set("io", "memory_link");
     status.Set("steering", "none: in memory");

@@ -5,7 +5,7 @@
 #include <memory>
 #include <string>
 
-#include "host/network.h"
+#include "host/failover_network.h"
 #include "host/virtual_mac.h"
 #include "node/errors.h"
 #include "node/host_values.h"
@@ -66,16 +66,16 @@ class NetworkObject final : public Napi::ObjectWrap<NetworkObject> {
   }
 
  private:
-  // Network reports to the events, so it goes first.
+  // FailoverNetwork reports to the events, so it goes first.
   struct Running {
     std::unique_ptr<JavaScriptEvents> events;
-    std::unique_ptr<Network> network;
+    std::unique_ptr<FailoverNetwork> network;
   };
 
   static Napi::Object self(const Napi::CallbackInfo& info) { return info.This().As<Napi::Object>(); }
   static std::string text(const Napi::Value& value) { return value.ToString().Utf8Value(); }
 
-  Network& running(Napi::Env env) {
+  FailoverNetwork& running(Napi::Env env) {
     if (running_) return *running_->network;
     Napi::Error error = Napi::Error::New(env, "the network is not running");
     error.Set("code", "NOT_RUNNING");
@@ -104,7 +104,7 @@ class NetworkObject final : public Napi::ObjectWrap<NetworkObject> {
     return PromiseWork::start(
         object,
         [started]() -> Status {
-          auto network = Network::start(guardian_path(), *started->events);
+          auto network = FailoverNetwork::start(guardian_path(), *started->events);
           if (!network.ok()) {
             started->events->end();
             return network.status();
@@ -123,7 +123,7 @@ class NetworkObject final : public Napi::ObjectWrap<NetworkObject> {
     const auto found = snapshot_links();
     if (!found.ok()) throw to_error(env, found.status());
     Napi::Array list = Napi::Array::New(env);
-    for (const NetworkLink& link : found.value()) list.Set(list.Length(), link_object(env, link));
+    for (const FailoverLink& link : found.value()) list.Set(list.Length(), link_object(env, link));
     return list;
   }
 
@@ -158,7 +158,7 @@ class NetworkObject final : public Napi::ObjectWrap<NetworkObject> {
   }
 
   Napi::Value entrust(const Napi::CallbackInfo& info) {
-    Network& network = running(info.Env());
+    FailoverNetwork& network = running(info.Env());
     const auto object = info[1].As<Napi::Object>();
     LastWill will;
     will.goodbye = read_messages(object.Get("goodbye"));

@@ -1,4 +1,4 @@
-// The class Network: what failover does on this machine (host/network.h), behind NativeNetwork of
+// The class Network: what failover does on this machine (host/failover_network.h), behind NativeNetwork of
 // src/dataplane/native-module.ts. Only what waits for the kernel's configuration answers with a Promise.
 #pragma once
 

@@ -13,11 +13,11 @@
 #include <string>
 #include <vector>
 
-#include "host/network.h"
+#include "host/failover_network.h"
 
 namespace uvs {
 
-class JavaScriptEvents final : public NetworkEvents {
+class JavaScriptEvents final : public FailoverEvents {
  public:
   // On the event loop. `on_expiry` is called there with each lost lease, just before JavaScript hears of it.
   JavaScriptEvents(Napi::Env env, Napi::Function on_event, std::function<void(const std::string& router)> on_expiry);

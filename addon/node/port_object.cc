@@ -7,6 +7,11 @@
 #include "node/translate.h"
 
 namespace uvs {
+namespace {
+
+constexpr const char* kVerdictNames[kVerdictCount] = {"forward", "answer", "toHost", "drop", "held"};
+
+}  // namespace
 
 Napi::Value publish_table(const Napi::Object& self, std::shared_ptr<ControlPort> port, const Napi::Value& value) {
   const auto bytes = value.As<Napi::Uint8Array>();
@@ -56,6 +61,35 @@ Napi::Value list_connections(const Napi::Object& self, std::shared_ptr<ControlPo
                                            : Napi::Value(Napi::Number::New(env, static_cast<double>(page->next))));
         return result;
       });
+}
+
+Napi::Object port_status(Napi::Env env, const ControlPort& port, const std::vector<DropCount>& outside) {
+  const PortStatus now = port.status();
+  Napi::Object verdicts = Napi::Object::New(env);
+  for (size_t i = 0; i < kVerdictCount; i++) {
+    verdicts.Set(kVerdictNames[i], Napi::BigInt::New(env, now.counters.verdicts[i]));
+  }
+  Napi::Array drops = Napi::Array::New(env);
+  const auto add = [&](const DropCount& of) {
+    Napi::Object drop = Napi::Object::New(env);
+    drop.Set("reason", of.reason);
+    drop.Set("text", of.text);
+    drop.Set("count", Napi::BigInt::New(env, of.count));
+    drops.Set(drops.Length(), drop);
+  };
+  for (const DropReasonInfo& reason : kDropReasons) {
+    if (reason.reason == DropReason::kNone) continue;
+    add({reason.name, reason.text, now.counters.drops[static_cast<size_t>(reason.reason)]});
+  }
+  for (const DropCount& drop : outside) add(drop);
+  Napi::Object status = Napi::Object::New(env);
+  status.Set("generation", static_cast<double>(now.generation));
+  status.Set("tableSize", now.table_size);
+  status.Set("connectionCount", now.connection_count);
+  status.Set("connectionLimit", now.connection_limit);
+  status.Set("verdicts", verdicts);
+  status.Set("drops", drops);
+  return status;
 }
 
 }  // namespace uvs

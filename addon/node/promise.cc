@@ -1,12 +1,12 @@
-#include "io/quiet_thread.h"
 #include "node/promise.h"
-
 
 #include <condition_variable>
 #include <deque>
 #include <mutex>
 #include <thread>
 #include <utility>
+
+#include "io/quiet_thread.h"
 
 namespace uvs {
 namespace {

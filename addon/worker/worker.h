@@ -24,7 +24,7 @@ struct WorkerOptions {
   std::optional<unsigned> cpu = {};  // pin the thread to it
   Steering* steering = nullptr;      // gets the heartbeat; null for twins in memory
   // Written (eventfd) after a batch that left packets waiting for a next hop:
-  // Netlink::wake_descriptor(); -1: nobody.
+  // MachineWatch::wake_descriptor(); -1: nobody.
   int resolver_descriptor = -1;
   // Packets can't be moved any more (the slow path's device is gone). Called once, on the worker's
   // thread, which goes on with tasks and tables alone. The heartbeat stops, as in a stall: what is

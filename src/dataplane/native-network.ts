@@ -1,4 +1,4 @@
-// The network of the addon behind the port: sockets, threads and the guardian in C++ (addon/host/network.h), values here.
+// The network of the addon behind the port: sockets, threads and the guardian in C++ (addon/host/failover_network.h), values here.
 // Adds nothing but error codes.
 
 import type { Family } from '../model/address.js';

@@ -13,7 +13,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "failover_network.h"
+#include "failover_testbed.h"
 #include "host/guardian_link.h"
 #include "host/guardian_process.h"
 
@@ -58,9 +58,9 @@ class Holder {
  private:
   [[noreturn]] static void hold(int ready, const Repetition& repetition, const char* guardian) {
     RecordedEvents events;
-    auto started = Network::start(guardian, events);
+    auto started = FailoverNetwork::start(guardian, events);
     if (!started.ok()) _exit(1);
-    Network& network = *started.value();
+    FailoverNetwork& network = *started.value();
     if (!add_address(virtual_address()).ok() || !network.open("VI_1", near_voice()).ok()) _exit(1);
     (void)network.advertise("VI_1", {message_to("224.0.0.18", kAdvert)}, repetition);
     network.entrust("VI_1", last_will(), [ready](const Status& status) {
@@ -87,14 +87,14 @@ void expect_silence(FarEar& ear) {
 
 TEST_CASE("a killed director: priority 0 is said at once and its addresses go") {
   UVS_REQUIRES("root");
-  FailoverNetwork scratch;
+  FailoverTestbed scratch;
   FarEar ear;
   Holder holder(kLong);
-  CHECK(FailoverNetwork::has_address("198.18.0.100"));
+  CHECK(FailoverTestbed::has_address("198.18.0.100"));
   const Micros killed_at = monotonic_now();
   holder.end(SIGKILL);
   const Micros said_after = wait_for_goodbye(ear) - killed_at;
-  wait_until([] { return !FailoverNetwork::has_address("198.18.0.100"); }, "the address to go");
+  wait_until([] { return !FailoverTestbed::has_address("198.18.0.100"); }, "the address to go");
   MESSAGE("priority 0 after ", said_after, " us, address gone after ", monotonic_now() - killed_at, " us");
   CHECK(said_after < kMicrosPerSecond);
   expect_silence(ear);
@@ -121,22 +121,22 @@ TEST_CASE("two capabilities are enough for the guardian, too") {
   // Anybody may run it there, wherever this checkout is.
   run("cp " + std::string(kGuardianPath) + " " + guardian + " && chmod 755 " + folder + " " + guardian);
   {
-    FailoverNetwork scratch;
+    FailoverTestbed scratch;
     FarEar ear;
     Holder holder(kLong, guardian.c_str(), become_nobody);
     holder.end(SIGKILL);
     wait_for_goodbye(ear);
-    wait_until([] { return !FailoverNetwork::has_address("198.18.0.100"); }, "the address to go");
+    wait_until([] { return !FailoverTestbed::has_address("198.18.0.100"); }, "the address to go");
   }
   run("rm -r " + std::string(folder));
 }
 
 TEST_CASE("after a lost lease another mastership begins as if nothing had been") {
   UVS_REQUIRES("root");
-  FailoverNetwork scratch;
+  FailoverTestbed scratch;
   FarEar ear;
   RecordedEvents events;
-  auto network = std::move(Network::start(kGuardianPath, events).value());
+  auto network = std::move(FailoverNetwork::start(kGuardianPath, events).value());
   REQUIRE(network->open("VI_1", near_voice()).ok());
   const auto entrust = [&] {
     REQUIRE(add_address(virtual_address()).ok());
@@ -147,7 +147,7 @@ TEST_CASE("after a lost lease another mastership begins as if nothing had been")
   CHECK(network->advertise("VI_1", {message_to("224.0.0.18", kAdvert)}, kShort) == "");
   entrust();
   events.wait_for("lease-expired VI_1");
-  wait_until([] { return !FailoverNetwork::has_address("198.18.0.100"); }, "the address to go");
+  wait_until([] { return !FailoverTestbed::has_address("198.18.0.100"); }, "the address to go");
   network->acknowledge_expiry("VI_1");
   CHECK(network->advertise("VI_1", {message_to("224.0.0.18", {0x31, 51, 0})}, std::nullopt) == "");
   CHECK(network->advertise("VI_1", {message_to("224.0.0.18", kAdvert)}, kShort) == "");
@@ -155,19 +155,19 @@ TEST_CASE("after a lost lease another mastership begins as if nothing had been")
   CHECK(events.count("lease-expired") == 1);
   events.clear();
   events.wait_for("lease-expired VI_1");
-  wait_until([] { return !FailoverNetwork::has_address("198.18.0.100"); }, "the address to go again");
+  wait_until([] { return !FailoverTestbed::has_address("198.18.0.100"); }, "the address to go again");
 }
 
 TEST_CASE("a stopped director: the same when its lease has run out, and nothing after it goes on") {
   UVS_REQUIRES("root");
-  FailoverNetwork scratch;
+  FailoverTestbed scratch;
   FarEar ear;
   const Micros started_at = monotonic_now();
   Holder holder(kShort);
   holder.signal(SIGSTOP);
   const Micros said_at = wait_for_goodbye(ear);
   CHECK(said_at >= started_at + kShort.lease);
-  wait_until([] { return !FailoverNetwork::has_address("198.18.0.100"); }, "the address to go");
+  wait_until([] { return !FailoverTestbed::has_address("198.18.0.100"); }, "the address to go");
   holder.signal(SIGCONT);
   expect_silence(ear);
   holder.end(SIGKILL);  // and a will that was carried out is not carried out again
@@ -176,9 +176,9 @@ TEST_CASE("a stopped director: the same when its lease has run out, and nothing 
 
 TEST_CASE("signals that end a director's session do not end its guardian") {
   UVS_REQUIRES("root");
-  FailoverNetwork scratch;
+  FailoverTestbed scratch;
   RecordedEvents events;
-  auto network = std::move(Network::start(kGuardianPath, events).value());
+  auto network = std::move(FailoverNetwork::start(kGuardianPath, events).value());
   const auto guardian = network->guardian_pid();
   REQUIRE(guardian);
   for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGQUIT}) REQUIRE(kill(*guardian, signal) == 0);
@@ -205,11 +205,11 @@ TEST_CASE("signals that end a director's session do not end its guardian") {
 
 TEST_CASE("dismissed or revoked, a will is void") {
   UVS_REQUIRES("root");
-  FailoverNetwork scratch;
+  FailoverTestbed scratch;
   FarEar ear;
   for (const bool is_revoked : {true, false}) {
     RecordedEvents events;
-    auto network = std::move(Network::start(kGuardianPath, events).value());
+    auto network = std::move(FailoverNetwork::start(kGuardianPath, events).value());
     REQUIRE(add_address(virtual_address()).ok());
     REQUIRE(network->open("VI_1", near_voice()).ok());
     std::atomic<bool> is_entrusted = false;
@@ -223,7 +223,7 @@ TEST_CASE("dismissed or revoked, a will is void") {
     network->stop();
     network->stop();
     network.reset();
-    CHECK(FailoverNetwork::has_address("198.18.0.100"));
+    CHECK(FailoverTestbed::has_address("198.18.0.100"));
     for (auto heard = ear.next_within(3 * kShort.interval); heard; heard = ear.next_within(3 * kShort.interval))
       CHECK(heard->message == kAdvert);
   }
@@ -231,10 +231,10 @@ TEST_CASE("dismissed or revoked, a will is void") {
 
 TEST_CASE("a director that ends without a word counts as dead") {
   UVS_REQUIRES("root");
-  FailoverNetwork scratch;
+  FailoverTestbed scratch;
   FarEar ear;
   RecordedEvents events;
-  auto network = std::move(Network::start(kGuardianPath, events).value());
+  auto network = std::move(FailoverNetwork::start(kGuardianPath, events).value());
   REQUIRE(add_address(virtual_address()).ok());
   REQUIRE(network->open("VI_1", near_voice()).ok());
   std::atomic<bool> is_entrusted = false;
@@ -242,15 +242,15 @@ TEST_CASE("a director that ends without a word counts as dead") {
   wait_until([&] { return is_entrusted.load(); }, "the guardian's answer");
   network.reset();
   wait_for_goodbye(ear);
-  wait_until([] { return !FailoverNetwork::has_address("198.18.0.100"); }, "the address to go");
+  wait_until([] { return !FailoverTestbed::has_address("198.18.0.100"); }, "the address to go");
 }
 
 TEST_CASE("a guardian that dies is replaced, and its successor has every will") {
   UVS_REQUIRES("root");
-  FailoverNetwork scratch;
+  FailoverTestbed scratch;
   FarEar ear;
   RecordedEvents events;
-  auto network = std::move(Network::start(kGuardianPath, events).value());
+  auto network = std::move(FailoverNetwork::start(kGuardianPath, events).value());
   REQUIRE(add_address(virtual_address()).ok());
   REQUIRE(network->open("VI_1", near_voice()).ok());
   std::atomic<bool> is_entrusted = false;
@@ -270,12 +270,12 @@ TEST_CASE("a guardian that dies is replaced, and its successor has every will") 
   CHECK(network->advertise("VI_1", {message_to("224.0.0.18", kAdvert)}, kShort) == "");
   events.wait_for("lease-expired VI_1");
   wait_for_goodbye(ear);
-  wait_until([] { return !FailoverNetwork::has_address("198.18.0.100"); }, "the address to go");
+  wait_until([] { return !FailoverTestbed::has_address("198.18.0.100"); }, "the address to go");
 }
 
 TEST_CASE("nonsense is refused, and what was said properly still counts") {
   UVS_REQUIRES("root");
-  FailoverNetwork scratch;
+  FailoverTestbed scratch;
   FarEar ear;
   REQUIRE(add_address(virtual_address()).ok());
   auto board = LeaseBoard::create();
@@ -316,7 +316,7 @@ TEST_CASE("nonsense is refused, and what was said properly still counts") {
   shutdown(socket, SHUT_RDWR);  // as if we had died
   CHECK(wait_for_goodbye(ear) > 0);
   guardian.value().wait(static_cast<int>(kPatience / 1000));
-  CHECK_FALSE(FailoverNetwork::has_address("198.18.0.100"));
+  CHECK_FALSE(FailoverTestbed::has_address("198.18.0.100"));
   CHECK(board.value().get(0) == LeaseBoard::kClaimed);
   CHECK(board.value().get(1) == LeaseBoard::kEndless);
   CHECK(board.value().get(2) == LeaseBoard::kEndless);
@@ -325,9 +325,9 @@ TEST_CASE("nonsense is refused, and what was said properly still counts") {
 
 TEST_CASE("without its executable there is no network") {
   UVS_REQUIRES("root");
-  FailoverNetwork scratch;
+  FailoverTestbed scratch;
   RecordedEvents events;
-  const auto started = Network::start("/nowhere/uvs-guardian", events);
+  const auto started = FailoverNetwork::start("/nowhere/uvs-guardian", events);
   REQUIRE_FALSE(started.ok());
   CHECK(started.status().message.find("/nowhere/uvs-guardian") != std::string::npos);
 }

@@ -1,4 +1,4 @@
-#include "node/machine.h"
+#include "dataplane/machine.h"
 
 #include <sys/random.h>
 
@@ -67,14 +67,14 @@ Status Machine::open(const MachineOptions& options) {
 
   Status swept = remove_leftover_addresses({});
   if (!swept.ok()) return swept;
-  Result<std::unique_ptr<Netlink>> netlink = Netlink::start({options.interfaces}, neighbours_, *steering_, *this);
-  if (!netlink.ok()) return netlink.status();
-  netlink_ = std::move(netlink.value());
+  Result<std::unique_ptr<MachineWatch>> watch = MachineWatch::start({options.interfaces}, neighbours_, *steering_, *this);
+  if (!watch.ok()) return watch.status();
+  watch_ = std::move(watch.value());
 
   WorkerOptions worker;
   worker.cpu = options.cpu;
   worker.steering = steering_.get();
-  worker.resolver_descriptor = netlink_->wake_descriptor();
+  worker.resolver_descriptor = watch_->wake_descriptor();
   worker.on_limit = [this](const LimitInfo& limit) { limit_reached(limit.name, limit.text); };
   worker.on_failure = [this](std::string message) { failed(message); };
   worker_ = std::make_unique<Worker>(*director_, *io_, worker);
@@ -94,11 +94,11 @@ Machine::~Machine() { stop(); }
 
 void Machine::stop() {
   // Devices first: from then on the kernel keeps what comes, and the worker drains what it has.
-  if (netlink_ && steering_) {
-    for (const DeviceState& device : netlink_->devices()) steering_->detach(device.ifindex);
+  if (watch_ && steering_) {
+    for (const DeviceState& device : watch_->devices()) steering_->detach(device.ifindex);
   }
   if (worker_) worker_->stop();
-  netlink_.reset();
+  watch_.reset();
   port_.reset();
   worker_.reset();
   director_.reset();
@@ -125,10 +125,10 @@ std::vector<DropCount> Machine::drops() const {
   };
 }
 
-std::vector<DeviceState> Machine::devices() const { return netlink_->devices(); }
+std::vector<DeviceState> Machine::devices() const { return watch_->devices(); }
 
 std::vector<LocalAddress> Machine::local_addresses() const {
-  return netlink_->local_addresses();
+  return watch_->local_addresses();
 }
 
 void Machine::host_view(std::unique_ptr<const HostView> view) { director_->publish_host_view(std::move(view)); }

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "../contract/io/scratch_network.h"
-#include "host/network.h"
+#include "host/failover_network.h"
 #include "io/monotonic_clock.h"
 
 namespace uvs::test {
@@ -36,12 +36,12 @@ inline void wait_until(const std::function<bool()>& is_reached, const char* what
   }
 }
 
-class FailoverNetwork {
+class FailoverTestbed {
  public:
   static constexpr const char* kNear = ScratchNetwork::kNear;
   static constexpr const char* kFar = ScratchNetwork::kFar;
 
-  FailoverNetwork() { prepare(); }
+  FailoverTestbed() { prepare(); }
 
   // Also after a device was made anew.
   static void prepare() {
@@ -65,8 +65,8 @@ class FailoverNetwork {
   static bool has_address(const std::string& text) {
     const auto links = snapshot_links();
     REQUIRE(links.ok());
-    for (const NetworkLink& link : links.value()) {
-      for (const NetworkAddress& address : link.addresses) {
+    for (const FailoverLink& link : links.value()) {
+      for (const FailoverAddress& address : link.addresses) {
         if (address.address == ip(text)) return true;
       }
     }
@@ -123,7 +123,7 @@ class FarEar {
 
  private:
   static AdvertReceiver open(Family family, const std::vector<IpAddress>& groups) {
-    auto opened = AdvertReceiver::open(FailoverNetwork::kFar, family, groups);
+    auto opened = AdvertReceiver::open(FailoverTestbed::kFar, family, groups);
     REQUIRE_MESSAGE(opened.ok(), opened.status().message);
     return std::move(opened.value());
   }
@@ -131,7 +131,7 @@ class FarEar {
   std::vector<Heard> waiting_;
 };
 
-class RecordedEvents final : public NetworkEvents {
+class RecordedEvents final : public FailoverEvents {
  public:
   void advert(const std::string& device, Family, const HeardAdvert& heard) override {
     note("advert " + device + " " + std::to_string(heard.ttl) + " " +
@@ -185,7 +185,7 @@ inline AdvertMessage message_to(const std::string& destination, std::vector<uint
 }
 
 inline AdvertVoice near_voice(Family family = Family::kIpv4) {
-  return {FailoverNetwork::kNear, family, ip(family == Family::kIpv4 ? "198.18.0.1" : "fd00:18::1"),
+  return {FailoverTestbed::kNear, family, ip(family == Family::kIpv4 ? "198.18.0.1" : "fd00:18::1"),
           255};
 }
 
@@ -193,7 +193,7 @@ inline HostAddress virtual_address() {
   HostAddress address;
   address.address = ip("198.18.0.100");
   address.prefix_length = 32;
-  address.device = FailoverNetwork::kNear;
+  address.device = FailoverTestbed::kNear;
   return address;
 }
 

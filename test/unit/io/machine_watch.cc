@@ -1,6 +1,6 @@
 // Housekeeping against a real kernel, in a namespace of its own: what changes on the machine
 // reaches the view, the devices, the neighbours. Every wait is for a state.
-#include "host/netlink.h"
+#include "host/machine_watch.h"
 
 #include <doctest/doctest.h>
 
@@ -113,14 +113,14 @@ bool eventually(const std::function<bool()>& is_so, Micros limit = 5 * kMicrosPe
 
 struct Machine {
   explicit Machine(std::optional<std::vector<std::string>> interfaces = std::nullopt) {
-    auto started = Netlink::start({std::move(interfaces)}, neighbours, follower, events);
+    auto started = MachineWatch::start({std::move(interfaces)}, neighbours, follower, events);
     REQUIRE_MESSAGE(started.ok(), started.status().message);
-    netlink = std::move(started.value());
+    watch = std::move(started.value());
   }
   NeighbourTable neighbours{{.k0 = 5, .k1 = 6}};
   RecordingFollower follower;
   RecordingEvents events;
-  std::unique_ptr<Netlink> netlink;
+  std::unique_ptr<MachineWatch> watch;
 };
 
 TEST_CASE("devices are followed as they come, change and go") {
@@ -166,7 +166,7 @@ TEST_CASE("named devices alone are attached to, by name wherever it is") {
       "uvsio-else up");
   CHECK(eventually([&] { return !machine.follower.mac(near); }));
   CHECK(eventually([&] {
-    for (const DeviceState& state : machine.netlink->devices()) {
+    for (const DeviceState& state : machine.watch->devices()) {
       if (state.name == "uvsio-near") return state.reason == "there is no such device";
     }
     return false;
@@ -191,7 +191,7 @@ TEST_CASE("a named device brings its virtual MACs along, and no other child") {
   const uint32_t second = if_nametoindex("uvsio-vrrp2");
   CHECK(eventually([&] { return machine.follower.mac(second).has_value(); }));
   CHECK(eventually([&] {
-    const auto states = machine.netlink->devices();
+    const auto states = machine.watch->devices();
     return std::any_of(states.begin(), states.end(), [](const DeviceState& state) {
       return state.name == "uvsio-vrrp3" && !state.reason.empty();
     });
@@ -208,7 +208,7 @@ TEST_CASE("a named device that is not there stops a start") {
   RecordingFollower follower;
   RecordingEvents events;
   const auto started =
-      Netlink::start({std::vector<std::string>{"uvsio-none"}}, neighbours, follower, events);
+      MachineWatch::start({std::vector<std::string>{"uvsio-none"}}, neighbours, follower, events);
   REQUIRE_FALSE(started.ok());
   CHECK(started.status().code == ErrorCode::kDeviceMissing);
   CHECK(started.status().message.find("uvsio-none") != std::string::npos);
@@ -306,7 +306,7 @@ TEST_CASE("routes and addresses reach the view") {
   run("ip addr del 10.5.0.1/24 dev uvsio-near");
   CHECK(eventually([&] { return !events.is_local("10.5.0.1"); }));
   CHECK(eventually([&] { return events.lookup("10.5.0.9").kind == RouteKind::kUnreachable; }));
-  CHECK(machine.netlink->local_addresses().size() == 1);  // 127.0.0.1
+  CHECK(machine.watch->local_addresses().size() == 1);  // 127.0.0.1
 }
 
 TEST_CASE("IPv6 routes reach the view, and nothing new means no new view") {
@@ -371,7 +371,7 @@ TEST_CASE("next hops are resolved, fail, come back and change") {
     const NeighbourIndex index =
         table.find_or_request({network.near(), Family::kIpv4, address(text)});
     table.touch(index, monotonic_now());
-    (void)!write(machine.netlink->wake_descriptor(), "\1\0\0\0\0\0\0\0", 8);
+    (void)!write(machine.watch->wake_descriptor(), "\1\0\0\0\0\0\0\0", 8);
     return index;
   };
   const NeighbourIndex there = ask("10.5.0.2"), absent = ask("10.5.0.3");

@@ -1,4 +1,4 @@
-#include "host/network.h"
+#include "host/failover_network.h"
 
 #include <net/if.h>
 #include <poll.h>
@@ -54,8 +54,8 @@ struct Router {
 
 }  // namespace
 
-struct Network::Impl {
-  Impl(NetworkEvents& to, NetlinkSocket changes, FrameSender frame_sender, LeaseBoard board,
+struct FailoverNetwork::Impl {
+  Impl(FailoverEvents& to, NetlinkSocket changes, FrameSender frame_sender, LeaseBoard board,
        std::string path)
       : events(to),
         monitor(std::move(changes)),
@@ -77,7 +77,7 @@ struct Network::Impl {
     int descriptor = -1;
   };
 
-  NetworkEvents& events;
+  FailoverEvents& events;
   NetlinkSocket monitor;
   const FrameSender frames;
   const std::string guardian_path;
@@ -108,14 +108,14 @@ struct Network::Impl {
   void end(bool is_dismissed);
 };
 
-void Network::Impl::tell(Tidings& tidings) {
+void FailoverNetwork::Impl::tell(Tidings& tidings) {
   for (auto& [done, status] : tidings.guardian.done) done(status);
   for (const std::string& text : tidings.guardian.warnings) events.warning(text);
   for (const std::string& router : tidings.expired) events.lease_expired(router);
 }
 
 // Outside of the mutex, except for the hand-over: a process takes its time to start.
-Status Network::Impl::start_guardian() {
+Status FailoverNetwork::Impl::start_guardian() {
   Result<GuardianProcess> started =
       GuardianProcess::start(guardian_path, guardian.board_descriptor());
   Tidings tidings;
@@ -131,7 +131,7 @@ Status Network::Impl::start_guardian() {
   return started.ok() ? Status{} : started.status();
 }
 
-std::optional<LeaseSlot> Network::Impl::free_slot() const {
+std::optional<LeaseSlot> FailoverNetwork::Impl::free_slot() const {
   for (LeaseSlot slot = 0; slot < LeaseBoard::kSlots; slot++) {
     const bool is_free = std::none_of(routers.begin(), routers.end(), [slot](const auto& entry) {
       return entry.second.slot == slot;
@@ -142,7 +142,7 @@ std::optional<LeaseSlot> Network::Impl::free_slot() const {
 }
 
 // The guardian finds out by itself.
-void Network::Impl::expire(const std::string& name, Router& router, Tidings& tidings) {
+void FailoverNetwork::Impl::expire(const std::string& name, Router& router, Tidings& tidings) {
   const bool is_missed = router.schedule.is_repeating() || guardian.has_will(router.slot);
   router.schedule.end();
   if (!is_missed) return;
@@ -151,7 +151,7 @@ void Network::Impl::expire(const std::string& name, Router& router, Tidings& tid
 }
 
 // Repeats what is due and ends leases that have run out; returns when to look again.
-Micros Network::Impl::speak(Micros now, Tidings& tidings) {
+Micros FailoverNetwork::Impl::speak(Micros now, Tidings& tidings) {
   Micros next = kNever;
   for (auto& [name, router] : routers) {
     if (router.schedule.has_run_out(now)) expire(name, router, tidings);
@@ -162,7 +162,7 @@ Micros Network::Impl::speak(Micros now, Tidings& tidings) {
   return next;
 }
 
-std::vector<Network::Impl::Watched> Network::Impl::watched(Micros& deadline, bool& goes_on,
+std::vector<FailoverNetwork::Impl::Watched> FailoverNetwork::Impl::watched(Micros& deadline, bool& goes_on,
                                                            bool& guardian_writes) {
   Tidings tidings;
   std::vector<Watched> list;
@@ -192,7 +192,7 @@ std::vector<Network::Impl::Watched> Network::Impl::watched(Micros& deadline, boo
   return list;
 }
 
-void Network::Impl::note_changes(Micros now) {
+void FailoverNetwork::Impl::note_changes(Micros now) {
   // Lost events are a change, too.
   const int error = monitor.drain([this](const NetlinkMessage& message) {
     if (message.type <= RTM_DELADDR && !is_of_our_pair(message)) is_change_pending = true;
@@ -204,7 +204,7 @@ void Network::Impl::note_changes(Micros now) {
   events.links_changed();
 }
 
-void Network::Impl::hear_from(const Watched& source) {
+void FailoverNetwork::Impl::hear_from(const Watched& source) {
   if (const auto ear = source.ear.lock()) {
     ear->receive([&](const HeardAdvert& advert) {
       events.advert(source.device, source.family, advert);
@@ -216,7 +216,7 @@ void Network::Impl::hear_from(const Watched& source) {
   }
 }
 
-void Network::Impl::loop() {
+void FailoverNetwork::Impl::loop() {
   be_urgent();
   for (;;) {
     Micros deadline = kNever;
@@ -244,8 +244,8 @@ void Network::Impl::loop() {
   }
 }
 
-Result<std::unique_ptr<Network>> Network::start(const std::string& guardian_path,
-                                                NetworkEvents& events) {
+Result<std::unique_ptr<FailoverNetwork>> FailoverNetwork::start(const std::string& guardian_path,
+                                                FailoverEvents& events) {
   if (Status swept = remove_leftover_virtual_macs(); !swept.ok()) return swept;
   if (Status swept = remove_leftover_routes(); !swept.ok()) return swept;
   auto monitor = NetlinkSocket::open(kMonitorGroups);
@@ -258,15 +258,15 @@ Result<std::unique_ptr<Network>> Network::start(const std::string& guardian_path
                                      std::move(board.value()), guardian_path);
   if (!impl->wakeup.is_open()) return errno_status(errno, "cannot make the event of the network");
   if (Status started = impl->start_guardian(); !started.ok()) return started;
-  std::unique_ptr<Network> network(new Network(std::move(impl)));
+  std::unique_ptr<FailoverNetwork> network(new FailoverNetwork(std::move(impl)));
   network->impl_->thread =
       start_quiet_thread("uvs-network", [running = network->impl_.get()] { running->loop(); });
   return network;
 }
 
-Network::Network(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+FailoverNetwork::FailoverNetwork(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
-void Network::Impl::end(bool is_dismissed) {
+void FailoverNetwork::Impl::end(bool is_dismissed) {
   Tidings tidings;
   std::optional<GuardianProcess> left;
   std::map<std::string, Router> closed;
@@ -282,12 +282,12 @@ void Network::Impl::end(bool is_dismissed) {
   tell(tidings);
 }
 
-Network::~Network() { impl_->end(false); }
+FailoverNetwork::~FailoverNetwork() { impl_->end(false); }
 
-void Network::stop() { impl_->end(true); }
+void FailoverNetwork::stop() { impl_->end(true); }
 
 // Joining a group may wait for the kernel's configuration lock: never under the mutex, or the repeater waits, too.
-Status Network::hear(const std::string& device, Family family,
+Status FailoverNetwork::hear(const std::string& device, Family family,
                      const std::vector<IpAddress>& groups) {
   std::shared_ptr<AdvertReceiver> known;
   {
@@ -308,7 +308,7 @@ Status Network::hear(const std::string& device, Family family,
   return {};
 }
 
-void Network::stop_hearing(const std::string& device, Family family) {
+void FailoverNetwork::stop_hearing(const std::string& device, Family family) {
   decltype(impl_->ears)::node_type closed;
   {
     const std::lock_guard lock(impl_->mutex);
@@ -317,7 +317,7 @@ void Network::stop_hearing(const std::string& device, Family family) {
   impl_->wake();
 }
 
-Status Network::open(const std::string& name, const AdvertVoice& voice) {
+Status FailoverNetwork::open(const std::string& name, const AdvertVoice& voice) {
   Result<AdvertSender> opened = AdvertSender::open(voice);
   if (!opened.ok()) return opened.status();
   Impl::Tidings tidings;
@@ -339,7 +339,7 @@ Status Network::open(const std::string& name, const AdvertVoice& voice) {
   return {};
 }
 
-void Network::close(const std::string& name) {
+void FailoverNetwork::close(const std::string& name) {
   Impl::Tidings tidings;
   decltype(impl_->routers)::node_type closed;
   {
@@ -351,7 +351,7 @@ void Network::close(const std::string& name) {
   impl_->tell(tidings);
 }
 
-std::string Network::advertise(const std::string& name, std::vector<AdvertMessage> messages,
+std::string FailoverNetwork::advertise(const std::string& name, std::vector<AdvertMessage> messages,
                                const std::optional<Repetition>& repetition) {
   Impl::Tidings tidings;
   int error = 0;
@@ -387,13 +387,13 @@ std::string Network::advertise(const std::string& name, std::vector<AdvertMessag
   return is_refused ? "the lease of " + name + " has run out" : reason(error);
 }
 
-void Network::acknowledge_expiry(const std::string& name) {
+void FailoverNetwork::acknowledge_expiry(const std::string& name) {
   const std::lock_guard lock(impl_->mutex);
   const auto known = impl_->routers.find(name);
   if (known != impl_->routers.end()) known->second.is_expired = false;
 }
 
-void Network::entrust(const std::string& name, LastWill will, Done done) {
+void FailoverNetwork::entrust(const std::string& name, LastWill will, Done done) {
   Impl::Tidings tidings;
   {
     const std::lock_guard lock(impl_->mutex);
@@ -413,7 +413,7 @@ void Network::entrust(const std::string& name, LastWill will, Done done) {
   impl_->tell(tidings);
 }
 
-void Network::revoke(const std::string& name) {
+void FailoverNetwork::revoke(const std::string& name) {
   Impl::Tidings tidings;
   {
     const std::lock_guard lock(impl_->mutex);
@@ -424,11 +424,11 @@ void Network::revoke(const std::string& name) {
   impl_->tell(tidings);
 }
 
-std::string Network::send_frame(const std::string& device, std::span<const uint8_t> frame) {
+std::string FailoverNetwork::send_frame(const std::string& device, std::span<const uint8_t> frame) {
   return reason(impl_->frames.send(device, frame));
 }
 
-Status Network::listen(const std::string& device, std::vector<ProbedAddress> addresses) {
+Status FailoverNetwork::listen(const std::string& device, std::vector<ProbedAddress> addresses) {
   Result<ProbeListener> opened = ProbeListener::open(device, std::move(addresses));
   if (!opened.ok()) return opened.status();
   auto listener = std::make_shared<ProbeListener>(std::move(opened.value()));
@@ -447,7 +447,7 @@ Status Network::listen(const std::string& device, std::vector<ProbedAddress> add
   return {};
 }
 
-void Network::unlisten(const std::string& device) {
+void FailoverNetwork::unlisten(const std::string& device) {
   decltype(impl_->probes)::node_type closed;
   {
     const std::lock_guard lock(impl_->mutex);
@@ -456,7 +456,7 @@ void Network::unlisten(const std::string& device) {
   impl_->wake();
 }
 
-std::optional<pid_t> Network::guardian_pid() const {
+std::optional<pid_t> FailoverNetwork::guardian_pid() const {
   const std::lock_guard lock(impl_->mutex);
   return impl_->guardian.pid();
 }

@@ -14,17 +14,17 @@
 #include "host/advert_socket.h"
 #include "host/frame_socket.h"
 #include "host/guardian_messages.h"
-#include "host/network_links.h"
+#include "host/failover_links.h"
 #include "io/status.h"
 
 namespace uvs {
 
 // Called on the network thread, a lost lease also on the thread that calls advertise(), a frame also on the one that
-// calls listen(); never under a lock of Network.
+// calls listen(); never under a lock of FailoverNetwork.
 // Must not wait.
-class NetworkEvents {
+class FailoverEvents {
  public:
-  virtual ~NetworkEvents() = default;
+  virtual ~FailoverEvents() = default;
   virtual void advert(const std::string& device, Family family, const HeardAdvert& advert) = 0;
   virtual void links_changed() = 0;
   // Until acknowledge_expiry() the router sends nothing with a repetition.
@@ -33,16 +33,16 @@ class NetworkEvents {
   virtual void warning(const std::string& message) = 0;
 };
 
-class Network {
+class FailoverNetwork {
  public:
   using Done = std::function<void(Status)>;
 
   // Removes routes and virtual MAC devices that a dead director left, starts guardian (its executable is
   // `guardian_path`) and thread. IO, PRIVILEGE_MISSING. `events` outlives the returned object.
-  static Result<std::unique_ptr<Network>> start(const std::string& guardian_path,
-                                                NetworkEvents& events);
+  static Result<std::unique_ptr<FailoverNetwork>> start(const std::string& guardian_path,
+                                                FailoverEvents& events);
   // Joins the thread and lets the guardian carry out what it has: whoever ends without stop() has come to grief.
-  ~Network();
+  ~FailoverNetwork();
 
   // Dismisses the guardian, which does nothing, and joins the thread; whoever waits for an entrust hears that it is done.
   // Waits up to a second. Twice is fine; nothing else may be called after it.
@@ -70,7 +70,7 @@ class Network {
 
  private:
   struct Impl;
-  explicit Network(std::unique_ptr<Impl> impl);
+  explicit FailoverNetwork(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
 

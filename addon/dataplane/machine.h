@@ -9,10 +9,11 @@
 #include <string>
 #include <vector>
 
-#include "host/netlink.h"
+#include "host/addresses.h"
+#include "host/machine_watch.h"
 #include "io/af_packet.h"
 #include "io/steering.h"
-#include "node/control_port.h"
+#include "dataplane/control_port.h"
 
 namespace uvs {
 
@@ -69,7 +70,7 @@ class Machine final : private HostEvents {
   std::unique_ptr<Steering> steering_;
   std::unique_ptr<AfPacket> io_;
   std::unique_ptr<Director> director_;
-  std::unique_ptr<Netlink> netlink_;
+  std::unique_ptr<MachineWatch> watch_;
   std::unique_ptr<Worker> worker_;
   std::atomic<Worker*> waiting_worker_ = nullptr;  // housekeeping wakes it; null before it is there
   std::unique_ptr<ControlPort> port_;

@@ -27,7 +27,7 @@ struct DeviceState {
 };
 
 // Everything is called on the housekeeping thread (the first view and the first devices: inside
-// start()). Must not call back into Netlink and must not wait.
+// start()). Must not call back into MachineWatch and must not wait.
 class HostEvents {
  public:
   virtual ~HostEvents() = default;
@@ -45,34 +45,22 @@ class HostEvents {
   virtual void failed(const std::string& message) = 0;
 };
 
-struct NetlinkOptions {
+struct MachineWatchOptions {
   // Devices to attach to; empty optional: every Ethernet device of the namespace that is up and not
   // enslaved.
   std::optional<std::vector<std::string>> interfaces = {};
 };
 
-struct HostAddress {
-  enum class Scope : uint8_t { kGlobal = 0, kSite = 200, kLink = 253, kHost = 254 };
-
-  Family family = Family::kIpv4;
-  IpAddress address;
-  uint8_t prefix_length = 32;
-  std::string device;
-  std::string label;  // empty: none (IPv4 only)
-  Scope scope = Scope::kGlobal;
-  std::optional<IpAddress> broadcast;  // IPv4 only
-};
-
-class Netlink {
+class MachineWatch {
  public:
   // Dumps everything, publishes the first view and attaches the devices before it returns.
   // DEVICE_MISSING when a named device does not exist, PRIVILEGE_MISSING, IO. The references
   // outlive the returned object.
-  static Result<std::unique_ptr<Netlink>> start(const NetlinkOptions& options,
+  static Result<std::unique_ptr<MachineWatch>> start(const MachineWatchOptions& options,
                                                 NeighbourTable& neighbours,
                                                 DeviceFollower& follower, HostEvents& events);
   // Joins the thread; detaches no device (the follower's end does).
-  ~Netlink();
+  ~MachineWatch();
 
   // Any thread.
   std::vector<DeviceState> devices() const;
@@ -82,21 +70,8 @@ class Netlink {
 
  private:
   struct Impl;
-  explicit Netlink(std::unique_ptr<Impl> impl);
+  explicit MachineWatch(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
-
-// Addresses of ours on devices, marked with our IFA_PROTO where the kernel has it (5.18). Any
-// thread; each call uses a socket of its own and waits for the kernel's answer (well under a
-// millisecond).
-inline constexpr uint8_t kAddressProtocol = 0x75;  // 'u'
-
-// Fine when the address is there already. DEVICE_MISSING, PRIVILEGE_MISSING, IO.
-Status add_address(const HostAddress& address);
-// Fine when the address or the device is gone. A device that was renamed is found by our mark.
-Status remove_address(const HostAddress& address);
-// Removes every address with our mark from this namespace, except those in `keep` (family and
-// address count).
-Status remove_leftover_addresses(const std::vector<LocalAddress>& keep);
 
 }  // namespace uvs

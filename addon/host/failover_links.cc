@@ -1,4 +1,4 @@
-#include "host/network_links.h"
+#include "host/failover_links.h"
 
 #include <linux/if_addr.h>
 #include <net/if.h>
@@ -11,7 +11,7 @@
 #include <map>
 #include <optional>
 
-#include "host/netlink.h"
+#include "host/addresses.h"
 #include "io/rtnetlink.h"
 #include "io/slow_path_pair.h"
 
@@ -26,7 +26,7 @@ constexpr uint8_t kOperUnknown = 0, kOperUp = 6;  // IF_OPER_*, which clash betw
 
 struct FoundAddress {
   uint32_t ifindex = 0;
-  NetworkAddress address;
+  FailoverAddress address;
   bool is_last_choice = false;
 };
 
@@ -35,11 +35,11 @@ bool is_macvlan(const NetlinkAttributes& attributes) {
   return about && NetlinkAttributes(*about).text(IFLA_INFO_KIND) == "macvlan";
 }
 
-std::optional<NetworkLink> read_link(const NetlinkMessage& message) {
+std::optional<FailoverLink> read_link(const NetlinkMessage& message) {
   const auto* body = message.body<ifinfomsg>();
   if (!body || message.type != RTM_NEWLINK) return std::nullopt;
   const auto attributes = message.attributes<ifinfomsg>();
-  NetworkLink link;
+  FailoverLink link;
   link.name = attributes.text(IFLA_IFNAME);
   if (link.name == kKernelEnd || link.name == kWorkerEnd) return std::nullopt;
   link.ifindex = static_cast<uint32_t>(body->ifi_index);
@@ -99,15 +99,15 @@ Result<std::vector<T>> dump(uint16_t type, const Body& body,
 
 }  // namespace
 
-Result<std::vector<NetworkLink>> snapshot_links() {
-  auto links = dump<NetworkLink>(RTM_GETLINK, ifinfomsg{}, read_link);
+Result<std::vector<FailoverLink>> snapshot_links() {
+  auto links = dump<FailoverLink>(RTM_GETLINK, ifinfomsg{}, read_link);
   if (!links.ok()) return links;
   auto addresses = dump<FoundAddress>(RTM_GETADDR, ifaddrmsg{}, read_address);
   if (!addresses.ok()) return addresses.status();
   std::sort(links.value().begin(), links.value().end(),
-            [](const NetworkLink& a, const NetworkLink& b) { return a.ifindex < b.ifindex; });
-  std::map<uint32_t, NetworkLink*> by_index;
-  for (NetworkLink& link : links.value()) by_index[link.ifindex] = &link;
+            [](const FailoverLink& a, const FailoverLink& b) { return a.ifindex < b.ifindex; });
+  std::map<uint32_t, FailoverLink*> by_index;
+  for (FailoverLink& link : links.value()) by_index[link.ifindex] = &link;
   for (const bool is_last_choice : {false, true}) {
     for (const FoundAddress& found : addresses.value()) {
       const auto link = by_index.find(found.ifindex);

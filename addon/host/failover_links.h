@@ -11,13 +11,13 @@
 
 namespace uvs {
 
-struct NetworkAddress {
+struct FailoverAddress {
   Family family = Family::kIpv4;
   IpAddress address;
   uint8_t prefix_length = 0;
 };
 
-struct NetworkLink {
+struct FailoverLink {
   std::string name;
   uint32_t ifindex = 0;
   // All zero for a device that is no Ethernet.
@@ -29,10 +29,10 @@ struct NetworkLink {
   uint32_t parent = 0;  // ifindex of the device that it is a macvlan of; 0: none
   // In the kernel's order, but secondary and deprecated ones and those that carry our mark behind the others: newer
   // IPv6 addresses come first from the kernel, and a virtual one is no source. Neither tentative nor failed ones.
-  std::vector<NetworkAddress> addresses;
+  std::vector<FailoverAddress> addresses;
 };
 
 // Sorted by ifindex, without our own pair. Two dumps; IO.
-Result<std::vector<NetworkLink>> snapshot_links();
+Result<std::vector<FailoverLink>> snapshot_links();
 
 }  // namespace uvs

@@ -1,4 +1,4 @@
-#include "node/control_port.h"
+#include "dataplane/control_port.h"
 
 #include <algorithm>
 #include <chrono>
@@ -10,7 +10,6 @@ namespace {
 
 constexpr std::chrono::seconds kWorkerPatience{5};
 constexpr uint64_t kFlagOverloaded = 1, kFlagLocal = 2;
-constexpr const char* kVerdictNames[kVerdictCount] = {"forward", "answer", "toHost", "drop", "held"};
 
 // Writes numbers one after the other until the room is full.
 class NumberWriter {
@@ -125,33 +124,12 @@ Status ControlPort::on_worker(std::function<void(Micros now)> task) {
   return {ErrorCode::kIo, "the packet worker does not answer"};
 }
 
-Napi::Object ControlPort::status(Napi::Env env, const std::vector<DropCount>& outside) {
-  const DirectorCounters counters = director_.counters();
-  Napi::Object verdicts = Napi::Object::New(env);
-  for (size_t i = 0; i < kVerdictCount; i++) {
-    verdicts.Set(kVerdictNames[i], Napi::BigInt::New(env, counters.verdicts[i]));
-  }
-  Napi::Array drops = Napi::Array::New(env);
-  const auto add = [&](const DropCount& of) {
-    Napi::Object drop = Napi::Object::New(env);
-    drop.Set("reason", of.reason);
-    drop.Set("text", of.text);
-    drop.Set("count", Napi::BigInt::New(env, of.count));
-    drops.Set(drops.Length(), drop);
-  };
-  for (const DropReasonInfo& reason : kDropReasons) {
-    if (reason.reason == DropReason::kNone) continue;
-    add({reason.name, reason.text, counters.drops[static_cast<size_t>(reason.reason)]});
-  }
-  for (const DropCount& drop : outside) add(drop);
-  Napi::Object status = Napi::Object::New(env);
-  status.Set("generation", static_cast<double>(director_.tables().adopted()));
-  status.Set("tableSize", director_.bucket_count());
-  status.Set("connectionCount", director_.connection_count());
-  status.Set("connectionLimit", director_.connection_limit());
-  status.Set("verdicts", verdicts);
-  status.Set("drops", drops);
-  return status;
+PortStatus ControlPort::status() const {
+  return {.generation = director_.tables().adopted(),
+          .table_size = director_.bucket_count(),
+          .connection_count = director_.connection_count(),
+          .connection_limit = director_.connection_limit(),
+          .counters = director_.counters()};
 }
 
 }  // namespace uvs

@@ -1,4 +1,4 @@
-#include "host/netlink.h"
+#include "host/machine_watch.h"
 
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -57,7 +57,7 @@ bool are_equal(const std::vector<AddressRecord>& a, const std::vector<AddressRec
 
 }  // namespace
 
-struct Netlink::Impl {
+struct MachineWatch::Impl {
   NetlinkSocket events_socket;     // what changes
   NetlinkSocket requests_socket;   // dumps
   NetlinkSocket questions_socket;  // neighbours, sends only
@@ -83,7 +83,7 @@ struct Netlink::Impl {
   std::vector<LocalAddress> published_addresses;
 
   Impl(NetlinkSocket an_events_socket, NetlinkSocket a_requests_socket,
-       NetlinkSocket a_questions_socket, const NetlinkOptions& options, NeighbourTable& neighbours,
+       NetlinkSocket a_questions_socket, const MachineWatchOptions& options, NeighbourTable& neighbours,
        DeviceFollower& follower, HostEvents& some_events)
       : events_socket(std::move(an_events_socket)),
         requests_socket(std::move(a_requests_socket)),
@@ -107,7 +107,7 @@ struct Netlink::Impl {
   void loop();
 };
 
-Status Netlink::Impl::refresh_links(bool& has_changed) {
+Status MachineWatch::Impl::refresh_links(bool& has_changed) {
   auto dumped = dump_links(requests_socket);
   if (!dumped.ok()) return dumped.status();
   has_changed |= dumped.value() != links;
@@ -118,7 +118,7 @@ Status Netlink::Impl::refresh_links(bool& has_changed) {
   return {};
 }
 
-Status Netlink::Impl::refresh_addresses(bool& has_changed) {
+Status MachineWatch::Impl::refresh_addresses(bool& has_changed) {
   auto dumped = dump_addresses(requests_socket);
   if (!dumped.ok()) return dumped.status();
   if (are_equal(dumped.value(), addresses)) return {};
@@ -133,7 +133,7 @@ Status Netlink::Impl::refresh_addresses(bool& has_changed) {
   return {};
 }
 
-Status Netlink::Impl::refresh_routes(bool& has_changed) {
+Status MachineWatch::Impl::refresh_routes(bool& has_changed) {
   std::vector<std::string> warnings;
   const Micros started = monotonic_now();
   auto dumped = dump_routes(requests_socket, warnings);
@@ -146,7 +146,7 @@ Status Netlink::Impl::refresh_routes(bool& has_changed) {
   return {};
 }
 
-Status Netlink::Impl::refresh_rules(bool& has_changed) {
+Status MachineWatch::Impl::refresh_rules(bool& has_changed) {
   const auto warnings = dump_policy_rules(requests_socket);
   if (!warnings.ok()) return warnings.status();
   for (const std::string& warning : warnings.value()) warn_once(warning);
@@ -156,7 +156,7 @@ Status Netlink::Impl::refresh_rules(bool& has_changed) {
 }
 
 // Dumps what is dirty, tells who must hear of it, publishes a view when anything in it is new.
-Status Netlink::Impl::refresh() {
+Status MachineWatch::Impl::refresh() {
   const Dirt due = std::exchange(dirt, {});
   dump_at = 0;
   bool has_changed = generation == 0;
@@ -179,7 +179,7 @@ Status Netlink::Impl::refresh() {
   return {};
 }
 
-void Netlink::Impl::publish_view() {
+void MachineWatch::Impl::publish_view() {
   auto view = std::make_unique<HostView>();
   view->generation = ++generation;
   view->routes = RouteTable(routes);
@@ -189,7 +189,7 @@ void Netlink::Impl::publish_view() {
   events.host_view(std::move(view));
 }
 
-void Netlink::Impl::note(const NetlinkMessage& message, bool& has_answered) {
+void MachineWatch::Impl::note(const NetlinkMessage& message, bool& has_answered) {
   switch (message.type) {
     case RTM_NEWLINK:
     case RTM_DELLINK:
@@ -223,7 +223,7 @@ void Netlink::Impl::note(const NetlinkMessage& message, bool& has_answered) {
 }
 
 // False: the socket has failed for good.
-bool Netlink::Impl::read_events() {
+bool MachineWatch::Impl::read_events() {
   bool has_answered = false;
   const int error =
       events_socket.drain([&](const NetlinkMessage& message) { note(message, has_answered); });
@@ -239,12 +239,12 @@ bool Netlink::Impl::read_events() {
   return true;
 }
 
-int Netlink::Impl::wait_ms(Micros now, Micros sweep_at) const {
+int MachineWatch::Impl::wait_ms(Micros now, Micros sweep_at) const {
   const Micros until = dump_at != 0 ? std::min(dump_at, sweep_at) : sweep_at;
   return until <= now ? 0 : static_cast<int>((until - now + 999) / 1000);
 }
 
-void Netlink::Impl::loop() {
+void MachineWatch::Impl::loop() {
   Micros sweep_at = 0;
   Micros settings_at = monotonic_now() + kSettingsInterval;
   while (!is_stopping.load(std::memory_order_acquire)) {
@@ -276,7 +276,7 @@ void Netlink::Impl::loop() {
   }
 }
 
-Result<std::unique_ptr<Netlink>> Netlink::start(const NetlinkOptions& options,
+Result<std::unique_ptr<MachineWatch>> MachineWatch::start(const MachineWatchOptions& options,
                                                 NeighbourTable& neighbours,
                                                 DeviceFollower& follower, HostEvents& events) {
   // Events are asked for before the first dump, so that nothing is missed between.
@@ -296,31 +296,31 @@ Result<std::unique_ptr<Netlink>> Netlink::start(const NetlinkOptions& options,
     return Status{ErrorCode::kDeviceMissing,
                   "there is no device " + missing + " (named in `interface`)"};
   }
-  std::unique_ptr<Netlink> netlink(new Netlink(std::move(impl)));
-  netlink->impl_->thread =
-      start_quiet_thread("uvs-host", [running = netlink->impl_.get()] { running->loop(); });
-  return netlink;
+  std::unique_ptr<MachineWatch> watch(new MachineWatch(std::move(impl)));
+  watch->impl_->thread =
+      start_quiet_thread("uvs-host", [running = watch->impl_.get()] { running->loop(); });
+  return watch;
 }
 
-Netlink::Netlink(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+MachineWatch::MachineWatch(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
-Netlink::~Netlink() {
+MachineWatch::~MachineWatch() {
   if (!impl_->thread.joinable()) return;
   impl_->is_stopping.store(true, std::memory_order_release);
   (void)eventfd_write(impl_->wakeup.get(), 1);
   impl_->thread.join();
 }
 
-std::vector<DeviceState> Netlink::devices() const {
+std::vector<DeviceState> MachineWatch::devices() const {
   const std::lock_guard lock(impl_->mutex);
   return impl_->published_devices;
 }
 
-std::vector<LocalAddress> Netlink::local_addresses() const {
+std::vector<LocalAddress> MachineWatch::local_addresses() const {
   const std::lock_guard lock(impl_->mutex);
   return impl_->published_addresses;
 }
 
-int Netlink::wake_descriptor() const { return impl_->wakeup.get(); }
+int MachineWatch::wake_descriptor() const { return impl_->wakeup.get(); }
 
 }  // namespace uvs

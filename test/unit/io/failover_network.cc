@@ -1,10 +1,10 @@
 // Failover's network against a real kernel, in a namespace of its own: adverts out and in, the repeater, links that
 // change, address probes.
-#include "host/network.h"
+#include "host/failover_network.h"
 
 #include <doctest/doctest.h>
 
-#include "failover_network.h"
+#include "failover_testbed.h"
 #include "host/virtual_mac.h"
 
 namespace uvs::test {
@@ -14,7 +14,7 @@ constexpr Repetition kQuick{20'000, 300'000};
 
 struct Bench {
   Bench() {
-    auto started = Network::start(kGuardianPath, events);
+    auto started = FailoverNetwork::start(kGuardianPath, events);
     REQUIRE_MESSAGE(started.ok(), started.status().message);
     network = std::move(started.value());
   }
@@ -23,23 +23,23 @@ struct Bench {
     return network->advertise("VI_1", {message}, repetition);
   }
 
-  FailoverNetwork scratch;
+  FailoverTestbed scratch;
   RecordedEvents events;
-  std::unique_ptr<Network> network;
+  std::unique_ptr<FailoverNetwork> network;
 };
 
-NetworkLink near_link() {
+FailoverLink near_link() {
   const auto links = snapshot_links();
   REQUIRE(links.ok());
-  for (const NetworkLink& link : links.value()) {
-    if (link.name == FailoverNetwork::kNear) return link;
+  for (const FailoverLink& link : links.value()) {
+    if (link.name == FailoverTestbed::kNear) return link;
   }
   FAIL("the near device is gone");
   return {};
 }
 
 IpAddress link_local_address() {
-  for (const NetworkAddress& address : near_link().addresses) {
+  for (const FailoverAddress& address : near_link().addresses) {
     if (address.address.bytes[0] == 0xfe) return address.address;
   }
   FAIL("the near device has no link-local address");
@@ -55,7 +55,7 @@ TEST_CASE("adverts leave with TTL, class and source, by multicast and unicast, i
   for (const Family family : {Family::kIpv4, Family::kIpv6}) {
     const bool is_ipv4 = family == Family::kIpv4;
     FarEar ear(family);
-    Wire wire(if_nametoindex(FailoverNetwork::kFar));
+    Wire wire(if_nametoindex(FailoverTestbed::kFar));
     for (const char* destination : {is_ipv4 ? "224.0.0.18" : "ff02::12", is_ipv4 ? "198.18.0.2" : "fd00:18::2"}) {
       AdvertVoice voice = near_voice(family);
       voice.ttl = 253;
@@ -88,15 +88,15 @@ TEST_CASE("a link-local source speaks on its own device only") {
   REQUIRE(bench.network->open("VI_1", voice).ok());
   CHECK(bench.advertise(message_to("ff02::12", kAdvert)) == "");
   CHECK(ear.next().source == voice.source);
-  voice.device = FailoverNetwork::kFar;
+  voice.device = FailoverTestbed::kFar;
   CHECK(bench.network->open("VI_1", voice).code == ErrorCode::kIo);
 }
 
 TEST_CASE("a virtual MAC's device speaks from the addresses of its parent") {
   UVS_REQUIRES("root");
   Bench bench;
-  REQUIRE(add_virtual_mac("vrrp.51", FailoverNetwork::kNear, {{0, 0, 0x5e, 0, 1, 51}}).ok());
-  Wire wire(if_nametoindex(FailoverNetwork::kFar));
+  REQUIRE(add_virtual_mac("vrrp.51", FailoverTestbed::kNear, {{0, 0, 0x5e, 0, 1, 51}}).ok());
+  Wire wire(if_nametoindex(FailoverTestbed::kFar));
   FarEar ears[] = {FarEar(Family::kIpv4), FarEar(Family::kIpv6)};
   for (const Family family : {Family::kIpv4, Family::kIpv6}) {
     AdvertVoice voice = near_voice(family);
@@ -135,19 +135,19 @@ TEST_CASE("what nobody has, nobody speaks from, whatever ip_nonlocal_bind says")
 TEST_CASE("adverts are heard as events, and a device that was made anew is heard again") {
   UVS_REQUIRES("root");
   Bench bench;
-  auto far = AdvertSender::open({FailoverNetwork::kFar, Family::kIpv4, ip("198.18.0.2"), 255});
+  auto far = AdvertSender::open({FailoverTestbed::kFar, Family::kIpv4, ip("198.18.0.2"), 255});
   REQUIRE(far.ok());
   const AdvertMessage message = message_to("224.0.0.18", kAdvert);
-  REQUIRE(bench.network->hear(FailoverNetwork::kNear, Family::kIpv4, {ip("224.0.0.18")}).ok());
+  REQUIRE(bench.network->hear(FailoverTestbed::kNear, Family::kIpv4, {ip("224.0.0.18")}).ok());
   REQUIRE(far.value().send({&message, 1}) == 0);
   bench.events.wait_for("advert uvsio-near 255 3");
   bench.events.clear();
   run("ip link del uvsio-near");
   bench.events.wait_for("links-changed");
   run("ip link add uvsio-near type veth peer name uvsio-far && ip link set uvsio-near up && ip link set uvsio-far up");
-  FailoverNetwork::prepare();
-  REQUIRE(bench.network->hear(FailoverNetwork::kNear, Family::kIpv4, {ip("224.0.0.18")}).ok());
-  far = AdvertSender::open({FailoverNetwork::kFar, Family::kIpv4, ip("198.18.0.2"), 254});
+  FailoverTestbed::prepare();
+  REQUIRE(bench.network->hear(FailoverTestbed::kNear, Family::kIpv4, {ip("224.0.0.18")}).ok());
+  far = AdvertSender::open({FailoverTestbed::kFar, Family::kIpv4, ip("198.18.0.2"), 254});
   REQUIRE(far.ok());
   REQUIRE(far.value().send({&message, 1}) == 0);
   bench.events.wait_for("advert uvsio-near 254 3");
@@ -197,12 +197,12 @@ TEST_CASE("links tell carrier, MAC and addresses, own sources before virtual one
   ipv6.prefix_length = 64;
   for (const HostAddress& address : {virtual_address(), ipv6}) REQUIRE(add_address(address).ok());
   run("ip address add 198.18.0.50/24 dev uvsio-near");  // the kernel calls it secondary
-  const NetworkLink link = near_link();
+  const FailoverLink link = near_link();
   CHECK(link.is_up);
   CHECK(link.mtu == 1500);
-  CHECK(link.mac == mac_of(FailoverNetwork::kNear));
+  CHECK(link.mac == mac_of(FailoverTestbed::kNear));
   std::vector<IpAddress> ipv4;
-  for (const NetworkAddress& address : link.addresses) {
+  for (const FailoverAddress& address : link.addresses) {
     if (address.family == Family::kIpv4) ipv4.push_back(address.address);
   }
   REQUIRE(ipv4.size() == 3);
@@ -217,7 +217,7 @@ TEST_CASE("links tell carrier, MAC and addresses, own sources before virtual one
   wait_until([&] { return !near_link().is_up; }, "the carrier to go");
   REQUIRE(bench.network->open("VI_1", near_voice()).ok());
   CHECK(bench.advertise(message_to("224.0.0.18", kAdvert)) == "Network is down");
-  CHECK(bench.network->send_frame(FailoverNetwork::kNear, std::vector<uint8_t>(60)) == "Network is down");
+  CHECK(bench.network->send_frame(FailoverTestbed::kNear, std::vector<uint8_t>(60)) == "Network is down");
   CHECK(bench.network->send_frame("nodev0", std::vector<uint8_t>(60)) == "No such device");
 }
 
@@ -234,16 +234,16 @@ TEST_CASE("answers to address probes are told, questions and other answers are n
     std::copy(std::begin(sender), std::end(sender), frame.begin() + 28);
     return frame;
   };
-  REQUIRE(bench.network->listen(FailoverNetwork::kNear, {{Family::kIpv4, ip("198.18.0.100")}}).ok());
-  const std::string far = FailoverNetwork::kFar;
+  REQUIRE(bench.network->listen(FailoverTestbed::kNear, {{Family::kIpv4, ip("198.18.0.100")}}).ok());
+  const std::string far = FailoverTestbed::kFar;
   CHECK(bench.network->send_frame(far, arp(1, 100)) == "");
   CHECK(bench.network->send_frame(far, arp(2, 101)) == "");
   CHECK(bench.network->send_frame(far, arp(2, 100)) == "");
   bench.events.wait_for("frame uvsio-near");
   CHECK(bench.events.count("frame") == 1);
-  bench.network->unlisten(FailoverNetwork::kNear);
+  bench.network->unlisten(FailoverTestbed::kNear);
   CHECK(bench.network->send_frame(far, arp(2, 100)) == "");
-  REQUIRE(bench.network->listen(FailoverNetwork::kNear, {{Family::kIpv4, ip("198.18.0.101")}}).ok());
+  REQUIRE(bench.network->listen(FailoverTestbed::kNear, {{Family::kIpv4, ip("198.18.0.101")}}).ok());
   CHECK(bench.network->send_frame(far, arp(2, 101)) == "");
   wait_until([&] { return bench.events.count("frame") == 2; }, "the second answer");
 
@@ -253,11 +253,11 @@ TEST_CASE("answers to address probes are told, questions and other answers are n
   both.push_back({Family::kIpv4, ip("198.18.0.103")});
   for (int round = 0; round < 50; round++) {
     bench.events.clear();
-    REQUIRE(bench.network->listen(FailoverNetwork::kNear, first).ok());
+    REQUIRE(bench.network->listen(FailoverTestbed::kNear, first).ok());
     CHECK(bench.network->send_frame(far, arp(2, 102)) == "");
-    REQUIRE(bench.network->listen(FailoverNetwork::kNear, both).ok());
+    REQUIRE(bench.network->listen(FailoverTestbed::kNear, both).ok());
     bench.events.wait_for("frame");
-    bench.network->unlisten(FailoverNetwork::kNear);
+    bench.network->unlisten(FailoverTestbed::kNear);
   }
 }
 

@@ -1,8 +1,6 @@
 // What every native data plane offers the control plane, on real devices or in memory: tables in, counters,
-// connections and status out. No N-API except in the one function that makes the status object.
+// connections and status out.
 #pragma once
-
-#include <napi.h>
 
 #include <cstdint>
 #include <functional>
@@ -28,6 +26,15 @@ struct DropCount {
   uint64_t count;
 };
 
+// The part of DataplaneStatus that needs no device.
+struct PortStatus {
+  uint64_t generation = 0;
+  size_t table_size = 0;
+  size_t connection_count = 0;
+  size_t connection_limit = 0;
+  DirectorCounters counters;
+};
+
 class ControlPort {
  public:
   // Called around a change, see Steering::cover and restrict_to; none for memory.
@@ -51,9 +58,7 @@ class ControlPort {
   // A page of at most `limit` connections. Waits for the worker: not on the event loop.
   Result<ConnectionPage> connections(uint32_t limit, ConnectionCursor after);
 
-  // The part of DataplaneStatus that needs no device.
-  // `outside`: what was dropped before the path saw it or after it let it go.
-  Napi::Object status(Napi::Env env, const std::vector<DropCount>& outside = {});
+  PortStatus status() const;
 
  private:
   // Runs `task` between two batches and waits for it.
