@@ -43,7 +43,10 @@ export function fileOption(): Option {
 }
 
 export function lenientOption(): Option {
-  return new Option('--lenient', 'unknown keywords warn instead of failing, as with keepalived');
+  return new Option(
+    '--lenient',
+    'what is unknown, or would be served otherwise than written, warns instead of failing',
+  );
 }
 
 export function werrorOption(): Option {

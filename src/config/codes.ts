@@ -3,9 +3,20 @@
 
 export type Severity = 'error' | 'warning' | 'notice';
 
-type CodeEntry = { readonly severity: Severity; readonly meaning: string };
+export type CodeEntry = {
+  readonly severity: Severity;
+  readonly meaning: string;
+  /** An error that --lenient makes a warning. */
+  readonly isLenient?: true;
+};
 
 const error = (meaning: string): CodeEntry => ({ severity: 'error', meaning });
+/** With `--lenient` a warning. */
+const strictError = (meaning: string): CodeEntry => ({
+  severity: 'error',
+  meaning: `${meaning} (a warning with --lenient)`,
+  isLenient: true,
+});
 const warning = (meaning: string): CodeEntry => ({ severity: 'warning', meaning });
 const notice = (meaning: string): CodeEntry => ({ severity: 'notice', meaning });
 
@@ -22,8 +33,8 @@ export const codes = {
   'unexpected-brace': error('a `{` where no block can begin'),
   'missing-block': error('a keyword that needs `{ }` stands without'),
   // Keywords and values.
-  'unknown-keyword': error('a word that is no keyword at all (a warning with --lenient)'),
-  'misplaced-keyword': error('a keyword of another block (a warning with --lenient)'),
+  'unknown-keyword': strictError('a word that is no keyword at all'),
+  'misplaced-keyword': strictError('a keyword of another block'),
   'missing-value': error('a keyword without the value it needs'),
   'invalid-value': error('a value of the wrong form'),
   'out-of-range': error('a number outside its range'),
@@ -87,8 +98,11 @@ export const codes = {
   'not-in-effect-yet': warning(
     'a block or keyword that uvs reads but does not act on yet; named once per kind',
   ),
-  'service-left-out': warning(
-    'a virtual server that needs something uvs does not do yet, so it is not served',
+  'not-as-written': strictError(
+    'what changes who gets traffic and is not in effect yet, so the service would be served in another way',
+  ),
+  'service-left-out': strictError(
+    'a virtual server that needs something uvs does not do yet, so it would not be served',
   ),
   'old-name': notice('the old name of a keyword, which is taken'),
   'without-effect': notice('an old keyword that no longer does anything'),

@@ -37,7 +37,7 @@ export type ParseRequest = {
   readonly environment?: Environment | undefined;
   /** What `@id` compares with; keepalived's default is the first label of the host name. */
   readonly configId?: string | undefined;
-  /** Unknown keywords warn instead of failing. */
+  /** Unknown keywords, and what would be served in another way than written, warn instead of failing. */
   readonly lenient?: boolean | undefined;
   /** `--werror`: warnings and notices count as errors. */
   readonly warningsAreErrors?: boolean | undefined;
@@ -77,8 +77,8 @@ export async function parseConfigInSlices(
 /** One step is at most a few hundred lines, or one service with some dozens of servers. */
 export function* parseSteps(request: ParseRequest): Generator<void, ParseResult> {
   const { file, text, directorConfig, readFiles = () => [], configId = '', lenient = false } = request;
-  const report = createReport();
-  const parser = createParser(report, rootBlock, lenient);
+  const report = createReport(lenient);
+  const parser = createParser(report, rootBlock);
   const environment = request.environment ?? emptyEnvironment;
   const preprocessor = createPreprocessor(report, environment, configId, (words) => parseLine(parser, words));
   const texts = directorConfig === undefined ? [{ file, text }] : [{ file, text }, directorConfig];

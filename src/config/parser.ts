@@ -28,8 +28,6 @@ type OpenBlock = {
 export type Parser = {
   readonly report: Report;
   readonly root: KeywordBlock;
-  /** Unknown keywords warn instead of failing. */
-  readonly lenient: boolean;
   readonly open: OpenBlock[];
   statementCount: number;
   /** The last statement, while a `{` may still follow. */
@@ -42,10 +40,10 @@ export type Parser = {
   lastClosed: { readonly statement: Statement; readonly brace: Word } | undefined;
 };
 
-export function createParser(report: Report, root: KeywordBlock, lenient: boolean): Parser {
+export function createParser(report: Report, root: KeywordBlock): Parser {
   const outside = { shape: root, block: createBlock(), statement: undefined, isEffective: true };
   const state = { pending: undefined, isAfterUnknown: false, skipping: undefined, lastClosed: undefined };
-  return { report, root, lenient, open: [outside], statementCount: 0, ...state };
+  return { report, root, open: [outside], statementCount: 0, ...state };
 }
 
 /** The words of one line; a statement ends with its line or at a brace. */
@@ -258,7 +256,7 @@ function reportEffect(parser: Parser, { keyword, shape }: Statement): void {
   const remark = shape.remark === undefined ? '' : `: ${shape.remark}`;
   if (shape.effect === 'later') {
     parser.report.addOnce(
-      'not-in-effect-yet',
+      shape.movesTraffic ? 'not-as-written' : 'not-in-effect-yet',
       kind,
       keyword,
       `${keyword.text} is not in effect yet${remark}`,
@@ -334,8 +332,7 @@ function reportUnclosed(parser: Parser, word: Word, outer: number): void {
 }
 
 function reportUnknown(parser: Parser, shape: BlockShape, word: Word): void {
-  const { report, lenient } = parser;
-  const severity = lenient ? 'warning' : 'error';
+  const { report } = parser;
   const block = innermost(parser).statement?.shape.name;
   const within = block === undefined ? 'outside all blocks' : `in ${block}`;
   if (shape.kind === 'items') {
@@ -345,10 +342,10 @@ function reportUnknown(parser: Parser, shape: BlockShape, word: Word): void {
   const places = describePlaces(parser.root, shape, word.text);
   const meant = places === undefined ? nearest(word.text, shape.keywords.keys()) : undefined;
   if (places !== undefined) {
-    report.add('misplaced-keyword', word, `${word.text} is no keyword ${within}`, places, severity);
+    report.add('misplaced-keyword', word, `${word.text} is no keyword ${within}`, places);
   } else {
     const help = meant === undefined ? helpForUnknown(word) : `did you mean ${meant}?`;
-    report.add('unknown-keyword', word, `${word.text} is no keyword ${within}`, help, severity);
+    report.add('unknown-keyword', word, `${word.text} is no keyword ${within}`, help);
   }
 }
 

@@ -1,7 +1,7 @@
 // Collects diagnostics: severity by code, one entry per kind where that is enough, a limit for each severity.
 // Stages ask `isFull` and stop; nothing here throws.
 
-import { codes, type DiagnosticCode, type Severity } from './codes.js';
+import { type CodeEntry, codes, type DiagnosticCode, type Severity } from './codes.js';
 import type { Diagnostic } from './diagnostic.js';
 import { maxLineLength, type Place, sourceLine } from './source.js';
 
@@ -34,7 +34,8 @@ export type Report = {
   finish(): Diagnostic[];
 };
 
-export function createReport(): Report {
+/** `lenient`: errors that only a strict reader has are warnings. */
+export function createReport(lenient = false): Report {
   const entries: Entry[] = [];
   const listed = new Set<string>();
   const byKind = new Map<string, Entry>();
@@ -45,7 +46,7 @@ export function createReport(): Report {
     place: Place,
     message: string,
     help?: string,
-    severity: Severity = codes[code].severity,
+    severity: Severity = severityOf(code, lenient),
   ): Entry => {
     const entry = { code, severity, place, message, help, more: 0 };
     // A line that a generator or variable repeats has its mistake in one place.
@@ -94,6 +95,11 @@ export function createReport(): Report {
     hasErrors: () => count.errors > 0,
     isFull,
   };
+}
+
+function severityOf(code: DiagnosticCode, lenient: boolean): Severity {
+  const entry: CodeEntry = codes[code];
+  return lenient && entry.isLenient ? 'warning' : entry.severity;
 }
 
 function summary(code: DiagnosticCode, message: string): Partial<Entry> {

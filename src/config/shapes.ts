@@ -22,6 +22,8 @@ export type KeywordShape = {
   readonly effect: Effect;
   /** For `later` and `never`: a remark that completes the message. */
   readonly remark: string | undefined;
+  /** For `later`: a service without it is served in another way than it is written. */
+  readonly movesTraffic: boolean;
   /** For `never`: what to do about it, where that is not to remove it. */
   readonly remedy: string | undefined;
   /** On wherever it stands: keepalived reads no word behind it. */
@@ -203,6 +205,7 @@ export function keyword(checkArguments: CheckArguments, options: KeywordOptions 
     effect: 'now',
     remark: undefined,
     remedy: undefined,
+    movesTraffic: false,
     isAlwaysOn: false,
     ...options,
   };

@@ -286,7 +286,7 @@ function reportIdle(block: Block, servers: readonly ReadServer[], report: Report
   const persistence = settingOf(block, 'persistence_timeout')?.keyword;
   if (persistence !== undefined && textOf(block, 'persistence_timeout') !== '0') {
     const message = 'persistence_timeout is not in effect yet: each connection is scheduled by itself';
-    report.addOnce('not-in-effect-yet', 'persistence_timeout', persistence, message);
+    report.addOnce('not-as-written', 'persistence_timeout', persistence, message);
   }
   const omega = settingOf(block, 'omega')?.keyword;
   if (omega === undefined || flagOf(block, 'omega') === false) return;

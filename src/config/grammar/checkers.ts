@@ -156,7 +156,8 @@ const fileChecker = keywords({
 });
 
 const plainChecker = keywords({ now: common, never });
-const checker = (block: typeof plainChecker) => blocksOf(argumentsOf({}), block, { remark: checkerRemark });
+const checker = (block: typeof plainChecker) =>
+  blocksOf(argumentsOf({}), block, { remark: checkerRemark, movesTraffic: true });
 const checkerRemark = 'a server with no other check counts as always up';
 
 export const checkersNow: Shapes = { TCP_CHECK: checker(plainChecker) };

@@ -80,13 +80,16 @@ describe('keywords', () => {
     const result = parseText(
       `global_defs {\nsmtp_alert\n}\n${text}\n${text.replace('10.0.0.1', '10.0.0.9')}`,
     );
-    const found = result.diagnostics.filter(({ code }) => code === 'not-in-effect-yet');
-    expect(found.map(({ origin, message }) => `${origin.line} ${message}`)).toEqual([
+    const named = result.diagnostics.filter(({ code }) => /^not-/.test(code));
+    expect(named.map(({ origin, message }) => `${origin.line} ${message}`)).toEqual([
       '2 smtp_alert is not in effect yet',
       '9 notify_up is not in effect yet (and 3 more like it)',
       '11 notify_down is not in effect yet (and 1 more like it)',
       '12 HTTP_GET is not in effect yet: a server with no other check counts as always up (and 1 more like it)',
     ]);
+    // Only what moves traffic is an error.
+    expect(named.map(({ severity }) => severity)).toEqual(['warning', 'warning', 'warning', 'error']);
+    expect(result.config).toBeUndefined();
   });
 });
 

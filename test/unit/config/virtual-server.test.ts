@@ -135,8 +135,16 @@ test.each([
   ['10.0.0.1 80', head.replace('NAT', 'TUN type gue port 6080')],
   ['10.0.0.1 80', `${head}\nsorry_server 10.0.0.9\nsorry_server_lvs_method TUN`],
 ])('%s with %j is left out and named', (identity, body) => {
-  const { config, diagnostics } = parseText(vs(`${body}\n${rs()}`, identity));
-  expect(diagnostics.map(({ code }) => code)).toEqual(['service-left-out']);
+  const text = vs(`${body}\n${rs()}`, identity);
+  const strict = parseText(text);
+  expect(strict.diagnostics.map(({ severity, code }) => `${severity} ${code}`)).toEqual([
+    'error service-left-out',
+  ]);
+  expect(strict.config).toBeUndefined();
+  const { config, diagnostics } = parseText(text, { lenient: true });
+  expect(diagnostics.map(({ severity, code }) => `${severity} ${code}`)).toEqual([
+    'warning service-left-out',
+  ]);
   expect(config?.virtualServers).toEqual([]);
 });
 
@@ -165,13 +173,13 @@ describe('what cannot have an effect is said', () => {
     const checked = `${head}\nalpha\ninhibit_on_failure\n${rs('TCP_CHECK {\n}')}${rs('', '10.0.0.3 80')}`;
     expect(codesOf(vs(checked))).toEqual([]);
     expect(codesOf(vs(`${head}\n${rs('alpha off')}`))).toEqual([]);
-    expect(codesOf(vs(`${head}\nalpha\n${rs('MISC_CHECK { misc_path a }')}`))).toEqual(['not-in-effect-yet']);
+    expect(codesOf(vs(`${head}\nalpha\n${rs('MISC_CHECK { misc_path a }')}`))).toEqual(['not-as-written']);
     expect(codesOf(vs(`${head}\nomega\nquorum_down a\n${rs()}`))).toEqual([
       'not-in-effect-yet',
       'not-in-effect-yet',
     ]);
     expect(codesOf(vs(`${head}\npersistence_timeout 0\n${rs()}`))).toEqual([]);
-    expect(codesOf(vs(`${head}\npersistence_timeout\n${rs()}`))).toEqual(['not-in-effect-yet']);
+    expect(codesOf(vs(`${head}\npersistence_timeout\n${rs()}`))).toEqual(['not-as-written']);
   });
 });
 
