@@ -82,6 +82,14 @@ Napi::Object port_status(Napi::Env env, const ControlPort& port, const std::vect
     add({reason.name, reason.text, now.counters.drops[static_cast<size_t>(reason.reason)]});
   }
   for (const DropCount& drop : outside) add(drop);
+  Napi::Array flow_events = Napi::Array::New(env);
+  for (const FlowEventInfo& info : kFlowEvents) {
+    Napi::Object event = Napi::Object::New(env);
+    event.Set("event", info.name);
+    event.Set("text", info.text);
+    event.Set("count", Napi::BigInt::New(env, now.counters.flow_events[static_cast<size_t>(info.event)]));
+    flow_events.Set(flow_events.Length(), event);
+  }
   Napi::Object status = Napi::Object::New(env);
   status.Set("generation", static_cast<double>(now.generation));
   status.Set("tableSize", now.table_size);
@@ -89,6 +97,7 @@ Napi::Object port_status(Napi::Env env, const ControlPort& port, const std::vect
   status.Set("connectionLimit", now.connection_limit);
   status.Set("verdicts", verdicts);
   status.Set("drops", drops);
+  status.Set("flowEvents", flow_events);
   return status;
 }
 

@@ -119,6 +119,7 @@ export class MemoryDataplane implements Dataplane {
       connectionLimit: this.options?.connections ?? 0,
       verdicts: { forward: 0n, answer: 0n, toHost: 0n, drop: 0n, held: 0n },
       drops: [],
+      flowEvents: [],
       devices: [...this.devices].map((name, i) => ({
         name,
         ifindex: i + 2,

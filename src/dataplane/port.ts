@@ -75,6 +75,15 @@ export type DropReasonCount = {
   readonly count: bigint;
 };
 
+/** What was done with connections so that clients are served on. */
+export type FlowEventCount = {
+  /** Stable snake_case name, for example `unconfirmed_gave_way`. */
+  readonly event: string;
+  /** One sentence for people. */
+  readonly text: string;
+  readonly count: bigint;
+};
+
 export type DataplaneStatus = {
   /** The newest generation that every worker has taken up. */
   readonly generation: number;
@@ -91,6 +100,7 @@ export type DataplaneStatus = {
     readonly held: bigint;
   };
   readonly drops: readonly DropReasonCount[];
+  readonly flowEvents: readonly FlowEventCount[];
   readonly devices: readonly DeviceStatus[];
   /** What was picked and why, in words. */
   readonly io: string;

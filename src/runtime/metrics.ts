@@ -63,6 +63,11 @@ function families(status: DirectorStatus, services: readonly ServiceView[]): Fam
       'Dropped packets by reason.',
       dataplane.drops.map(({ reason, count }): Sample => [label('reason', reason), count]),
     ),
+    counter(
+      'uvs_flow_events_total',
+      'Connections that ended early, moved or did without a record.',
+      dataplane.flowEvents.map(({ event, count }): Sample => [label('event', event), count]),
+    ),
     gauge(
       'uvs_device_attached',
       '1 when packets of the device are handled.',

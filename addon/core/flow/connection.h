@@ -48,10 +48,19 @@ struct PackedAddress<Family::kIpv6> {
 using ConnectionIndex = uint32_t;
 inline constexpr ConnectionIndex kNoConnection = 0;
 
+// What a connection has shown, and so who gives way when there is no room.
+enum class Standing : uint8_t {
+  kUnconfirmed,  // half-open, or one datagram: its source may be made up
+  kConfirmed,    // both sides were heard; where replies are not seen, the client was heard again
+  kClosed,       // TIME_WAIT or CLOSE
+};
+
 struct ConnectionFlags {
   bool is_nat : 1 = false;     // its replies come back through us and stand in the reply map
   bool is_local : 1 = false;   // its server is this machine: packets go to the host
   bool is_active : 1 = false;  // how its server counts it
+  bool is_answered : 1 = false;  // its server was heard (NAT only: replies are not seen otherwise)
+  Standing standing : 2 = Standing::kUnconfirmed;
   bool is_asking : 1 = false;  // the client asks (UDP: at all; TCP: by SYN) and has no answer yet
 };
 

@@ -3,11 +3,13 @@
 // allocated after it is made, and memory is touched only as far as it is used.
 #pragma once
 
+#include <array>
 #include <bit>
 #include <cstdint>
 
 #include "core/flow/connection.h"
 #include "core/flow/expiry_wheel.h"
+#include "core/flow/index_set.h"
 #include "core/net/reserved_array.h"
 #include "shared/siphash.h"
 
@@ -26,12 +28,17 @@ class ConnectionTable {
         mask_(std::bit_ceil(capacity) * 2 - 1),
         records_(size_t{capacity} + 1),
         buckets_(size_t{mask_} + 1),
-        wheel_(records_.data()) {
+        wheel_(records_.data()),
+        unconfirmed_(capacity + 1),
+        closed_(capacity + 1) {
     records_.use_huge_pages();
     buckets_.use_huge_pages();
   }
 
-  bool is_ready() const { return records_.is_ready() && buckets_.is_ready(); }
+  bool is_ready() const {
+    return records_.is_ready() && buckets_.is_ready() && unconfirmed_.is_ready() &&
+           closed_.is_ready();
+  }
   uint32_t count() const { return count_; }
   uint32_t bucket_count() const { return mask_ + 1; }
   // Indices ever used are below this.
@@ -109,6 +116,26 @@ class ConnectionTable {
     made.chain_next = head;
     head = index;
     wheel_.add(index, now);
+    if (IndexSet* set = set_of(made.flags.standing)) set->add(index);
+    return index;
+  }
+
+  void set_standing(ConnectionIndex index, Standing standing) {
+    ConnectionFlags& flags = records_[index].flags;
+    if (IndexSet* set = set_of(flags.standing)) set->remove(index);
+    flags.standing = standing;
+    if (IndexSet* set = set_of(standing)) set->add(index);
+  }
+
+  // How many there are that are unconfirmed, or closed.
+  uint32_t count(Standing standing) { return set_of(standing)->count(); }
+
+  // One of the unconfirmed, or of the closed, of which there are some: a hand goes round over the records, so that each
+  // has had a whole round before its turn comes, and when new ones take the places of those that end, the oldest is next.
+  ConnectionIndex next_to_end(Standing standing) {
+    uint32_t& hand = hands_[static_cast<size_t>(standing)];
+    const ConnectionIndex index = set_of(standing)->next(hand);
+    hand = index + 1;
     return index;
   }
 
@@ -120,6 +147,7 @@ class ConnectionTable {
     while (*link != index) link = &records_[*link].chain_next;
     *link = records_[index].chain_next;
     wheel_.remove(index);
+    if (IndexSet* set = set_of(records_[index].flags.standing)) set->remove(index);
     records_[index].protocol = 0;  // no connection: see is_used()
     records_[index].chain_next = free_;
     free_ = index;
@@ -137,6 +165,13 @@ class ConnectionTable {
   bool is_used(ConnectionIndex index) const { return records_[index].protocol != 0; }
 
  private:
+  // Who may have to give way; null: nobody of that standing.
+  IndexSet* set_of(Standing standing) {
+    return standing == Standing::kConfirmed ? nullptr
+           : standing == Standing::kClosed  ? &closed_
+                                            : &unconfirmed_;
+  }
+
   void prefetch(ConnectionIndex index) const {
     const auto* record = reinterpret_cast<const char*>(&records_[index]);
     __builtin_prefetch(record, 1);
@@ -161,6 +196,8 @@ class ConnectionTable {
   ReservedArray<Record> records_;  // [0] is nobody's
   ReservedArray<ConnectionIndex> buckets_;
   ExpiryWheel<Record> wheel_;
+  IndexSet unconfirmed_, closed_;
+  std::array<uint32_t, 3> hands_{};  // by Standing
   ConnectionIndex free_ = kNoConnection;
   ConnectionIndex bound_ = 1;
   uint32_t count_ = 0;

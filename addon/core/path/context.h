@@ -2,6 +2,7 @@
 // everything that is kept for both address families together.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 
@@ -9,7 +10,9 @@
 #include "core/flow/tcp_state.h"
 #include "core/net/time.h"
 #include "core/path/director.h"
+#include "core/path/flow_events.h"
 #include "core/path/next_hops.h"
+#include "core/path/room.h"
 #include "core/schedule/scheduler.h"
 #include "core/table/table_store.h"
 
@@ -20,7 +23,9 @@ struct PathContext {
       : tables(build_plan),
         replies(options.reply_buckets, options.reply_key),
         hops(neighbours),
-        connection_limit(options.connections) {}
+        room(options.connections) {}
+
+  void count(FlowEvent event) { flow_events[static_cast<size_t>(event)].add(1); }
 
   // Says a limit once; told by Director::take_reached_limits.
   void reached(Limit limit) {
@@ -35,8 +40,10 @@ struct PathContext {
   ReplyMap replies;
   NextHops hops;
   Timeouts timeouts{};
-  const uint32_t connection_limit;
-  Counted<uint32_t> connection_count{};
+  Room room;
+  // Until then connections without a record may be under way.
+  Micros recordless_until = 0;
+  std::array<Counted<uint64_t>, kFlowEventCount> flow_events{};
   Micros now = 0;
   std::atomic<uint32_t> limits_new = 0;
   uint32_t limits_told = 0;

@@ -16,6 +16,7 @@
 #include "core/forward/neighbour_table.h"
 #include "core/net/frame.h"
 #include "core/net/time.h"
+#include "core/path/flow_events.h"
 #include "core/table/table_store.h"
 #include "shared/flow.h"
 
@@ -35,7 +36,15 @@ struct DirectorOptions {
 
 // Named limits, reported once each (counters go on): bit 1 << limit in
 // Director::take_reached_limits.
-enum class Limit : uint8_t { kConnections, kReplyMap, kFragments, kHoldQueue, kNextHops, kCount };
+enum class Limit : uint8_t {
+  kConnections,
+  kUnconfirmed,
+  kReplyMap,
+  kFragments,
+  kHoldQueue,
+  kNextHops,
+  kCount
+};
 struct LimitInfo {
   Limit limit;
   const char* name;
@@ -46,6 +55,7 @@ const LimitInfo& info(Limit limit);
 struct DirectorCounters {
   std::array<uint64_t, kVerdictCount> verdicts{};
   std::array<uint64_t, kDropReasonCount> drops{};
+  std::array<uint64_t, kFlowEventCount> flow_events{};
 };
 
 class Director {

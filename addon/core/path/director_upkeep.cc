@@ -18,7 +18,9 @@ constexpr size_t kLocalBudget = 8192;
 
 constexpr std::array<LimitInfo, static_cast<size_t>(Limit::kCount)> kLimits = {{
     {Limit::kConnections, "connections",
-     "the connection table is full: new connections are dropped"},
+     "the connection table is full of confirmed connections: new ones are dropped"},
+    {Limit::kUnconfirmed, "unconfirmed_connections",
+     "half-open and one-packet connections fill their part of the table: they end early, one for each new one"},
     {Limit::kReplyMap, "replies",
      "the map of expected replies is full: new NAT connections are dropped"},
     {Limit::kFragments, "fragments",
@@ -200,11 +202,12 @@ DirectorCounters Director::counters() const {
   DirectorCounters counters;
   for (size_t i = 0; i < kVerdictCount; i++) counters.verdicts[i] = impl_->verdicts[i].get();
   for (size_t i = 0; i < kDropReasonCount; i++) counters.drops[i] = impl_->drops[i].get();
+  for (size_t i = 0; i < kFlowEventCount; i++) counters.flow_events[i] = impl_->context.flow_events[i].get();
   return counters;
 }
 
-uint32_t Director::connection_count() const { return impl_->context.connection_count.get(); }
-uint32_t Director::connection_limit() const { return impl_->context.connection_limit; }
+uint32_t Director::connection_count() const { return impl_->context.room.count().get(); }
+uint32_t Director::connection_limit() const { return impl_->context.room.limit(); }
 uint32_t Director::bucket_count() const { return impl_->ipv4.bucket_count(); }
 
 uint32_t Director::take_reached_limits() {

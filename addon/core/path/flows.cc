@@ -11,14 +11,6 @@ namespace uvs {
 
 namespace {
 
-// May the packet open a connection? UDP always; TCP with a SYN (a SYN+ACK too, as for active FTP),
-// with sloppy_tcp any segment. An RST never does.
-bool may_open(const ParsedPacket& packet, const Policy& policy) {
-  if (packet.protocol != kProtocolTcp) return true;
-  if ((packet.tcp_flags & tcp_flag::kRst) != 0) return false;
-  return policy.sloppy_tcp || (packet.tcp_flags & tcp_flag::kSyn) != 0;
-}
-
 // Does a client ask for a connection with it?
 bool is_syn(const ParsedPacket& packet) {
   constexpr uint8_t kSynAck = tcp_flag::kSyn | tcp_flag::kAck;
@@ -34,7 +26,9 @@ constexpr Tick kDatagramPatience = tick_after(0, 5), kSynPatience = tick_of(kMic
 
 template <Family F>
 Flows<F>::Flows(const DirectorOptions& options, PathContext& context)
-    : context_(context), connections_(options.connections, options.connection_key) {}
+    : context_(context), connections_(options.connections, options.connection_key) {
+  context_.room.add(*this);
+}
 
 // A packet to a service comes from its client; any other may be a reply, which goes to the client.
 template <Family F>
@@ -72,6 +66,7 @@ void Flows<F>::settle(Item& item) {
   const Presence presence = destination_of(record).presence;
   if (is_opened_anew(record, presence, packet)) {
     if (!is_admitted(item)) return;
+    if (presence != Presence::kServing) context_.count(FlowEvent::kLeftServer);
     close(index);
     return open(item);
   }
@@ -137,51 +132,22 @@ void Flows<F>::destination_is_gone(Item& item, ConnectionIndex index) {
   Record& record = connections_[index];
   if (record.state != TcpState::kClose) {
     set_state(record, TcpState::kClose);
+    connections_.set_standing(index, Standing::kClosed);
     connections_.renew(index, tick_after(context_.now, timeout_s(record)));
   }
   item.decision = to_host();
 }
 
 template <Family F>
-void Flows<F>::follow(Item& item, ConnectionIndex index, Direction direction) {
+void Flows<F>::follow(Item& item, ConnectionIndex index, Direction direction, bool is_first) {
   advance(index, direction, item.packet);
-  pass(item, connections_[index], direction);
-}
-
-template <Family F>
-void Flows<F>::open(Item& item) {
-  const ParsedPacket& packet = item.packet;
-  const Service* service = item.service;
-  item.decision = to_host();
-  if (service == nullptr || service->key.is_draining) return;
-  if (!may_open(packet, context_.table->policy)) return;
-  if (!is_admitted(item)) return;
-
-  TableStore& tables = context_.tables;
-  ServiceState& service_state = tables.service_state(service->slot);
-  const Destination* destination =
-      scheduler(service->key.scheduler)
-          .choose(*service, tables.destination_states(), service_state.scheduler, packet);
-  if (destination == nullptr) {
-    item.decision = answer(Answer::kPortUnreachable, DropReason::kNoUsableDestination);
-    return;
+  Record& record = connections_[index];
+  const Standing standing = standing_after(record, direction, item.packet, is_first);
+  if (standing != record.flags.standing) {
+    if (standing == Standing::kUnconfirmed) record.flags.is_answered = false;
+    connections_.set_standing(index, standing);
   }
-  DestinationState& state = tables.destination_state(destination->slot);
-  Record record = record_of(item, *destination);
-  if (service->key.is_one_packet && packet.protocol == kProtocolUdp) {
-    // Counted, forwarded and forgotten: the next datagram of this client is scheduled anew, and
-    // replies are not ours to translate.
-    pass(item, record, Direction::kRequest);
-  } else {
-    if (!has_room(item, record)) return;
-    const ConnectionIndex index = connections_.insert(
-        record, item.hash, tick_after(context_.now, timeout_s(record)), tick_of(context_.now));
-    context_.connection_count.add(1);
-    state.bind();
-    follow(item, index, Direction::kRequest);
-  }
-  state.traffic.connections.add(1);
-  service_state.traffic.connections.add(1);
+  pass(item, record, direction);
 }
 
 // A packet that would open a connection, or end one to open another, must have a source that may.
@@ -191,51 +157,6 @@ bool Flows<F>::is_admitted(Item& item) const {
       why_refused(item.packet, item.ifindex, context_.hops.view(), *context_.table);
   if (reason == DropReason::kNone) return true;
   item.decision = drop(reason);
-  return false;
-}
-
-// The connection that the packet opens with `destination`, before its first packet.
-template <Family F>
-Connection<F> Flows<F>::record_of(const Item& item, const Destination& destination) const {
-  const ParsedPacket& packet = item.packet;
-  Record record{};
-  record.client = PackedAddress<F>::of(packet.source);
-  record.virtual_address = PackedAddress<F>::of(packet.destination);
-  record.destination = PackedAddress<F>::of(destination.spec.address);
-  record.client_port = packet.source_port;
-  record.virtual_port = packet.destination_port;
-  record.destination_port = destination.spec.port;
-  record.protocol = packet.protocol;
-  record.state = TcpState::kNone;
-  record.hash = item.hash;
-  record.destination_slot = destination.slot;
-  record.flags.is_local = context_.tables.destination_state(destination.slot).is_local.get();
-  record.flags.is_nat = destination.spec.method == ForwardingMethod::kNat && !record.flags.is_local;
-  return record;
-}
-
-// Room for the connection here and, for NAT, for its replies in the map that the kernel reads: they
-// must be expected before the first packet is on its way. Else the packet is dropped.
-template <Family F>
-bool Flows<F>::has_room(Item& item, const Record& record) {
-  const auto refuse = [&](Limit limit, DropReason reason) {
-    context_.reached(limit);
-    item.decision = drop(reason);
-    return false;
-  };
-  if (context_.connection_count.get() >= context_.connection_limit) {
-    return refuse(Limit::kConnections, DropReason::kConnectionTableFull);
-  }
-  if (!record.flags.is_nat) return true;
-  switch (context_.replies.insert(context_.replies.key_of(reply_of(record)))) {
-    case ReplyMap::Inserted::kDone:
-      return true;
-    case ReplyMap::Inserted::kFull:
-      return refuse(Limit::kReplyMap, DropReason::kReplyMapFull);
-    case ReplyMap::Inserted::kTaken:
-      break;
-  }
-  item.decision = drop(DropReason::kReplyTupleTaken);
   return false;
 }
 
@@ -282,9 +203,27 @@ void Flows<F>::advance(ConnectionIndex index, Direction direction, const ParsedP
   const bool is_asking = direction == Direction::kRequest && (!is_tcp || is_syn(packet));
   if (is_asking && !record.flags.is_asking) record.asked_at = tick_of(context_.now);
   record.flags.is_asking = is_asking;
+  if (direction == Direction::kReply) record.flags.is_answered = true;
   if (is_asking && is_tcp) record.syn_sequence = packet.tcp_sequence;
   if (is_asking && destination_of(record).presence == Presence::kRemoved) return;
   connections_.renew(index, tick_after(context_.now, timeout_s(record)));
+}
+
+// A source is confirmed when it sends again and, where replies are seen, was answered before: an address that is made up
+// gets no answers. TCP that was opened needs an ACK; without replies seen a blind one will do.
+template <Family F>
+Standing Flows<F>::standing_after(const Record& record, Direction direction,
+                                  const ParsedPacket& packet, bool is_first) const {
+  const Standing before = record.flags.standing;
+  const bool is_tcp = record.protocol == kProtocolTcp;
+  if (is_tcp && (record.state == TcpState::kTimeWait || record.state == TcpState::kClose)) {
+    return Standing::kClosed;
+  }
+  if (before == Standing::kClosed) return Standing::kUnconfirmed;  // opened again in place
+  if (before == Standing::kConfirmed || is_first || direction == Direction::kReply) return before;
+  if (record.flags.is_nat && !record.flags.is_answered) return before;
+  if (is_tcp && (record.state != TcpState::kEstablished || is_syn(packet))) return before;
+  return Standing::kConfirmed;
 }
 
 template <Family F>
@@ -345,13 +284,28 @@ Decision Flows<F>::find_way(Record& record, Direction direction) {
        .virtual_address = record.virtual_address.unpacked()});
 }
 
+// Every connection ends here, and whatever stands for it elsewhere with it.
 template <Family F>
 void Flows<F>::close(ConnectionIndex index) {
   const Record& record = connections_[index];
   if (record.flags.is_nat) context_.replies.erase(context_.replies.key_of(reply_of(record)));
   destination_of(record).unbind(record.flags.is_active);
-  context_.connection_count.subtract(1);
+  context_.room.count().subtract(1);
   connections_.erase(index);
+}
+
+template <Family F>
+void Flows<F>::end_next(Standing standing) {
+  const ConnectionIndex index = connections_.next_to_end(standing);
+  if (standing == Standing::kUnconfirmed) context_.reached(Limit::kUnconfirmed);
+  context_.count(standing == Standing::kClosed ? FlowEvent::kClosedGaveWay
+                                               : FlowEvent::kUnconfirmedGaveWay);
+  if (!connections_[index].flags.is_nat) {
+    // Its client may be real, and about to send again.
+    context_.recordless_until =
+        context_.now + context_.timeouts.tcp(TcpState::kEstablished) * kMicrosPerSecond;
+  }
+  close(index);
 }
 
 template <Family F>
@@ -381,16 +335,6 @@ size_t Flows<F>::copy(ConnectionIndex& index, ConnectionIndex end, std::span<Con
                      .destination = record.destination.unpacked()};
   }
   return count;
-}
-
-template <Family F>
-ReplyTuple Flows<F>::reply_of(const Record& record) const {
-  return {.family = F,
-          .protocol = record.protocol,
-          .server = record.destination.unpacked(),
-          .server_port = record.destination_port,
-          .client = record.client.unpacked(),
-          .client_port = record.client_port};
 }
 
 template class Flows<Family::kIpv4>;

@@ -13,10 +13,20 @@
 
 namespace uvs {
 
+// May the packet open a connection? UDP always; TCP with a SYN (a SYN+ACK too, as for active FTP),
+// with sloppy_tcp any segment. An RST never does.
+inline bool may_open(const ParsedPacket& packet, const Policy& policy) {
+  if (packet.protocol != kProtocolTcp) return true;
+  if ((packet.tcp_flags & tcp_flag::kRst) != 0) return false;
+  return policy.sloppy_tcp || (packet.tcp_flags & tcp_flag::kSyn) != 0;
+}
+
 template <Family F>
-class Flows {
+class Flows final : private Room::Holder {
  public:
   Flows(const DirectorOptions& options, PathContext& context);
+  Flows(const Flows&) = delete;
+  Flows& operator=(const Flows&) = delete;
 
   bool is_ready() const { return connections_.is_ready(); }
   uint32_t bucket_count() const { return connections_.bucket_count(); }
@@ -43,17 +53,24 @@ class Flows {
  private:
   using Record = Connection<F>;
 
-  void follow(Item& item, ConnectionIndex index, Direction direction);
+  void follow(Item& item, ConnectionIndex index, Direction direction, bool is_first = false);
   void open(Item& item);
   bool is_admitted(Item& item) const;
+  bool open_with(Item& item, const Destination& destination, bool is_opening);
   Record record_of(const Item& item, const Destination& destination) const;
-  bool has_room(Item& item, const Record& record);
+  void forward_without_record(Item& item, Record& record);
+  ReplyMap::Inserted expect_replies(const Record& record);
+  void refuse(Item& item, Limit limit, DropReason reason);
   void destination_is_gone(Item& item, ConnectionIndex index);
   void close(ConnectionIndex index);
+  uint32_t count(Standing standing) override { return connections_.count(standing); }
+  void end_next(Standing standing) override;
 
   bool is_opened_anew(const Record& record, Presence presence, const ParsedPacket& packet) const;
   bool leaves_server(const Record& record, Presence presence, const ParsedPacket& packet) const;
   void advance(ConnectionIndex index, Direction direction, const ParsedPacket& packet);
+  Standing standing_after(const Record& record, Direction direction, const ParsedPacket& packet,
+                          bool is_first) const;
   uint32_t timeout_s(const Record& record) const;
   void set_state(Record& record, TcpState state);
   void pass(Item& item, Record& record, Direction direction);

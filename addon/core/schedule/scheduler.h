@@ -29,6 +29,9 @@ struct Scheduler {
   // Worker. The destination for the connection that `packet` opens, or null: nobody is usable.
   const Destination* (*choose)(const Service& service, DestinationStates states,
                                SchedulerState& state, const ParsedPacket& packet);
+
+  // The packet alone decides: as long as the servers stay, so does a client's server, with a record or without.
+  bool is_by_packet = false;
 };
 
 const Scheduler& scheduler(SchedulerId id);

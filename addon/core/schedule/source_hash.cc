@@ -63,6 +63,6 @@ const Destination* choose(const Service& service, DestinationStates states, Sche
 
 }  // namespace
 
-const Scheduler kSourceHashScheduler = {"sh", plan, adopt, choose};
+const Scheduler kSourceHashScheduler = {"sh", plan, adopt, choose, true};
 
 }  // namespace uvs

@@ -44,13 +44,16 @@ struct alignas(128) DestinationState {
   Counted<uint32_t> active, inactive, persistent;
   Counted<bool> is_overloaded;
   Counted<bool> is_local;
-  Presence presence;  // the worker's own; kGone as long as `current` is null
+  bool is_passed_over;  // the worker's own: by the choice that is under way
+  Presence presence;    // the worker's own; kGone as long as `current` is null
   alignas(64) TrafficState traffic;
 
   uint32_t connections() const { return active.get() + inactive.get() + persistent.get(); }
   // lc, wlc: an active connection weighs as 256 inactive ones.
   uint64_t overhead() const { return uint64_t{active.get()} * 256 + inactive.get(); }
-  bool is_usable() const { return current->spec.weight > 0 && !is_overloaded.get(); }
+  bool is_usable() const {
+    return current->spec.weight > 0 && !is_overloaded.get() && !is_passed_over;
+  }
 
   void set_current(const Destination* destination) {
     current = destination;

@@ -90,7 +90,7 @@ TEST_CASE("only a few wait for one next hop, and none that is too large; said on
 
 TEST_CASE("what is released keeps its memory until the next release, and places are used again") {
   Waiting director;
-  for (int round = 0; round < 200; round++) {
+  for (int round = 0; round < 150; round++) {
     director.publish({tcp_service(kVip, {nat("10.1.0." + std::to_string(round + 1) + ":80")})});
     for (int i = 0; i < 5; i++) CHECK(director.send_one(syn(1 + round * 10 + i)).verdict == Verdict::kHeld);
     director.resolve(NeighbourState::kResolved);

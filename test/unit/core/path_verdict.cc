@@ -283,41 +283,6 @@ TEST_CASE("one-packet scheduling: every datagram anew, nothing stays, in NAT too
   CHECK(director.from_server(udp4("10.1.0.1:5353", kClient)).verdict == Verdict::kToHost);
 }
 
-TEST_CASE("two connections with the same reply tuple: the second is refused") {
-  TestDirector director;
-  director.publish({tcp_service("10.9.0.1:80", {nat("10.1.0.1:80")}), tcp_service("10.9.0.1:81", {nat("10.1.0.1:80")})});
-  CHECK(director.from_client(tcp4(kClient, "10.9.0.1:80").syn()).verdict == Verdict::kForward);
-  CHECK(director.from_client(tcp4(kClient, "10.9.0.1:81").syn()).reason == DropReason::kReplyTupleTaken);
-  CHECK(director->connection_count() == 1);
-  CHECK(director.counters(1, 0).traffic.connections == 0);
-  director.wait(61);
-  CHECK(director->connection_count() == 0);
-  CHECK(director.from_client(tcp4(kClient, "10.9.0.1:81").syn()).verdict == Verdict::kForward);
-}
-
-TEST_CASE("a full connection table, a full reply map: refused, counted, said once") {
-  TestDirector director(10, 1);
-  director.publish({tcp_service(kVip, {dr("10.1.0.1:80")}), tcp_service("10.9.0.1:81", {nat("10.1.0.1:81")})});
-  const auto open = [&](const std::string& at, int count) {
-    for (int i = 0; i < count; i++) director.from_client(tcp4("172.16.0.1:" + std::to_string(1000 + i), at).syn());
-  };
-  open("10.9.0.1:81", 6);
-  CHECK(director.drops(DropReason::kReplyMapFull) == 2);
-  CHECK(director->take_reached_limits() == 1u << static_cast<unsigned>(Limit::kReplyMap));
-  CHECK(director->connection_count() == 4);
-  open("10.9.0.1:80", 10);
-  CHECK(director.drops(DropReason::kConnectionTableFull) == 4);
-  CHECK(director->connection_count() == 10);
-  CHECK(director->take_reached_limits() == 1u << static_cast<unsigned>(Limit::kConnections));
-  open("10.9.0.1:80", 10);
-  CHECK(director->take_reached_limits() == 0);
-  CHECK(std::string(info(Limit::kConnections).name) == "connections");
-  director.wait(61);
-  CHECK(director->connection_count() == 0);
-  open("10.9.0.1:81", 4);
-  CHECK(director->connection_count() == 4);
-}
-
 TEST_CASE("TTL 1 and no route: answered, dropped, with their reasons") {
   TestDirector director;
   director.publish({tcp_service(kVip, {nat("10.1.0.1:80")})});
