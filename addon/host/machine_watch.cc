@@ -31,6 +31,8 @@ constexpr Micros kCoalesce = 10'000;
 // goes into it.
 constexpr Micros kDumpShare = 10;
 constexpr Micros kSweepInterval = 250'000;
+// As long as no next hop was ever asked for: the first one wakes us.
+constexpr Micros kIdleSweepInterval = 2 * kMicrosPerSecond;
 // The kernel tells nobody of a changed accept_local or route_localnet: they are read again.
 constexpr Micros kSettingsInterval = 2 * kMicrosPerSecond;
 
@@ -263,7 +265,7 @@ void MachineWatch::Impl::loop() {
     }
     if (sweep_at <= now) {
       if (resolver.sweep(questions_socket, now)) events.neighbours_changed();
-      sweep_at = now + kSweepInterval;
+      sweep_at = now + (resolver.is_idle() ? kIdleSweepInterval : kSweepInterval);
     }
     pollfd watched[2] = {{events_socket.descriptor(), POLLIN, 0}, {wakeup.get(), POLLIN, 0}};
     if (poll(watched, 2, wait_ms(monotonic_now(), sweep_at)) <= 0) continue;

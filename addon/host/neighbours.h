@@ -38,6 +38,8 @@ class NeighbourResolver {
   // Asks for new keys, retries failed ones, refreshes stale ones, gives up silent ones. `netlink`
   // sends only. True as in apply().
   bool sweep(NetlinkSocket& netlink, Micros now);
+  // No next hop has been in use yet.
+  bool is_idle() const { return attempts_.empty(); }
 
  private:
   struct Entry {

@@ -22,7 +22,7 @@ namespace {
 
 // Bounds the age of the heartbeat (see UVS_HEARTBEAT_LATE_NS) and the wait of what was published without
 // wake().
-constexpr int kPollTimeout_ms = 100;
+constexpr int kPollTimeout_ms = 250;
 // Batches that are taken at stop from what the kernel had steered to us before it heard of it.
 constexpr int kLastTurns = 64;
 

@@ -49,7 +49,7 @@ class Worker {
 
   // DEVICE_MISSING when the CPU to pin to does not exist, IO.
   Status start();
-  // Ends and joins the thread, within 200 ms. Tasks still waiting run here, so that no poster waits
+  // Ends and joins the thread, within 300 ms. Tasks still waiting run here, so that no poster waits
   // for ever. Twice is fine.
   void stop();
 
@@ -59,7 +59,7 @@ class Worker {
 
   // Any thread. `task` should be short (a page of connections): packets wait meanwhile.
   void post(Task task);
-  // Any thread: makes the worker take up what was published now instead of within 100 ms.
+  // Any thread: makes the worker take up what was published now instead of within 250 ms.
   void wake();
 
  private:

@@ -24,7 +24,7 @@ import { Failover, type FailoverParts } from './failover/failover.js';
 import type { SwitchoverOutcome } from './failover/switchover.js';
 import type { FailoverView } from './failover/views.js';
 import type { Log } from './log.js';
-import { type LoopLag, startLoopLag } from './loop-lag.js';
+import { type LoopLag, measureLag } from './loop-lag.js';
 import { messageOf } from './message-of.js';
 import type { Probes } from './probes/probe.js';
 import { createSerial } from './serial.js';
@@ -83,14 +83,18 @@ export class Director {
   private state: State = { kind: 'new' };
   private readonly stream = new EventStream();
   private readonly inTurn = createSerial();
-  private readonly lag: LoopLag = startLoopLag();
+  private readonly lag: LoopLag;
+  private readonly parts: DirectorParts;
   private cancelHostChange: Cancel | undefined;
   private isStopWanted = false;
 
   constructor(
     private source: ConfigSource,
-    private readonly parts: DirectorParts,
-  ) {}
+    parts: DirectorParts,
+  ) {
+    this.lag = measureLag(parts.clock);
+    this.parts = { ...parts, clock: this.lag.clock };
+  }
 
   /**
    * Starts and resolves when the first table is in force. Throws CONFIG_INVALID or CONFIG_UNREADABLE (ConfigError with
@@ -293,7 +297,6 @@ export class Director {
   private end(): void {
     this.state = { kind: 'stopped' };
     this.cancelHostChange?.();
-    this.lag.stop();
     this.stream.close();
   }
 

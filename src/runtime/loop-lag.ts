@@ -1,32 +1,47 @@
-// Measures how late the event loop runs: what a stall costs adverts and probes. Node's own histogram does the work.
+// Measures how late the event loop runs: what a stall costs adverts and probes. Taken at the alarms that the director sets
+// anyway, so that an idle one is not woken for it; the observer alone sets one every two seconds.
 
-import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { micros } from '../model/units.js';
+import { type Micros, micros } from '../model/units.js';
+import type { Clock } from './clock.js';
 import type { LagView } from './views.js';
 
 export type LoopLag = {
+  /** The clock whose alarms are measured. */
+  readonly clock: Clock;
   read(): LagView;
   /** Forgets what was: a start loads and builds, and is no measure. */
   reset(): void;
-  stop(): void;
 };
 
-const resolution_ms = 10;
-
-export function startLoopLag(): LoopLag {
-  const histogram = monitorEventLoopDelay({ resolution: resolution_ms });
-  histogram.enable();
-  // The histogram holds the time from one tick to the next, the tick's own period included.
-  const lateness = (nanoseconds: number) =>
-    micros(Number.isFinite(nanoseconds) ? Math.max(0, nanoseconds / 1_000 - resolution_ms * 1_000) : 0);
+export function measureLag(clock: Clock): LoopLag {
+  let count = 0;
+  let sum = 0;
+  let worst = 0;
+  const note = (deadline: Micros) => {
+    const late = Math.max(0, clock.now() - deadline);
+    count += 1;
+    sum += late;
+    worst = Math.max(worst, late);
+  };
   return {
-    read: () => ({
-      mean: lateness(histogram.mean),
-      worst: lateness(histogram.count === 0 ? 0 : histogram.max),
-    }),
-    reset: () => histogram.reset(),
-    stop: () => {
-      histogram.disable();
+    clock: {
+      now: () => clock.now(),
+      wall: () => clock.wall(),
+      soon: (callback) => clock.soon(callback),
+      at: (deadline, callback) => {
+        // What is due already is late by its caller's wish.
+        const due = Math.max(deadline, clock.now()) as Micros;
+        return clock.at(deadline, () => {
+          note(due);
+          callback();
+        });
+      },
+    },
+    read: () => ({ mean: micros(count === 0 ? 0 : Math.round(sum / count)), worst: micros(worst) }),
+    reset: () => {
+      count = 0;
+      sum = 0;
+      worst = 0;
     },
   };
 }
