@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import { MemoryDataplane } from '../../src/dataplane/memory.js';
 import { createNativeDataplane } from '../../src/dataplane/native.js';
 import type { Dataplane } from '../../src/dataplane/port.js';
+import type { ProbeResult } from '../../src/health/checker.js';
 import { createDirector } from '../../src/runtime/create-director.js';
 import { preferShortPauses } from '../../src/runtime/short-pauses.js';
 import { median } from '../statistics.js';
@@ -37,11 +38,12 @@ export async function measureStall(options: StallOptions): Promise<readonly Step
   };
   const text = (weight: number, servers = options.servers) => configText(options.services, servers, weight);
   const texts = { first: text(1), weights: text(2), less: text(2, options.servers - 1) };
+  let isFailing = false;
   const director = createDirector(
     { configText: texts.first },
     {
       dataplane: createDataplane(options.dataplane),
-      probes: { tcp: (_policy, onResult) => answerSoon(onResult) },
+      probes: { tcp: (_policy, onResult) => answerSoon(onResult, () => isFailing) },
     },
   );
   preferShortPauses();
@@ -55,6 +57,22 @@ export async function measureStall(options: StallOptions): Promise<readonly Step
       await step('status', async () => director.status());
       await step('services', () => director.services());
     }
+    const liveCount = async (wanted: number) => {
+      while (director.status().servers.live !== wanted)
+        await new Promise((resolve) => setTimeout(resolve, 20));
+    };
+    isFailing = true;
+    await step('all fail', () => liveCount(0));
+    isFailing = false;
+    await step('all come back', () => liveCount(options.services * options.servers));
+    const service = { protocol: 'tcp', address: '10.0.0.0', port: 80 } as const;
+    const added = Math.min(10_000, options.services * options.servers);
+    const additions = Array.from({ length: added }, (_, i) => ({
+      kind: 'add-server' as const,
+      service,
+      server: { address: `10.200.${i >> 8}.${i & 255}`, port: 80 },
+    }));
+    await step('add servers', () => director.apply(additions));
   } finally {
     await step('stop', () => director.stop());
   }
@@ -84,7 +102,7 @@ export function stallTable(steps: readonly Step[]): string {
 
 export const stallBench = {
   about:
-    'how long a reload holds up the event loop (--services 1000 --servers 10 --rounds 5 --dataplane memory|native)',
+    'how long reloads, failures and changes hold up the event loop (--services 1000 --servers 10 --rounds 5 --dataplane memory|native)',
   run: async (args: readonly string[]): Promise<number> => {
     const { values } = parseArgs({
       args: [...args],
@@ -140,8 +158,10 @@ function createDataplane(kind: StallOptions['dataplane']): Dataplane {
   return kind === 'native' ? createNativeDataplane() : new MemoryDataplane();
 }
 
-function answerSoon(onResult: (result: { kind: 'passed' }) => void): { cancel(): void } {
-  const immediate = setImmediate(() => onResult({ kind: 'passed' }));
+function answerSoon(onResult: (result: ProbeResult) => void, isFailing: () => boolean): { cancel(): void } {
+  const immediate = setImmediate(() =>
+    onResult(isFailing() ? { kind: 'failed', reason: 'connection refused' } : { kind: 'passed' }),
+  );
   return { cancel: () => clearImmediate(immediate) };
 }
 
@@ -151,17 +171,17 @@ function configText(services: number, servers: number, weight: number): string {
     const realServers = Array.from(
       { length: servers },
       (_, i) => `
-  real_server 10.${1 + (s >> 8)}.${s & 255}.${i + 1} 80 {
+  real_server 10.${1 + (s >> 8) + (i >> 8)}.${s & 255}.${i & 255} 80 {
     weight ${weight}
     TCP_CHECK {
       connect_timeout 3
-      retry 2
-      delay_before_retry 1
+      retry 1
+      delay_before_retry 0
     }
   }`,
     );
     blocks.push(
-      `virtual_server 10.0.${s >> 8}.${s & 255} 80 {\n  lvs_sched wrr\n  lvs_method NAT\n  protocol TCP\n  delay_loop 6${realServers.join('')}\n}\n`,
+      `virtual_server 10.0.${s >> 8}.${s & 255} 80 {\n  lvs_sched wrr\n  lvs_method NAT\n  protocol TCP\n  delay_loop 1${realServers.join('')}\n}\n`,
     );
   }
   return blocks.join('');

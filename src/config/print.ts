@@ -98,9 +98,20 @@ function serverLines(server: RealServer, service: VirtualServer, method: Forward
     ...setting('lthreshold', unless(server.lowerThreshold, 0)),
     ...setting('alpha', override(server.alpha, service.alpha)),
     ...flag('inhibit_on_failure', server.inhibitOnFailure),
-    ...server.checkers.map((checker): [string, Lines] => ['TCP_CHECK', checkerLines(checker, server)]),
+    ...server.checkers.map((checker): [string, Lines] => [
+      checkerKeyword(checker, server),
+      checkerLines(checker, server),
+    ]),
   ];
   return [`real_server ${server.address} ${server.port}`, lines];
+}
+
+/** Throws for a kind that no checker has: a value may come from JavaScript, where nobody has looked at its types. */
+function checkerKeyword({ kind }: CheckerPolicy, server: RealServer): string {
+  if (kind === 'tcp') return 'TCP_CHECK';
+  throw new TypeError(
+    `there is no checker ${JSON.stringify(kind)} (server ${server.address} ${server.port})`,
+  );
 }
 
 function checkerLines(checker: CheckerPolicy, server: RealServer): Lines {

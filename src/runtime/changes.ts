@@ -6,6 +6,7 @@ import { DirectorError } from '../errors.js';
 import { type IpAddress, parseIp } from '../model/address.js';
 import type { DirectorConfig, Origin, RealServer, VirtualServer } from '../model/director-config.js';
 import { endpointText, forwardingMethods, schedulers, serviceKey } from '../model/forwarding-table.js';
+import type { Breathe } from './slices.js';
 
 const address = z.string().transform((text, context): IpAddress => {
   const ip = parseIp(text);
@@ -69,53 +70,78 @@ const changeSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('remove-server'), service: serviceId, server: serverId }),
 ]);
 
-const requestSchema = z.array(changeSchema).min(1).max(10_000);
+const requestSchema = z.array(z.unknown()).min(1).max(10_000);
 
 /** One change as a caller writes it; addresses are plain strings. */
 export type ChangeRequest = z.input<typeof changeSchema>;
 type Change = z.output<typeof changeSchema>;
 
+/** A service while it is changed: ten thousand changes of one must not copy its servers ten thousand times. */
+type Draft = { policy: VirtualServer; readonly servers: Map<string, RealServer> };
+
 /** The configuration after all of `requests`; throws INVALID_CHANGE that names the place in the input. */
-export function applyChanges(config: DirectorConfig, requests: unknown): DirectorConfig {
-  const parsed = requestSchema.safeParse(requests);
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    throw invalid(pathText(issue?.path ?? []), issue?.message ?? 'not a list of changes');
+export async function applyChanges(
+  config: DirectorConfig,
+  requests: unknown,
+  breathe: Breathe,
+): Promise<DirectorConfig> {
+  const list = parse(requestSchema, requests, []);
+  const services = new Map<string, VirtualServer | Draft>(
+    config.virtualServers.map((service) => [serviceKey(service), service]),
+  );
+  for (const [index, request] of list.entries()) {
+    await breathe();
+    applyChange(services, parse(changeSchema, request, [index]), `changes[${index}]`);
   }
-  const services = new Map(config.virtualServers.map((service) => [serviceKey(service), service]));
-  for (const [index, change] of parsed.data.entries()) applyChange(services, change, `changes[${index}]`);
-  return { ...config, virtualServers: [...services.values()] };
+  return { ...config, virtualServers: [...services.values()].map(finished) };
 }
 
-function applyChange(services: Map<string, VirtualServer>, change: Change, path: string): void {
-  const key = serviceKey(change.service);
+function parse<T>(schema: z.ZodType<T>, value: unknown, path: readonly PropertyKey[]): T {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw invalid(pathText([...path, ...(issue?.path ?? [])]), issue?.message ?? 'not a list of changes');
+}
+
+function finished(service: VirtualServer | Draft): VirtualServer {
+  return 'servers' in service ? { ...service.policy, realServers: [...service.servers.values()] } : service;
+}
+
+function draftOf(services: Map<string, VirtualServer | Draft>, key: string): Draft | undefined {
   const service = services.get(key);
+  if (service === undefined || 'servers' in service) return service;
+  const servers = new Map(service.realServers.map((server) => [endpointText(server), server]));
+  const draft = { policy: service, servers };
+  services.set(key, draft);
+  return draft;
+}
+
+function applyChange(services: Map<string, VirtualServer | Draft>, change: Change, path: string): void {
+  const key = serviceKey(change.service);
   if (change.kind === 'add-service') {
-    if (service !== undefined) throw invalid(`${path}.service`, `the service ${key} exists already`);
+    if (services.has(key)) throw invalid(`${path}.service`, `the service ${key} exists already`);
     services.set(key, addService(change, path));
     return;
   }
-  if (service === undefined) throw invalid(`${path}.service`, `there is no service ${key}`);
+  const draft = draftOf(services, key);
+  if (draft === undefined) throw invalid(`${path}.service`, `there is no service ${key}`);
   switch (change.kind) {
     case 'update-service':
-      services.set(key, checkedService({ ...service, ...defined(change.set) }, `${path}.set`));
+      draft.policy = checkedService({ ...draft.policy, ...defined(change.set) }, `${path}.set`);
       return;
     case 'remove-service':
       services.delete(key);
       return;
     case 'add-server':
-      services.set(key, addServer(service, change.server, `${path}.server`));
+      addServer(draft, change.server, `${path}.server`);
       return;
     case 'update-server':
-      services.set(key, updateServer(service, change, path));
+      updateServer(draft, change, path);
       return;
     case 'remove-server': {
       const name = endpointText(change.server);
-      const realServers = service.realServers.filter((server) => endpointText(server) !== name);
-      if (realServers.length === service.realServers.length) {
+      if (!draft.servers.delete(name))
         throw invalid(`${path}.server`, `there is no server ${name} in ${key}`);
-      }
-      services.set(key, { ...service, realServers });
       return;
     }
     default:
@@ -126,8 +152,8 @@ function applyChange(services: Map<string, VirtualServer>, change: Change, path:
 /** Where the configuration says nothing: made by a change. */
 const origin: Origin = { file: '(change)', line: 1, column: 1 };
 
-function addService(change: Extract<Change, { kind: 'add-service' }>, path: string): VirtualServer {
-  const service: VirtualServer = {
+function addService(change: Extract<Change, { kind: 'add-service' }>, path: string): Draft {
+  const policy: VirtualServer = {
     ...change.service,
     scheduler: 'wlc',
     flags: [],
@@ -140,17 +166,15 @@ function addService(change: Extract<Change, { kind: 'add-service' }>, path: stri
     origin,
     ...defined(change.set),
   };
-  return change.servers.reduce(
-    (sum, server, index) => addServer(sum, server, `${path}.servers[${index}]`),
-    checkedService(service, `${path}.set`),
-  );
+  const draft: Draft = { policy: checkedService(policy, `${path}.set`), servers: new Map() };
+  for (const [index, server] of change.servers.entries())
+    addServer(draft, server, `${path}.servers[${index}]`);
+  return draft;
 }
 
-function addServer(service: VirtualServer, server: z.output<typeof newServer>, path: string): VirtualServer {
+function addServer({ policy, servers }: Draft, server: z.output<typeof newServer>, path: string): void {
   const name = endpointText(server);
-  if (service.realServers.some((other) => endpointText(other) === name)) {
-    throw invalid(path, `the server ${name} exists already in ${serviceKey(service)}`);
-  }
+  if (servers.has(name)) throw invalid(path, `the server ${name} exists already in ${serviceKey(policy)}`);
   const added: RealServer = {
     method: 'dr',
     weight: 1,
@@ -162,21 +186,19 @@ function addServer(service: VirtualServer, server: z.output<typeof newServer>, p
     origin,
     ...defined(server),
   };
-  return { ...service, realServers: [...service.realServers, checkedServer(service, added, path)] };
+  servers.set(name, checkedServer(policy, added, path));
 }
 
 function updateServer(
-  service: VirtualServer,
+  { policy, servers }: Draft,
   change: Extract<Change, { kind: 'update-server' }>,
   path: string,
-): VirtualServer {
+): void {
   const name = endpointText(change.server);
-  const index = service.realServers.findIndex((server) => endpointText(server) === name);
-  const server = service.realServers[index];
+  const server = servers.get(name);
   if (server === undefined)
-    throw invalid(`${path}.server`, `there is no server ${name} in ${serviceKey(service)}`);
-  const updated = checkedServer(service, { ...server, ...defined(change.set) }, `${path}.set`);
-  return { ...service, realServers: service.realServers.with(index, updated) };
+    throw invalid(`${path}.server`, `there is no server ${name} in ${serviceKey(policy)}`);
+  servers.set(name, checkedServer(policy, { ...server, ...defined(change.set) }, `${path}.set`));
 }
 
 function checkedService(service: VirtualServer, path: string): VirtualServer {

@@ -91,7 +91,7 @@ async function mainText(source: ConfigSource): Promise<{ file: string; text: str
   try {
     return { file: '(value)', text: printConfig(source.config) };
   } catch (cause) {
-    const message = 'the value given as `config` is no configuration';
+    const message = `the value given as \`config\` is no configuration: ${(cause as Error).message}`;
     throw new DirectorError('CONFIG_INVALID', message, { cause });
   }
 }

@@ -152,7 +152,8 @@ export class Director {
     this.requireRunning();
     return this.inTurn(async () => {
       const running = this.requireRunning();
-      const config = applyChanges(running.engine.configInForce, changes);
+      const breathe = createSlices(this.parts.clock);
+      const config = await applyChanges(running.engine.configInForce, changes, breathe);
       return { ...(await this.putInForce(running, config)), diagnostics: [] };
     });
   }

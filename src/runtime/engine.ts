@@ -14,7 +14,7 @@ import {
   type ServiceId,
   serviceKey,
 } from '../model/forwarding-table.js';
-import type { Clock } from './clock.js';
+import type { Cancel, Clock } from './clock.js';
 import type { DirectorEvent } from './events.js';
 import { HealthRunner } from './health-runner.js';
 import type { Log } from './log.js';
@@ -27,6 +27,7 @@ import {
   createServiceState,
   drainService,
   refreshRow,
+  type ServerState,
   type ServiceContext,
   type ServiceState,
   setStandby,
@@ -68,6 +69,9 @@ export class Engine {
   private services = new Map<string, ServiceState>();
   private config: DirectorConfig;
   private closedAddresses: readonly IpAddress[] = [];
+  /** Their rows are older than their servers' verdicts. */
+  private readonly changed = new Set<ServiceState>();
+  private cancelRefresh: Cancel | undefined;
   private isRemoving = false;
   private isStopped = false;
   private readonly context: ServiceContext;
@@ -94,7 +98,7 @@ export class Engine {
     this.context = {
       health: this.health,
       order: () => this.config.director.serverOrder,
-      onVerdict: (service, server, isUp, reason) => this.onVerdict(service, server, isUp, reason),
+      onVerdict: (service, server, reason) => this.onVerdict(service, server, reason),
     };
   }
 
@@ -139,6 +143,7 @@ export class Engine {
   /** Ends checks and publishes, and takes our addresses away. The data plane is stopped by its owner. */
   async stop(): Promise<void> {
     this.isStopped = true;
+    this.cancelRefresh?.();
     this.observer.stop();
     this.health.stop();
     this.publisher.stop();
@@ -199,6 +204,7 @@ export class Engine {
       configureService(this.context, state, policy);
       if (isReordered) state.row = { ...state.row, destinations: [] };
       refreshRow(state, order);
+      this.reportQuorum(state);
       this.parts.dataplane.prepare(state.row);
     }
     for (const [key, state] of old) {
@@ -213,6 +219,7 @@ export class Engine {
   }
 
   private table(): ForwardingTable {
+    this.refreshRows();
     return {
       services: Array.from(this.services.values(), (state) => state.row),
       closedAddresses: this.closedAddresses,
@@ -220,23 +227,40 @@ export class Engine {
     };
   }
 
-  private onVerdict(service: ServiceState, server: DestinationId, isUp: boolean, reason: string): void {
-    const { log, emit } = this.parts;
-    const fields = { service: service.key, server: endpointText(server) };
-    if (isUp) {
+  private onVerdict(service: ServiceState, server: ServerState, reason: string): void {
+    const { clock, log, emit } = this.parts;
+    const fields = { service: service.key, server: endpointText(server.policy) };
+    const event = { service: idOf(service), server: endpointOf(server.policy) };
+    if (server.isUp) {
       log.info('server up', fields);
-      emit({ kind: 'server-up', service: idOf(service), server: endpointOf(server) });
+      emit({ kind: 'server-up', ...event });
     } else {
       log.warn('server down', { ...fields, reason });
-      emit({ kind: 'server-down', service: idOf(service), server: endpointOf(server), reason });
+      emit({ kind: 'server-down', ...event, reason });
     }
-    const wasQuorumUp = service.isQuorumUp;
-    if (refreshRow(service, this.config.director.serverOrder)) this.publisher.request();
-    if (service.isQuorumUp !== wasQuorumUp) this.reportQuorum(service);
+    this.reportQuorum(service);
+    // A row costs as much as it is long: thousands of servers that fail together build it once.
+    this.changed.add(service);
+    this.cancelRefresh ??= clock.soon(() => {
+      this.cancelRefresh = undefined;
+      if (this.refreshRows()) this.publisher.request();
+    });
+  }
+
+  /** Brings the rows up to date whose servers have changed. True when one of them is another now. */
+  private refreshRows(): boolean {
+    let hasChanged = false;
+    for (const state of this.changed) {
+      if (refreshRow(state, this.config.director.serverOrder)) hasChanged = true;
+    }
+    this.changed.clear();
+    return hasChanged;
   }
 
   private reportQuorum(service: ServiceState): void {
     const { log, emit } = this.parts;
+    if (service.isQuorumUp === service.wasToldUp) return;
+    service.wasToldUp = service.isQuorumUp;
     const hasSorryServer = service.policy.sorryServer !== undefined;
     if (service.isQuorumUp) {
       log.info('service up: the quorum is reached', { service: service.key });
@@ -305,9 +329,10 @@ export class Engine {
 
   private endQuiesced(state: ServiceState, row: ServiceStatus): boolean {
     const empty = new Set(row.destinations.filter(isEmpty).map(endpointText));
-    const leaving = state.quiesced.filter((destination) => empty.has(endpointText(destination)));
+    const isLeaving = (destination: DestinationId) => empty.has(endpointText(destination));
+    const leaving = state.quiesced.filter(isLeaving);
     if (leaving.length === 0) return false;
-    state.quiesced = state.quiesced.filter((destination) => !leaving.includes(destination));
+    state.quiesced = state.quiesced.filter((destination) => !isLeaving(destination));
     for (const destination of leaving) this.reportDrained(state, destination);
     return refreshRow(state, this.config.director.serverOrder);
   }

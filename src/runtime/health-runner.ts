@@ -20,7 +20,8 @@ import { type Probes, type RunningProbe, startProbe } from './probes/probe.js';
 /** The engine's handle on a checker; `state` is replaced by each step. */
 export type Checker = {
   readonly policy: CheckerPolicy;
-  readonly onVerdict: (isUp: boolean, reason: string) => void;
+  /** Called on each change of its verdict; `reason` in words. Its owner sets it. */
+  onVerdict: (reason: string) => void;
   /** What it checks, for the log: `10.0.0.21:80 of tcp 10.0.0.100:80`. */
   readonly subject: string;
   state: CheckerState;
@@ -54,17 +55,12 @@ export class HealthRunner {
 
   private readonly checkers = new Set<Checker>();
 
-  /** Starts a checker. `wasUp`: the verdict of the one it replaces. `onVerdict` is called on each change. */
-  add(
-    policy: CheckerPolicy,
-    subject: string,
-    wasUp: boolean | undefined,
-    onVerdict: Checker['onVerdict'],
-  ): Checker {
+  /** Starts a checker. `wasUp`: the verdict of the one it replaces. */
+  add(policy: CheckerPolicy, subject: string, wasUp: boolean | undefined): Checker {
     const state = startChecker(policy, this.clock.now(), this.random(), wasUp);
     const checker: Checker = {
       policy,
-      onVerdict,
+      onVerdict: () => {},
       subject,
       state,
       lastFailure: undefined,
@@ -111,18 +107,18 @@ export class HealthRunner {
   private execute(checker: Checker, action: CheckerAction): void {
     switch (action.kind) {
       case 'start-probe':
-        checker.ticket = this.gate.enter(() => this.startProbe(checker, action.probe));
+        checker.ticket = this.gate.enter(checker.state.isUp, () => this.startProbe(checker, action.probe));
         return;
       case 'cancel-probe':
         checker.running?.cancel();
         this.endProbe(checker);
         return;
       case 'server-up':
-        checker.onVerdict(true, 'the check passed');
+        checker.onVerdict('the check passed');
         return;
       case 'server-down':
         checker.lastFailure = action.reason;
-        checker.onVerdict(false, action.reason);
+        checker.onVerdict(action.reason);
         return;
       case 'log':
         this.log.info('check failed', {

@@ -3,26 +3,31 @@
 
 import { arrange, type ServerOrder } from '../health/order.js';
 import { isLive, nextPool } from '../health/pool.js';
-import { initialQuorum } from '../health/quorum.js';
+import { initialQuorum, nextQuorum } from '../health/quorum.js';
 import { isSame } from '../model/diff.js';
 import type { RealServer, VirtualServer } from '../model/director-config.js';
-import {
-  type Destination,
-  type DestinationId,
-  endpointText,
-  type Service,
-  serviceKey,
-} from '../model/forwarding-table.js';
+import { type Destination, endpointText, type Service, serviceKey } from '../model/forwarding-table.js';
 import type { Checker, HealthRunner } from './health-runner.js';
 
-export type ServerState = { readonly policy: RealServer; readonly checkers: readonly Checker[] };
+export type ServerState = {
+  readonly policy: RealServer;
+  readonly checkers: readonly Checker[];
+  /** All of its checkers pass: the verdict that the world was told. */
+  isUp: boolean;
+};
 
 export type ServiceState = {
   readonly key: string;
   policy: VirtualServer;
   /** In the order of the file. */
   servers: readonly ServerState[];
+  /** The sum of the weights of those that are up. */
+  liveWeight: number;
   isQuorumUp: boolean;
+  /** What the world knows of the quorum. */
+  wasToldUp: boolean;
+  /** Servers that came up since the row was built, in that order: the scheduler visits the newest first. */
+  comebacks: string[];
   /** Servers that the configuration no longer has: in the table with weight 0 until their connections are gone. */
   quiesced: readonly Destination[];
   /** The configuration no longer has the service: it takes no new connections. */
@@ -37,7 +42,8 @@ export type ServiceState = {
 export type ServiceContext = {
   readonly health: HealthRunner;
   readonly order: () => ServerOrder;
-  readonly onVerdict: (service: ServiceState, server: DestinationId, isUp: boolean, reason: string) => void;
+  /** A verdict on a server has changed, by its checkers; `setServerUp` was called. */
+  readonly onVerdict: (service: ServiceState, server: ServerState, reason: string) => void;
 };
 
 /** A service without servers yet; `configureService` gives it some. */
@@ -46,7 +52,10 @@ export function createServiceState(policy: VirtualServer): ServiceState {
     key: serviceKey(policy),
     policy,
     servers: [],
+    liveWeight: 0,
     isQuorumUp: false,
+    wasToldUp: false,
+    comebacks: [],
     quiesced: [],
     isDraining: false,
     isStandby: false,
@@ -61,19 +70,33 @@ export function createServiceState(policy: VirtualServer): ServiceState {
 export function configureService(context: ServiceContext, state: ServiceState, policy: VirtualServer): void {
   const isNew = state.servers.length === 0 && state.row.destinations.length === 0;
   const before = new Map(state.servers.map((server) => [endpointText(server.policy), server]));
+  const judgedAnew: ServerState[] = [];
   state.policy = policy;
   state.isDraining = false;
   state.servers = policy.realServers.map((server) => {
     const key = endpointText(server);
     const old = before.get(key);
     before.delete(key);
-    return configureServer(context, state, server, old);
+    const next = configureServer(context, state, server, old);
+    if (old !== undefined && old.isUp !== next.isUp) judgedAnew.push(next);
+    return next;
   });
   for (const server of before.values()) stopServer(context, server);
+  const configured = new Set(policy.realServers.map(endpointText));
+  // The sorry server leaves by quorum alone.
+  if (policy.sorryServer !== undefined) configured.add(endpointText(policy.sorryServer));
   state.quiesced = state.row.destinations
-    .filter((destination) => !isConfigured(policy, destination))
+    .filter((destination) => !configured.has(endpointText(destination)))
     .map((destination) => ({ ...destination, weight: 0, isRemoved: true }));
-  if (isNew) state.isQuorumUp = initialQuorum(policy, liveWeight(state));
+  state.liveWeight = state.servers.reduce(
+    (sum, { isUp, policy: { weight } }) => sum + (isUp ? weight : 0),
+    0,
+  );
+  if (isNew) {
+    state.isQuorumUp = initialQuorum(policy, state.liveWeight);
+    state.wasToldUp = state.isQuorumUp;
+  }
+  for (const server of judgedAnew) context.onVerdict(state, server, 'its checks are others now');
 }
 
 /** The service is gone from the configuration: its checkers end, its row stays and drains. */
@@ -85,20 +108,47 @@ export function drainService(context: ServiceContext, state: ServiceState): void
   state.row = { ...state.row, isDraining: true, destinations };
 }
 
-/** Brings the row up to date with liveness and quorum. True when the row has changed. */
+/** Brings the row up to date with liveness and quorum. True when the row has changed. Costs as much as the row is long. */
 export function refreshRow(state: ServiceState, order: ServerOrder): boolean {
   if (state.isDraining) return false;
-  const isServerLive = state.servers.map(isServerUp);
-  const pool = nextPool(state.policy, isServerLive, state.isQuorumUp);
+  const pool = nextPool(
+    state.policy,
+    state.servers.map(({ isUp }) => isUp),
+    state.isQuorumUp,
+  );
   const inPool = new Set(pool.members.map(endpointText));
   state.isQuorumUp = pool.isQuorumUp;
   state.quiesced = state.quiesced.filter((destination) => !inPool.has(endpointText(destination)));
-  const destinations = arrange(order, state.row.destinations, [...pool.members, ...state.quiesced]);
+  const comebacks = order === 'kernel' ? state.comebacks : [];
+  state.comebacks = [];
+  const members = [...inOrderOfComeback(pool.members, comebacks), ...state.quiesced];
+  const destinations = arrange(order, state.row.destinations, members);
   const { isStandby } = state;
   const row: Service = { ...rowHead(state.policy), isDraining: false, isStandby, destinations };
   if (isSame(row, state.row)) return false;
   state.row = row;
   return true;
+}
+
+/** What became of one server: its liveness, the weight of all and the quorum follow at once; the row does with refreshRow. */
+export function setServerUp(state: ServiceState, server: ServerState, isUp: boolean): void {
+  server.isUp = isUp;
+  state.liveWeight += isUp ? server.policy.weight : -server.policy.weight;
+  const wasQuorumUp = state.isQuorumUp;
+  state.isQuorumUp = nextQuorum(state.policy, wasQuorumUp, state.liveWeight);
+  if (isUp) state.comebacks.push(endpointText(server.policy));
+  // They take the sorry server's place together, in the order of the file.
+  if (state.isQuorumUp !== wasQuorumUp && state.policy.sorryServer !== undefined) state.comebacks = [];
+}
+
+function inOrderOfComeback(
+  members: readonly Destination[],
+  comebacks: readonly string[],
+): readonly Destination[] {
+  if (comebacks.length === 0) return members;
+  const places = new Map(comebacks.map((name, place) => [name, place]));
+  const place = (member: Destination) => places.get(endpointText(member)) ?? -1;
+  return [...members].sort((a, b) => place(a) - place(b));
 }
 
 /** Another director holds the service's address, or it is ours again. True when the row has changed. */
@@ -109,21 +159,12 @@ export function setStandby(state: ServiceState, isStandby: boolean): boolean {
   return true;
 }
 
-export function isServerUp(server: ServerState): boolean {
-  return isLive(server.checkers.map((checker) => checker.state));
-}
-
-function liveWeight(state: ServiceState): number {
-  return state.servers.reduce((sum, server) => sum + (isServerUp(server) ? server.policy.weight : 0), 0);
-}
-
 function configureServer(
   context: ServiceContext,
   state: ServiceState,
   policy: RealServer,
   old: ServerState | undefined,
 ): ServerState {
-  const wasUp = old === undefined ? undefined : isServerUp(old);
   const unused = new Set(old?.checkers);
   const subject = `${endpointText(policy)} of ${state.key}`;
   const checkers = policy.checkers.map((checkerPolicy) => {
@@ -132,26 +173,24 @@ function configureServer(
       unused.delete(checker);
       return checker;
     }
-    return context.health.add(checkerPolicy, subject, wasUp, (isUp, reason) =>
-      context.onVerdict(state, policy, isUp, reason),
-    );
+    return context.health.add(checkerPolicy, subject, old?.isUp);
   });
   for (const checker of unused) context.health.remove(checker);
-  return { policy, checkers };
+  const server: ServerState = { policy, checkers, isUp: isLive(checkers.map((checker) => checker.state)) };
+  for (const checker of checkers) checker.onVerdict = (reason) => judge(context, state, server, reason);
+  return server;
+}
+
+/** A server is up while all of its checkers pass: one that fails beside another that fails is no news. */
+function judge(context: ServiceContext, state: ServiceState, server: ServerState, reason: string): void {
+  const isUp = isLive(server.checkers.map((checker) => checker.state));
+  if (isUp === server.isUp) return;
+  setServerUp(state, server, isUp);
+  context.onVerdict(state, server, reason);
 }
 
 function stopServer(context: ServiceContext, server: ServerState): void {
   for (const checker of server.checkers) context.health.remove(checker);
-}
-
-/** A server, or the sorry server, which leaves by quorum alone. */
-function isConfigured(policy: VirtualServer, destination: DestinationId): boolean {
-  const isDestination = (id: DestinationId) =>
-    id.address === destination.address && id.port === destination.port;
-  return (
-    policy.realServers.some(isDestination) ||
-    (policy.sorryServer !== undefined && isDestination(policy.sorryServer))
-  );
 }
 
 function rowHead(policy: VirtualServer): Omit<Service, 'isDraining' | 'isStandby' | 'destinations'> {

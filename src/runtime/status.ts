@@ -5,7 +5,7 @@ import { endpointText, serviceKey } from '../model/forwarding-table.js';
 import type { Engine } from './engine.js';
 import type { FailoverView } from './failover/views.js';
 import type { Checker } from './health-runner.js';
-import { isServerUp, type ServerState, type ServiceState } from './service-state.js';
+import type { ServerState, ServiceState } from './service-state.js';
 import type { Breathe } from './slices.js';
 import type { CheckerView, DestinationView, DirectorStatus, ServerView, ServiceView } from './views.js';
 
@@ -65,7 +65,7 @@ function counts(engine: Engine): Pick<DirectorStatus, 'services' | 'servers'> {
     services[state.isDraining ? 'draining' : state.isQuorumUp ? 'up' : 'down'] += 1;
     if (state.isStandby) services.standby += 1;
     servers.total += state.servers.length;
-    for (const server of state.servers) if (isServerUp(server)) servers.live += 1;
+    for (const server of state.servers) if (server.isUp) servers.live += 1;
   }
   return { services, servers };
 }
@@ -103,7 +103,7 @@ function serverView(server: ServerState, isInTable: boolean): ServerView {
     address,
     port,
     weight,
-    isLive: isServerUp(server),
+    isLive: server.isUp,
     isInTable,
     checkers: server.checkers.map(checkerView),
   };

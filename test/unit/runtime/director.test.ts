@@ -134,6 +134,17 @@ describe('life', () => {
     expect(f.dataplane.published.at(-1)?.services[0]?.destinations.length).toBe(2);
   });
 
+  test('a checker that there is none of is refused, not taken for another', async () => {
+    const f = await start(config([1]));
+    const value = JSON.parse(JSON.stringify(f.director.config()));
+    value.virtualServers[0].realServers[0].checkers[0].kind = 'http';
+    const again = createDirector({ config: value }, { dataplane: new MemoryDataplane(), clock: f.clock });
+    await expect(again.start()).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: expect.stringContaining('there is no checker "http" (server 10.1.0.1 80)'),
+    });
+  });
+
   test('a configuration given as a value is checked as a file is', async () => {
     const f = await start(config([1, 2]));
     const value = f.director.config();

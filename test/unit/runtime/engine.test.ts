@@ -40,6 +40,40 @@ describe('checks', () => {
     expect(f.table()).toBe('1 2 3');
   });
 
+  describe('two checkers of one server', () => {
+    const second =
+      'TCP_CHECK {\n connect_port 81\n connect_timeout 3\n retry 1\n delay_before_retry 1\n warmup 0\n }';
+    const verdicts = (kinds: readonly string[]) => kinds.filter((kind) => kind.startsWith('server-'));
+
+    test('one verdict: DOWN once, UP when both pass', async () => {
+      const f = await start(config([1, 2], { server: second }));
+      f.probes.dead.add('10.1.0.2:80').add('10.1.0.2:81');
+      await f.clock.advance(seconds(11));
+      expect(f.table()).toBe('1');
+      expect(verdicts(f.kinds())).toEqual(['server-down']);
+      f.probes.dead.delete('10.1.0.2:80');
+      await f.clock.advance(seconds(10));
+      expect(f.table()).toBe('1');
+      expect(verdicts(f.kinds())).toEqual(['server-down']);
+      f.probes.dead.clear();
+      await f.clock.advance(seconds(10));
+      expect(f.table()).toBe('2 1');
+      expect(verdicts(f.kinds())).toEqual(['server-down', 'server-up']);
+    });
+
+    test('a reload that takes the failing one away is an UP', async () => {
+      const f = await start(config([1], { server: second }));
+      f.probes.dead.add('10.1.0.1:81');
+      await f.clock.advance(seconds(11));
+      expect(f.kinds().slice(-3)).toEqual(['server-down', 'service-down', 'published']);
+      await f.reload(config([1]));
+      await f.clock.settle();
+      expect(f.table()).toBe('1');
+      expect(f.kinds()).toContain('server-up');
+      expect(f.kinds()).toContain('service-up');
+    });
+  });
+
   test('alpha: out until the first good probe', async () => {
     const f = await start(config([1, 2], { service: 'alpha' }), ({ probes }) =>
       probes.dead.add('10.1.0.2:80'),

@@ -20,6 +20,9 @@ test('one round of the reload bench', async () => {
     'a server more',
     'status',
     'services',
+    'all fail',
+    'all come back',
+    'add servers',
     'stop',
   ]);
   expect(steps.every(({ stall_ms, took_ms }) => stall_ms > 0 && took_ms > 0)).toBe(true);
