@@ -28,23 +28,21 @@
 /* The same number means "on to the next program" to tcx and "no match, next filter" to cls_bpf:
  * what the user has attached behind us still runs. */
 #define NEXT_PROGRAM TC_ACT_UNSPEC
-/* Extension headers that are walked; a packet with more is the host's business. */
-#define EXTENSION_LIMIT 6
 /* ICMP errors (RFC 792); <linux/icmp.h> can't be included here: it reaches for the C library. */
 #define ICMP_DESTINATION_UNREACHABLE 3
-#define ICMP_SOURCE_QUENCH 4
 #define ICMP_TIME_EXCEEDED 11
 #define ICMP_PARAMETER_PROBLEM 12
-/* ICMPv6: errors are the types 1 to 127 (RFC 4443 2.1). */
-#define ICMPV6_FIRST_INFORMATIONAL 128
+#define ICMPV6_FIRST_ERROR 1 /* destination unreachable (RFC 4443 3) … */
+#define ICMPV6_LAST_ERROR 4  /* … to parameter problem */
 /* Neighbour Discovery (RFC 4861 4): router solicitation to redirect. */
 #define ICMPV6_FIRST_DISCOVERY 133
 #define ICMPV6_LAST_DISCOVERY 137
-/* A fragment offset field without its flags, host order. */
+#define VLAN_ID_MASK 0xfff
+/* The field with the fragment offset, host order. */
 #define IPV4_OFFSET_MASK 0x1fff
 #define IPV4_MORE_FRAGMENTS 0x2000
 #define IPV6_OFFSET_MASK 0xfff8
-#define IPV6_MORE_FRAGMENTS 0x0001
+#define IPV6_MORE_FRAGMENTS 1
 
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
@@ -101,23 +99,25 @@ struct {
   __type(value, __u64);
 } uvs_counters SEC(".maps");
 
-/* Addresses (IPv4 in the first four bytes) and where L4 begins. */
+/* Who has CAP_BPF and no CAP_PERFMON may, up to kernel 6.2, overwrite a known number on the stack only
+ * as a whole ("attempt to corrupt spilled pointer"). So what the program writes there itself is made
+ * of 64-bit words, as here; smaller things are read by a helper into a variable of their own, and the
+ * compiler lets no two share a place (-no-stack-coloring) and spills whole registers (-mcpu=v2). */
+
+/* Addresses (IPv4 in the first four bytes), ports as they stand in the packet, where L4 begins. */
 struct packet {
   __u64 source[2];
   __u64 destination[2];
-  __u32 l4_offset;
-  __u8 family;
-  __u8 protocol;
-  bool is_first_fragment;
-  bool is_later_fragment;
+  __u64 source_port;
+  __u64 destination_port;
+  __u64 l4_offset;
+  __u64 family;
+  __u64 protocol; /* of a later fragment in IPv6: of whatever follows the fragment header */
+  __u64 is_fragment;
+  __u64 is_later_fragment;
 };
 
-struct ports {
-  __u16 source;
-  __u16 destination;
-};
-
-static __always_inline void count(__u32 counter) {
+static __noinline void count(__u32 counter) {
   __u64* value = bpf_map_lookup_elem(&uvs_counters, &counter);
   if (value) *value += 1;
 }
@@ -133,42 +133,73 @@ static __always_inline bool read_ipv4(struct __sk_buff* skb, __u32 offset, struc
   packet->l4_offset = offset + ip.ihl * 4;
   packet->family = 4;
   packet->protocol = ip.protocol;
+  packet->is_fragment = (ip.frag_off & bpf_htons(IPV4_OFFSET_MASK | IPV4_MORE_FRAGMENTS)) != 0;
   packet->is_later_fragment = (ip.frag_off & bpf_htons(IPV4_OFFSET_MASK)) != 0;
-  packet->is_first_fragment =
-      !packet->is_later_fragment && (ip.frag_off & bpf_htons(IPV4_MORE_FRAGMENTS)) != 0;
   return true;
 }
 
+/* How far the walk along a chain of IPv6 headers has come: offset and type of the next header, and
+ * what was seen. */
+#define CHAIN(offset, next) ((__u64)(offset) | (__u64)(next) << 32)
+#define CHAIN_OFFSET(chain) ((__u32)(chain))
+#define CHAIN_NEXT(chain) ((__u8)((chain) >> 32))
+#define CHAIN_SEEN (1ULL << 40)            /* a header has been walked */
+#define CHAIN_FRAGMENT_HEADER (1ULL << 41) /* one of them was a fragment header */
+#define CHAIN_FRAGMENT (1ULL << 42)        /* and the packet is a fragment */
+#define CHAIN_LATER (1ULL << 43)           /* not the first: payload follows */
+#define CHAIN_BROKEN (1ULL << 44)          /* cut off, or nothing that the worker takes */
+#define CHAIN_END (1ULL << 45)             /* `next` is no extension header */
+#define CHAIN_FLAGS (~0ULL << 40)
+
+/* One header further; the rules are parse()'s (core/net/parse.cc). A global function: the verifier
+ * looks into it once, and not for each of its paths again at each header. */
+__noinline __u64 walk_extension(struct __sk_buff* skb, __u64 chain) {
+  const __u32 offset = CHAIN_OFFSET(chain);
+  const __u8 next = CHAIN_NEXT(chain);
+  __u64 flags = (chain & CHAIN_FLAGS) | CHAIN_SEEN;
+  __u8 header[8];
+  __u32 size;
+  if (next != IPPROTO_HOPOPTS && next != IPPROTO_DSTOPTS && next != IPPROTO_ROUTING &&
+      next != IPPROTO_FRAGMENT && next != IPPROTO_AH)
+    return chain | (next == IPPROTO_NONE ? CHAIN_BROKEN : CHAIN_END);
+  if (bpf_skb_load_bytes(skb, offset, header, sizeof(header))) return chain | CHAIN_BROKEN;
+  if (next == IPPROTO_FRAGMENT) {
+    const __u16 field = (__u16)header[2] << 8 | header[3];
+    if (flags & CHAIN_FRAGMENT_HEADER) return chain | CHAIN_BROKEN;
+    flags |= CHAIN_FRAGMENT_HEADER;
+    if (field & (IPV6_OFFSET_MASK | IPV6_MORE_FRAGMENTS)) flags |= CHAIN_FRAGMENT;
+    if (field & IPV6_OFFSET_MASK) flags |= CHAIN_LATER;
+    size = 8;
+  } else if (next == IPPROTO_AH) {
+    size = ((__u32)header[1] + 2) * 4;
+  } else {
+    /* Hop-by-hop options stand first or not at all; a route with stops left and the obsolete type 0
+     * are the host's. */
+    if (next == IPPROTO_HOPOPTS && (chain & CHAIN_SEEN)) return chain | CHAIN_BROKEN;
+    if (next == IPPROTO_ROUTING && (header[2] == 0 || header[3] != 0)) return chain | CHAIN_BROKEN;
+    size = ((__u32)header[1] + 1) * 8;
+  }
+  return CHAIN(offset + size, header[0]) | flags;
+}
+
 static __always_inline bool read_ipv6(struct __sk_buff* skb, __u32 offset, struct packet* packet) {
-  struct ipv6hdr ip;
+  struct ipv6hdr ip __attribute__((aligned(8))); /* addresses are copied in words */
   if (bpf_skb_load_bytes(skb, offset, &ip, sizeof(ip)) || ip.version != 6) return false;
+  /* A jumbogram (RFC 2675) says its length in a hop-by-hop option. */
+  const bool is_jumbo = ip.payload_len == 0 && ip.nexthdr == IPPROTO_HOPOPTS;
+  __u64 chain = CHAIN(offset + sizeof(ip), is_jumbo ? IPPROTO_NONE : ip.nexthdr);
+  /* The last turn finds the end behind as many headers as may be. */
+  for (int i = 0; i <= UVS_EXTENSION_LIMIT; i++) {
+    chain = walk_extension(skb, chain);
+    if (chain & (CHAIN_LATER | CHAIN_BROKEN | CHAIN_END)) break;
+  }
   __builtin_memcpy(packet->source, &ip.saddr, 16);
   __builtin_memcpy(packet->destination, &ip.daddr, 16);
   packet->family = 6;
-  packet->is_first_fragment = false;
-  packet->is_later_fragment = false;
-  __u8 next = ip.nexthdr;
-  offset += sizeof(ip);
-  for (int i = 0; i < EXTENSION_LIMIT; i++) {
-    __u8 header[4]; /* next header, length in 8 bytes beyond the first 8, and a fragment header's
-                       offset field */
-    if (next != IPPROTO_HOPOPTS && next != IPPROTO_DSTOPTS && next != IPPROTO_ROUTING &&
-        next != IPPROTO_FRAGMENT)
-      break;
-    if (bpf_skb_load_bytes(skb, offset, header, sizeof(header))) return false;
-    if (next == IPPROTO_FRAGMENT) {
-      offset += 8;
-      packet->is_later_fragment = (((__u16)header[2] << 8 | header[3]) & IPV6_OFFSET_MASK) != 0;
-      packet->is_first_fragment =
-          !packet->is_later_fragment && (header[3] & IPV6_MORE_FRAGMENTS) != 0;
-    } else {
-      offset += ((__u32)header[1] + 1) * 8;
-    }
-    next = header[0];
-    if (packet->is_later_fragment) break; /* what follows is payload */
-  }
-  packet->protocol = next;
-  packet->l4_offset = offset;
+  packet->protocol = chain & (CHAIN_LATER | CHAIN_END) ? CHAIN_NEXT(chain) : IPPROTO_NONE;
+  packet->l4_offset = CHAIN_OFFSET(chain);
+  packet->is_fragment = (chain & CHAIN_FRAGMENT) != 0;
+  packet->is_later_fragment = (chain & CHAIN_LATER) != 0;
   return true;
 }
 
@@ -178,18 +209,32 @@ static __noinline bool read_packet(struct __sk_buff* skb, __u8 family, __u32 off
   return family == 4 ? read_ipv4(skb, offset, packet) : read_ipv6(skb, offset, packet);
 }
 
-static __always_inline bool is_service(const __u64 address[2], __u16 port,
+static __always_inline bool read_ports(struct __sk_buff* skb, struct packet* packet) {
+  struct {
+    __u16 source;
+    __u16 destination;
+  } ports;
+  if (bpf_skb_load_bytes(skb, packet->l4_offset, &ports, sizeof(ports))) return false;
+  packet->source_port = ports.source;
+  packet->destination_port = ports.destination;
+  return true;
+}
+
+static __noinline bool is_service(const __u64 address[2], __u64 port,
                                        const struct packet* packet) {
-  struct uvs_service_key key = {
-      .port = port, .protocol = packet->protocol, .family = packet->family};
-  __builtin_memcpy(key.address, address, 16);
+  const struct uvs_service_key key = {
+      .address = {address[0], address[1]},
+      .what = UVS_SERVICE_WHAT(packet->family, packet->protocol, port),
+  };
   return bpf_map_lookup_elem(&uvs_services, &key) != 0;
 }
 
-static __always_inline bool has_role(const __u64 address[2], __u8 role,
+static __noinline bool has_role(const __u64 address[2], enum uvs_address_role role,
                                      const struct packet* packet) {
-  struct uvs_address_key key = {.family = packet->family, .role = role};
-  __builtin_memcpy(key.address, address, 16);
+  const struct uvs_address_key key = {
+      .address = {address[0], address[1]},
+      .what = UVS_ADDRESS_WHAT(packet->family, role),
+  };
   return bpf_map_lookup_elem(&uvs_addresses, &key) != 0;
 }
 
@@ -210,76 +255,91 @@ static __always_inline bool bucket_has(__u32 index, __u64 hash) {
 }
 
 /* Not inlined: the 5-word hash twice would double the program. */
-static __noinline bool is_expected(const struct uvs_control* control, const struct packet* packet,
-                                   const struct ports* ports) {
-  const __u64 hash =
-      uvs_reply_hash(packet->source, packet->destination, ports->source, ports->destination,
-                     packet->protocol, packet->family, &control->key);
+static __noinline bool is_expected(const struct uvs_control* control,
+                                   const struct packet* packet) {
+  const __u64 hash = uvs_reply_hash(packet->source, packet->destination, packet->source_port,
+                                    packet->destination_port, packet->protocol, packet->family,
+                                    &control->key);
   const __u32 mask = control->bucket_mask;
   return bucket_has((__u32)hash & mask, hash) || bucket_has((__u32)(hash >> 32) & mask, hash);
+}
+
+static __always_inline bool is_transport(__u64 protocol) {
+  return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP;
+}
+
+static __always_inline void swap_words(__u64* a, __u64* b) {
+  const __u64 word = *a;
+  *a = *b;
+  *b = word;
+}
+
+/* Makes of a packet the reply to it. */
+static __always_inline void turn_round(struct packet* packet) {
+  swap_words(&packet->source[0], &packet->destination[0]);
+  swap_words(&packet->source[1], &packet->destination[1]);
+  swap_words(&packet->source_port, &packet->destination_port);
 }
 
 /* An ICMP error is ours when the packet it quotes left a service, or was sent to a server for a
  * client. */
 static __always_inline bool is_error_about_ours(struct __sk_buff* skb, const struct packet* outer,
                                                 const struct uvs_control* control) {
-  __u8 type = 0;
-  struct packet quoted;
-  struct ports ports;
+  __u8 type;
+  struct packet quoted = {0}; /* the verifier follows speculation past a read that failed */
   if (bpf_skb_load_bytes(skb, outer->l4_offset, &type, 1)) return false;
   if (outer->family == 4) {
-    if (type != ICMP_DESTINATION_UNREACHABLE && type != ICMP_SOURCE_QUENCH &&
-        type != ICMP_TIME_EXCEEDED && type != ICMP_PARAMETER_PROBLEM)
+    if (type != ICMP_DESTINATION_UNREACHABLE && type != ICMP_TIME_EXCEEDED &&
+        type != ICMP_PARAMETER_PROBLEM)
       return false;
-  } else if (type == 0 || type >= ICMPV6_FIRST_INFORMATIONAL) {
+  } else if (type < ICMPV6_FIRST_ERROR || type > ICMPV6_LAST_ERROR) {
     return false;
   }
   if (!read_packet(skb, outer->family, outer->l4_offset + 8, &quoted) || quoted.is_later_fragment)
     return false;
-  if (quoted.protocol != IPPROTO_TCP && quoted.protocol != IPPROTO_UDP) return false;
-  if (bpf_skb_load_bytes(skb, quoted.l4_offset, &ports, sizeof(ports))) return false;
-  if (is_service(quoted.source, ports.source, &quoted)) return true;
+  if (!is_transport(quoted.protocol)) return false;
+  if (!read_ports(skb, &quoted)) return false;
+  if (is_service(quoted.source, quoted.source_port, &quoted)) return true;
 
-  /* The reply to what is quoted. Not a copy: the verifier minds the bytes between the members. */
-  const struct packet reply = {
-      .source = {quoted.destination[0], quoted.destination[1]},
-      .destination = {quoted.source[0], quoted.source[1]},
-      .family = quoted.family,
-      .protocol = quoted.protocol,
-  };
-  const struct ports reply_ports = {.source = ports.destination, .destination = ports.source};
-  return is_expected(control, &reply, &reply_ports);
+  turn_round(&quoted);
+  return is_expected(control, &quoted);
 }
 
 /* RFC 9568 6.4.3 (650): a master accepts Neighbour Discovery for its addresses in any mode. */
 static __always_inline bool is_neighbour_discovery(struct __sk_buff* skb,
                                                    const struct packet* packet) {
-  __u8 type = 0;
+  __u8 type;
   return packet->family == 6 && packet->protocol == IPPROTO_ICMPV6 &&
          bpf_skb_load_bytes(skb, packet->l4_offset, &type, 1) == 0 &&
          type >= ICMPV6_FIRST_DISCOVERY && type <= ICMPV6_LAST_DISCOVERY;
 }
 
+/* Behind extension headers only the first fragment knows the protocol (RFC 8200 4.5). */
+static __always_inline bool may_be_transport(const struct packet* packet) {
+  return is_transport(packet->protocol) ||
+         (packet->family == 6 &&
+          (packet->protocol == IPPROTO_DSTOPTS || packet->protocol == IPPROTO_AH));
+}
+
 /* What makes the packet ours, as the counter of it, or UVS_STEER_COUNTERS: not ours. */
-static __always_inline __u32 why_ours(struct __sk_buff* skb, const struct packet* packet,
+static __always_inline __u32 why_ours(struct __sk_buff* skb, struct packet* packet,
                                       const struct uvs_control* control) {
-  struct ports ports;
-  if (packet->protocol == IPPROTO_TCP || packet->protocol == IPPROTO_UDP) {
-    if (packet->is_later_fragment) {
-      return has_fragment_role(packet) ? UVS_STEER_FRAGMENT : UVS_STEER_COUNTERS;
-    }
-    if (bpf_skb_load_bytes(skb, packet->l4_offset, &ports, sizeof(ports)))
-      return UVS_STEER_COUNTERS;
-    if (is_service(packet->destination, ports.destination, packet)) return UVS_STEER_SERVICE;
-    if (is_expected(control, packet, &ports)) return UVS_STEER_REPLY;
+  if (packet->is_later_fragment) {
+    return may_be_transport(packet) && has_fragment_role(packet) ? UVS_STEER_FRAGMENT
+                                                                 : UVS_STEER_COUNTERS;
+  }
+  if (is_transport(packet->protocol)) {
+    if (!read_ports(skb, packet)) return UVS_STEER_COUNTERS;
+    if (is_service(packet->destination, packet->destination_port, packet)) return UVS_STEER_SERVICE;
+    if (is_expected(control, packet)) return UVS_STEER_REPLY;
     /* What is given back to the host passes a closed address. */
-    return packet->is_first_fragment && has_fragment_role(packet) &&
+    return packet->is_fragment && has_fragment_role(packet) &&
                    !has_role(packet->destination, UVS_ADDRESS_CLOSED, packet)
                ? UVS_STEER_FRAGMENT
                : UVS_STEER_COUNTERS;
   }
   if (packet->protocol == (packet->family == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6) &&
-      !packet->is_later_fragment) {
+      !packet->is_fragment) {
     return is_error_about_ours(skb, packet, control) ? UVS_STEER_ICMP : UVS_STEER_COUNTERS;
   }
   return UVS_STEER_COUNTERS;
@@ -287,7 +347,7 @@ static __always_inline __u32 why_ours(struct __sk_buff* skb, const struct packet
 
 /* The counter of what is to be done about the packet; UVS_STEER_COUNTERS: it is the host's. */
 static __always_inline __u32 classify(struct __sk_buff* skb, const struct uvs_control* control) {
-  struct packet packet;
+  struct packet packet = {0};
   const __u8 family = skb->protocol == bpf_htons(ETH_P_IP) ? 4 : 6;
   if (!read_packet(skb, family, ETH_HLEN, &packet)) return UVS_STEER_COUNTERS;
   const __u32 why = why_ours(skb, &packet, control);
@@ -298,6 +358,13 @@ static __always_inline __u32 classify(struct __sk_buff* skb, const struct uvs_co
              : UVS_STEER_COUNTERS;
 }
 
+/* A VLAN id; 0 marks a priority only (802.1p), and the kernel takes such a frame as untagged. The
+ * kernel has moved the outermost tag out of the frame; one in `protocol` is another one behind it. */
+static __always_inline bool has_vlan(const struct __sk_buff* skb) {
+  return (skb->vlan_present && (skb->vlan_tci & VLAN_ID_MASK)) ||
+         skb->protocol == bpf_htons(ETH_P_8021Q) || skb->protocol == bpf_htons(ETH_P_8021AD);
+}
+
 /* Ingress of an attached device. */
 SEC("tc")
 int uvs_steer(struct __sk_buff* skb) {
@@ -306,7 +373,11 @@ int uvs_steer(struct __sk_buff* skb) {
     count(UVS_STEER_REINJECTED);
     return NEXT_PROGRAM;
   }
-  if (skb->pkt_type != PACKET_HOST || skb->vlan_present) return NEXT_PROGRAM;
+  if (skb->pkt_type != PACKET_HOST) return NEXT_PROGRAM;
+  if (has_vlan(skb)) {
+    count(UVS_STEER_TAGGED);
+    return NEXT_PROGRAM;
+  }
   if (skb->protocol != bpf_htons(ETH_P_IP) && skb->protocol != bpf_htons(ETH_P_IPV6))
     return NEXT_PROGRAM;
 
@@ -332,10 +403,10 @@ int uvs_steer(struct __sk_buff* skb) {
     count(UVS_STEER_LATE);
     return TC_ACT_SHOT;
   }
+  if (skb->vlan_present && bpf_skb_vlan_pop(skb)) return NEXT_PROGRAM;
   const __u32 ifindex = skb->ifindex;
-  const __u8 tag[ETH_ALEN] = {UVS_TAG_MAC_0, UVS_TAG_MAC_1, ifindex >> 24,
-                              ifindex >> 16, ifindex >> 8,  ifindex};
-  if (bpf_skb_store_bytes(skb, 0, tag, sizeof(tag), 0)) return NEXT_PROGRAM;
+  const __u64 tag = (__u64)bpf_htonl(ifindex) << 16 | UVS_TAG_MAC_1 << 8 | UVS_TAG_MAC_0;
+  if (bpf_skb_store_bytes(skb, 0, &tag, ETH_ALEN, 0)) return NEXT_PROGRAM;
   count(why);
   return (int)bpf_redirect(control->slow_path_ifindex, 0);
 }

@@ -125,6 +125,16 @@ std::vector<DropCount> Machine::drops() const {
   };
 }
 
+std::vector<DropCount> Machine::passes() const {
+  const SteeringCounters steered = steering_->counters();
+  return {
+      {"no_worker", "the director had not begun, or stood still for more than ten seconds",
+       steered.values[UVS_STEER_STALE]},
+      {"vlan_tagged", "the frame has a VLAN id: it is for the VLAN's own device",
+       steered.values[UVS_STEER_TAGGED]},
+  };
+}
+
 std::vector<DeviceState> Machine::devices() const { return watch_->devices(); }
 
 std::vector<LocalAddress> Machine::local_addresses() const {

@@ -48,6 +48,8 @@ class Machine final : private HostEvents {
   const std::string& steering() const { return steering_description_; }
   // What was dropped on the way to the path and behind it.
   std::vector<DropCount> drops() const;
+  // What steering left to the host although services may be meant.
+  std::vector<DropCount> passes() const;
 
  private:
   Machine(OnEvent on_event, const uvs_hash_key& neighbour_key)

@@ -87,7 +87,7 @@ Result<std::unique_ptr<SteerProgram>> SteerProgram::load(uint32_t buckets) {
                           "CAP_BPF; before kernel 5.11 a higher RLIMIT_MEMLOCK too");
     }
     return Status{ErrorCode::kKernelUnsupported,
-                  "this kernel does not take the steering program (5.12 or later is needed): " +
+                  "this kernel does not take the steering program (6.1 or later is needed): " +
                       last_complaint};
   }
   const auto program_fd = [&](const char* name) {

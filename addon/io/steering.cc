@@ -85,17 +85,16 @@ uvs_service_key service_key(Family family, const IpAddress& address, uint16_t po
   uvs_service_key key{};
   std::memcpy(key.address, address.bytes.data(), sizeof(key.address));
   const Be16 network_port(port);
-  std::memcpy(&key.port, &network_port, sizeof(key.port));
-  key.protocol = protocol;
-  key.family = static_cast<uint8_t>(family);
+  uint16_t packet_port = 0;
+  std::memcpy(&packet_port, &network_port, sizeof(packet_port));
+  key.what = UVS_SERVICE_WHAT(family, protocol, packet_port);
   return key;
 }
 
 uvs_address_key address_key(Family family, const IpAddress& address, uvs_address_role role) {
   uvs_address_key key{};
   std::memcpy(key.address, address.bytes.data(), sizeof(key.address));
-  key.family = static_cast<uint8_t>(family);
-  key.role = static_cast<uint8_t>(role);
+  key.what = UVS_ADDRESS_WHAT(family, role);
   return key;
 }
 

@@ -143,7 +143,7 @@ class Dataplane final : public Napi::ObjectWrap<Dataplane> {
   Napi::Value status(const Napi::CallbackInfo& info) {
     const Napi::Env env = info.Env();
     Machine& machine = running(env);
-    Napi::Object status = port_status(env, machine.port(), machine.drops());
+    Napi::Object status = port_status(env, machine.port(), machine.drops(), machine.passes());
     Napi::Array devices = Napi::Array::New(env);
     for (const DeviceState& device : machine.devices()) devices.Set(devices.Length(), device_object(env, device));
     status.Set("devices", devices);

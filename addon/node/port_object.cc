@@ -63,25 +63,25 @@ Napi::Value list_connections(const Napi::Object& self, std::shared_ptr<ControlPo
       });
 }
 
-Napi::Object port_status(Napi::Env env, const ControlPort& port, const std::vector<DropCount>& outside) {
+Napi::Object port_status(Napi::Env env, const ControlPort& port, const std::vector<DropCount>& outside,
+                         const std::vector<DropCount>& passes) {
   const PortStatus now = port.status();
   Napi::Object verdicts = Napi::Object::New(env);
   for (size_t i = 0; i < kVerdictCount; i++) {
     verdicts.Set(kVerdictNames[i], Napi::BigInt::New(env, now.counters.verdicts[i]));
   }
-  Napi::Array drops = Napi::Array::New(env);
-  const auto add = [&](const DropCount& of) {
-    Napi::Object drop = Napi::Object::New(env);
-    drop.Set("reason", of.reason);
-    drop.Set("text", of.text);
-    drop.Set("count", Napi::BigInt::New(env, of.count));
-    drops.Set(drops.Length(), drop);
+  const auto append = [&](Napi::Array list, const DropCount& of) {
+    Napi::Object row = Napi::Object::New(env);
+    row.Set("reason", of.reason);
+    row.Set("text", of.text);
+    row.Set("count", Napi::BigInt::New(env, of.count));
+    list.Set(list.Length(), row);
   };
+  Napi::Array drops = Napi::Array::New(env);
   for (const DropReasonInfo& reason : kDropReasons) {
     if (reason.reason == DropReason::kNone) continue;
-    add({reason.name, reason.text, now.counters.drops[static_cast<size_t>(reason.reason)]});
+    append(drops, {reason.name, reason.text, now.counters.drops[static_cast<size_t>(reason.reason)]});
   }
-  for (const DropCount& drop : outside) add(drop);
   Napi::Array flow_events = Napi::Array::New(env);
   for (const FlowEventInfo& info : kFlowEvents) {
     Napi::Object event = Napi::Object::New(env);
@@ -90,6 +90,9 @@ Napi::Object port_status(Napi::Env env, const ControlPort& port, const std::vect
     event.Set("count", Napi::BigInt::New(env, now.counters.flow_events[static_cast<size_t>(info.event)]));
     flow_events.Set(flow_events.Length(), event);
   }
+  for (const DropCount& drop : outside) append(drops, drop);
+  Napi::Array passed = Napi::Array::New(env);
+  for (const DropCount& pass : passes) append(passed, pass);
   Napi::Object status = Napi::Object::New(env);
   status.Set("generation", static_cast<double>(now.generation));
   status.Set("tableSize", now.table_size);
@@ -98,6 +101,7 @@ Napi::Object port_status(Napi::Env env, const ControlPort& port, const std::vect
   status.Set("verdicts", verdicts);
   status.Set("drops", drops);
   status.Set("flowEvents", flow_events);
+  status.Set("passes", passed);
   return status;
 }
 

@@ -4,6 +4,7 @@
 #define UVS_SHARED_MAPS_H
 
 #include "shared/flow.h"
+#include "shared/limits.h"
 
 /* Mark of a packet that the worker gives back to the host: our program passes it and clears the mark. "uvs" + 1. */
 #define UVS_REINJECT_MARK 0x75767301u
@@ -26,13 +27,15 @@ struct uvs_control {
   UVS_U32 bucket_mask;        /* flow table buckets - 1, a power of two */
 };
 
-/* Map `services`: hash, key -> 1. Which (protocol, address, port) are ours. */
+/* Map `services`: hash, key -> 1. Which (protocol, address, port) are ours. Keys are made of 64-bit words: the
+ * program writes its stack in no smaller ones (see steer.bpf.c). */
 struct uvs_service_key {
-  UVS_U8 address[16]; /* IPv4 in the first four bytes */
-  UVS_U16 port;       /* network order */
-  UVS_U8 protocol;
-  UVS_U8 family;      /* 4 or 6 */
+  UVS_U64 address[2]; /* as it stands in the packet; IPv4 in the first four bytes */
+  UVS_U64 what;
 };
+/* `port` as it stands in the packet; `family` 4 or 6. */
+#define UVS_SERVICE_WHAT(family, protocol, port) \
+  ((UVS_U64)(port) | (UVS_U64)(protocol) << 16 | (UVS_U64)(family) << 24)
 
 /* Map `addresses`: hash, key -> 1. What an address is to us. */
 enum uvs_address_role {
@@ -41,11 +44,10 @@ enum uvs_address_role {
   UVS_ADDRESS_CLOSED          /* a VIP that the host takes nothing for: what is no service's is dropped */
 };
 struct uvs_address_key {
-  UVS_U8 address[16];
-  UVS_U8 family;
-  UVS_U8 role;
-  UVS_U16 zero;
+  UVS_U64 address[2];
+  UVS_U64 what;
 };
+#define UVS_ADDRESS_WHAT(family, role) ((UVS_U64)(family) | (UVS_U64)(role) << 8)
 
 /* Map `flows`: array of uvs_flow_bucket, see flow.h. */
 
@@ -66,11 +68,12 @@ enum uvs_steer_counter {
   UVS_STEER_STALE,       /* passed although ours: no worker alive */
   UVS_STEER_REFUSED,     /* dropped: came out of the pair without a tag, or for a device that is not attached */
   UVS_STEER_CLOSED,      /* dropped: for the host itself, at an address that is closed to it */
+  UVS_STEER_TAGGED,      /* passed: has a VLAN id; the VLAN's own device, where there is one, is steered */
   UVS_STEER_COUNTERS
 };
 
 #ifdef __cplusplus
-static_assert(sizeof(uvs_control) == 32 && sizeof(uvs_service_key) == 20 && sizeof(uvs_address_key) == 20);
+static_assert(sizeof(uvs_control) == 32 && sizeof(uvs_service_key) == 24 && sizeof(uvs_address_key) == 24);
 static_assert(sizeof(uvs_device) == 8);
 #endif
 

@@ -16,6 +16,8 @@ export type Situation = {
   /** Without it, what depends on it is not asked. */
   readonly config: DirectorConfig | undefined;
   readonly isDirectorRunning: boolean;
+  /** Frames that the running director has left to the host for their VLAN id. */
+  readonly taggedFrames?: bigint;
 };
 
 type Check = (machine: Machine, situation: Situation) => readonly Finding[];
@@ -39,7 +41,9 @@ const checks: readonly Check[] = [
   checkRedirects,
   checkDirectRouting,
   checkOffloads,
+  checkVlans,
   checkOwnTraffic,
+  checkCapture,
 ];
 
 /** Numbers of linux/capability.h. CAP_SYS_ADMIN includes CAP_BPF. */
@@ -66,13 +70,19 @@ function checkCapabilities(machine: Machine): Finding[] {
   ];
 }
 
+/** That of Debian 12: `npm run kernels` boots it. */
+const oldestKernel = [6, 1] as const;
+
 function checkKernel(machine: Machine): Finding[] {
   const release = machine.read('/proc/sys/kernel/osrelease') ?? '';
   const [major = 0, minor = 0] = release.split('.').map((part) => Number.parseInt(part, 10));
   const isAtLeast = (wantedMajor: number, wantedMinor: number) =>
     major > wantedMajor || (major === wantedMajor && minor >= wantedMinor);
-  if (!isAtLeast(5, 12)) {
-    return [error('kernel', `Linux ${release}: its BPF lacks atomic operations`, 'use Linux 5.12 or later')];
+  if (!isAtLeast(...oldestKernel)) {
+    const oldest = oldestKernel.join('.');
+    return [
+      error('kernel', `Linux ${release}: older than any that is tested`, `use Linux ${oldest} or later`),
+    ];
   }
   if (!isAtLeast(6, 6)) {
     const fact = `Linux ${release} has no tcx: our programs are attached by clsact, and stay when the director is killed`;
@@ -253,12 +263,36 @@ function checkOffloads(machine: Machine): Finding[] {
   ];
 }
 
+function checkVlans(machine: Machine, { taggedFrames = 0n }: Situation): Finding[] {
+  const rule =
+    'a frame with a VLAN id is for the VLAN device alone; one with a priority only counts as untagged';
+  const hasVlan = devicesOf(machine).some((device) => machine.read(`/proc/net/vlan/${device}`) !== undefined);
+  if (taggedFrames === 0n || hasVlan) return [ok('vlan', rule)];
+  return [
+    warning(
+      'vlan',
+      `${taggedFrames} frames came with a VLAN id, and there is no VLAN device: ${rule}`,
+      "ip link add link DEVICE name DEVICE.ID type vlan id ID, with the VIP's network on it; or untag them at the switch",
+    ),
+  ];
+}
+
 function checkOwnTraffic(): Finding[] {
   return [
     ok(
       'own-traffic',
       'what this machine itself sends to a VIP passes no ingress, and is not balanced',
       'test from another machine or network namespace',
+    ),
+  ];
+}
+
+function checkCapture(): Finding[] {
+  return [
+    ok(
+      'capture',
+      'a capture at a device shows what comes in and what leaves; at `any` what is ours appears at uvs0 and uvs1, too',
+      "tcpdump -ni any 'host VIP or host SERVER'",
     ),
   ];
 }

@@ -16,9 +16,10 @@ import {
   printJson,
   socketOption,
 } from './command.js';
-import { examine, type Finding } from './doctor-checks.js';
+import { examine, type Finding, type Situation } from './doctor-checks.js';
 import { thisMachine } from './machine.js';
 
+type Stats = { readonly passes: readonly { readonly reason: string; readonly count: string }[] };
 type Options = { readonly file?: string; readonly socket: string; readonly json?: true };
 
 export const addDoctor: AddVerb = (program: Command) => {
@@ -33,8 +34,7 @@ export const addDoctor: AddVerb = (program: Command) => {
 
 async function doctor(options: Options): Promise<void> {
   const { config, finding } = await loadConfig(options.file);
-  const isDirectorRunning = await answers(options.socket);
-  const findings = [finding, ...examine(thisMachine, { config, isDirectorRunning })];
+  const findings = [finding, ...examine(thisMachine, { config, ...(await askDirector(options.socket)) })];
   if (options.json) printJson({ findings });
   else print(formatFindings(findings));
   if (findings.some(({ level }) => level === 'error')) throw new Exit(exitCodes.failed);
@@ -77,11 +77,12 @@ async function loadConfig(
   return { config: undefined, finding };
 }
 
-async function answers(socket: string): Promise<boolean> {
+async function askDirector(socket: string): Promise<Pick<Situation, 'isDirectorRunning' | 'taggedFrames'>> {
   try {
-    await createAdminClient(socket).get('/v1/status');
-    return true;
+    const { passes } = (await createAdminClient(socket).get('/v1/stats')) as Stats;
+    const tagged = passes.find(({ reason }) => reason === 'vlan_tagged')?.count ?? 0;
+    return { isDirectorRunning: true, taggedFrames: BigInt(tagged) };
   } catch {
-    return false;
+    return { isDirectorRunning: false };
   }
 }

@@ -120,6 +120,7 @@ export class MemoryDataplane implements Dataplane {
       verdicts: { forward: 0n, answer: 0n, toHost: 0n, drop: 0n, held: 0n },
       drops: [],
       flowEvents: [],
+      passes: [],
       devices: [...this.devices].map((name, i) => ({
         name,
         ifindex: i + 2,

@@ -101,6 +101,8 @@ export type DataplaneStatus = {
   };
   readonly drops: readonly DropReasonCount[];
   readonly flowEvents: readonly FlowEventCount[];
+  /** What was left to the host although a service may have been meant; counted beside the verdicts. */
+  readonly passes: readonly DropReasonCount[];
   readonly devices: readonly DeviceStatus[];
   /** What was picked and why, in words. */
   readonly io: string;

@@ -103,7 +103,7 @@ async function getServices(director: Director): Promise<Iterable<string>> {
 async function getStats(director: Director): Promise<Iterable<string>> {
   const services = await director.services();
   const { dataplane } = director.status();
-  const { verdicts, drops, flowEvents, connectionCount, connectionLimit } = dataplane;
+  const { verdicts, drops, passes, flowEvents, connectionCount, connectionLimit } = dataplane;
   const rows = services.map(({ protocol, address, port, traffic, rates, destinations }) => ({
     protocol,
     address,
@@ -117,7 +117,14 @@ async function getStats(director: Director): Promise<Iterable<string>> {
       rates: row.rates,
     })),
   }));
-  return jsonList('services', rows, { verdicts, drops, flowEvents, connectionCount, connectionLimit });
+  return jsonList('services', rows, {
+    verdicts,
+    drops,
+    passes,
+    flowEvents,
+    connectionCount,
+    connectionLimit,
+  });
 }
 
 async function getConnections(director: Director, { url }: HttpRequest): Promise<object> {

@@ -68,6 +68,11 @@ function families(status: DirectorStatus, services: readonly ServiceView[]): Fam
       'Connections that ended early, moved or did without a record.',
       dataplane.flowEvents.map(({ event, count }): Sample => [label('event', event), count]),
     ),
+    counter(
+      'uvs_passes_total',
+      'Packets left to the host although a service may have been meant, by reason.',
+      dataplane.passes.map(({ reason, count }): Sample => [label('reason', reason), count]),
+    ),
     gauge(
       'uvs_device_attached',
       '1 when packets of the device are handled.',

@@ -7,14 +7,14 @@
 
 #include "core/net/checksum.h"
 #include "core/net/headers.h"
+#include "shared/limits.h"
 
 namespace uvs {
 namespace {
 
 constexpr uint8_t kHopByHop = 0, kRouting = 43, kFragment = 44, kAuthentication = 51,
                   kNoNextHeader = 59, kDestinationOptions = 60;
-// RFC 8200 4.1 recommends at most one of each, destination options twice: six.
-constexpr int kMaxExtensionHeaders = 8;
+constexpr int kMaxExtensionHeaders = UVS_EXTENSION_LIMIT;
 constexpr uint32_t kMaxPacketSize = 65535;
 
 // One IP packet in the frame: the outer one, or one that an ICMP error quotes.

@@ -117,11 +117,35 @@ void ipv6_extension_headers_are_walked(Bench& bench) {
   const Octets long_padding{1, 1, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
   CHECK(bench.is_steered(packet().extension(0, padding)));
   CHECK(bench.is_steered(packet().extension(0, padding).extension(60, long_padding)));
+  const Octets arrived{0, 2, 0, 0, 0, 0, 0};  // a route without stops left
   CHECK(bench.is_steered(
-      packet().extension(0, padding).extension(43, padding).extension(60, padding)));
-  Packet many = packet();
-  for (int i = 0; i < 7; i++) many.extension(60, padding);
-  CHECK_FALSE(bench.is_steered(many));  // beyond the bound it is the host's
+      packet().extension(0, padding).extension(43, arrived).extension(60, padding)));
+}
+
+// The kernel has the outermost tag in the packet's metadata, whether the device put it there or the
+// frame came with it.
+Octets tagged(Packet packet, const MacAddress& mac, std::initializer_list<uint32_t> tags) {
+  Octets bytes = packet.macs(mac, {{2, 0, 0, 0, 0, 9}}).bytes();
+  Octets words;
+  for (const uint32_t tag : tags) put32(words, tag);
+  bytes.insert(bytes.begin() + 12, words.begin(), words.end());
+  return bytes;
+}
+
+void priority_tags_are_no_tags(Bench& bench) {
+  const auto is_steered = [&](const Packet& packet, std::initializer_list<uint32_t> tags) {
+    bench.beat(0);
+    return bench.reaches_worker(tagged(packet, bench.mac(), tags));
+  };
+  for (const Packet& packet : {from_client("10.9.0.1:80").syn(), udp4("172.16.0.1:4000", "10.9.0.1:53"),
+                               tcp6("[2001:db8::5]:4000", "[2001:db8:9::1]:80").syn()}) {
+    for (const uint32_t tag : {0x81000000u, 0x8100a000u, 0x88a80000u}) CHECK(is_steered(packet, {tag}));
+    const uint64_t before = bench.counter(UVS_STEER_TAGGED);
+    CHECK_FALSE(is_steered(packet, {0x81000064}));              // VLAN 100
+    CHECK_FALSE(is_steered(packet, {0x88a80064, 0x81000065}));  // QinQ
+    CHECK_FALSE(is_steered(packet, {0x81000000, 0x81000065}));  // a VLAN behind a priority
+    CHECK(bench.counter(UVS_STEER_TAGGED) == before + 3);
+  }
 }
 
 // Nobody but the worker gets anything; the host would say no to what it gets, and does not here.
@@ -343,6 +367,7 @@ struct Decision {
 constexpr Decision kDecisions[] = {
     {"services and nothing else", services_and_nothing_else},
     {"IPv6 extension headers are walked", ipv6_extension_headers_are_walked},
+    {"priority tags are no tags", priority_tags_are_no_tags},
     {"closed addresses take services only", closed_addresses_take_services_only},
     {"expected replies and no others", expected_replies_and_no_others},
     {"ICMP errors about ours", errors_about_ours},

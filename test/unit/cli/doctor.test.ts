@@ -91,13 +91,28 @@ const cases: readonly Case[] = [
   },
   {
     name: 'a kernel that is too old',
-    facts: { files: { '/proc/sys/kernel/osrelease': '5.10.0-21' } },
+    facts: { files: { '/proc/sys/kernel/osrelease': '5.15.0-91' } },
     finding: { name: 'kernel', level: 'error' },
   },
   {
     name: 'a kernel without tcx',
     facts: { files: { '/proc/sys/kernel/osrelease': '6.1.0-28-amd64' } },
     finding: { name: 'kernel', level: 'warning' },
+  },
+  {
+    name: 'tagged frames, and no VLAN device',
+    facts: {},
+    situation: { ...quiet, taggedFrames: 7n },
+    finding: { name: 'vlan', level: 'warning' },
+  },
+  {
+    name: 'tagged frames for a VLAN device',
+    facts: {
+      files: { '/proc/net/vlan/eth0.100': 'eth0.100  VID: 100' },
+      lists: { '/sys/class/net': ['lo', 'eth0', 'eth0.100'] },
+    },
+    situation: { ...quiet, taggedFrames: 7n },
+    finding: { name: 'vlan', level: 'ok' },
   },
   {
     name: 'BPF interpreted',

@@ -156,6 +156,7 @@ describe('routes', () => {
     expect(body).toMatchObject({
       verdicts: { drop: '0' },
       drops: [],
+      passes: [],
       services: [{ port: 80, destinations: [{}, {}] }],
     });
   });
