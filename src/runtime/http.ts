@@ -1,8 +1,10 @@
 // A small HTTP server for control: bounded in connections, header and body size, and time, so that a hostile or stuck
-// client costs one connection and nothing else. Answers stream in pieces and let the event loop run in between.
+// client costs one connection and nothing else, and not for long: where all places are taken the oldest connection makes
+// room. Answers stream in pieces and let the event loop run in between.
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { Readable } from 'node:stream';
+import type { Socket } from 'node:net';
+import { type Duplex, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 
 export type HttpRequest = {
@@ -34,6 +36,7 @@ export class HttpError extends Error {
 }
 
 export const httpLimits = {
+  /** For each listener: whoever reaches the metrics takes no place of the control socket. */
   connections: 128,
   header_bytes: 8_192,
   body_bytes: 8 * 1024 * 1024,
@@ -41,34 +44,54 @@ export const httpLimits = {
   headers_ms: 5_000,
   request_ms: 10_000,
   idle_ms: 5_000,
-  /** A client that takes no byte of an answer for so long is cut. */
+  /** A client that takes no byte of an answer for so long is cut, and one that has not all of it after `answer_ms`. */
   stalled_ms: 20_000,
+  answer_ms: 120_000,
+  /** After a refusal: for its last words to arrive. A client that does not close is closed. */
+  refused_ms: 1_000,
 } as const;
+
+export type HttpLimits = { readonly [Name in keyof typeof httpLimits]: number };
 
 /** `onError` turns whatever the handler throws into an answer; a handler may take its time. */
 export function createHttpServer(
   handler: HttpHandler,
   onError: (error: unknown) => HttpResponse,
-  stalled_ms: number = httpLimits.stalled_ms,
+  given: Partial<HttpLimits> = {},
 ): Server {
+  const limits = { ...httpLimits, ...given };
   const server = createServer({
-    maxHeaderSize: httpLimits.header_bytes,
-    headersTimeout: httpLimits.headers_ms,
-    requestTimeout: httpLimits.request_ms,
-    keepAliveTimeout: httpLimits.idle_ms,
-    connectionsCheckingInterval: 1_000,
+    maxHeaderSize: limits.header_bytes,
+    headersTimeout: limits.headers_ms,
+    requestTimeout: limits.request_ms,
+    keepAliveTimeout: limits.idle_ms,
+    connectionsCheckingInterval: Math.min(1_000, limits.headers_ms),
   });
-  server.maxConnections = httpLimits.connections;
+  // Not Node's maxConnections: that refuses the newest, who is no more suspect than those that hold all places.
+  const open = new Set<Socket>();
+  server.on('connection', (socket) => {
+    open.add(socket);
+    socket.once('close', () => open.delete(socket));
+    const [oldest] = open;
+    if (open.size > limits.connections) oldest?.destroy();
+  });
   server.on('request', (request, response) => {
-    void answer(request, response, { handler, onError, stalled_ms });
+    void answer(request, response, { handler, onError, limits });
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     if (socket.destroyed) return;
     const status =
       error.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request';
     socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+    closeWithin(socket, limits.refused_ms);
   });
   return server;
+}
+
+/** Node keeps a connection whose other half stays open, for ever. */
+function closeWithin(stream: Duplex, patience_ms: number): void {
+  const timer = setTimeout(() => stream.destroy(), patience_ms);
+  stream.once('close', () => clearTimeout(timer));
 }
 
 /** Ends the server now; answers under way are cut. */
@@ -82,13 +105,13 @@ export async function closeHttpServer(server: Server): Promise<void> {
 type Answering = {
   readonly handler: HttpHandler;
   readonly onError: (error: unknown) => HttpResponse;
-  readonly stalled_ms: number;
+  readonly limits: HttpLimits;
 };
 
 async function answer(
   request: IncomingMessage,
   response: ServerResponse,
-  { handler, onError, stalled_ms }: Answering,
+  { handler, onError, limits }: Answering,
 ): Promise<void> {
   const reply = await handler({
     method: request.method ?? 'GET',
@@ -97,10 +120,12 @@ async function answer(
   }).catch(onError);
   if (!request.complete) response.setHeader('Connection', 'close');
   // Only from here on: a reload of ten megabytes keeps its client waiting, which is no fault of the client.
-  response.setTimeout(stalled_ms, () => response.destroy());
+  response.setTimeout(limits.stalled_ms, () => response.destroy());
+  const timer = setTimeout(() => response.destroy(), limits.answer_ms);
   response.writeHead(reply.status, { 'Content-Type': reply.contentType, ...reply.headers });
   // The client may go away in the middle; that ends its answer and concerns nobody else.
   await pipeline(Readable.from(reply.body), response).catch(() => response.destroy());
+  clearTimeout(timer);
   if (!request.complete) request.destroy();
 }
 
