@@ -23,6 +23,7 @@ export {
   formatDiagnostics,
 } from './diagnostic.js';
 export { type FileSystem, type IncludedFile, type ReadFiles, readFilesFrom } from './glob.js';
+export { maxIncludedFiles } from './include.js';
 export { type PrintOptions, printConfig } from './print.js';
 export type { Environment } from './variables.js';
 

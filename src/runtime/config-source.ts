@@ -1,14 +1,10 @@
-// Where a configuration comes from (a file, a text, a value) and how it is read: files here, meaning in src/config.
+// Where a configuration comes from (a file, a text, a value): files by config-files.ts, meaning in src/config.
 // A value goes through the same checks as a file: it is printed and read again.
 
-import { readdirSync, readFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import {
   type Diagnostic,
-  type Environment,
-  type FileSystem,
   type ParseRequest,
   parseConfigInSlices,
   printConfig,
@@ -16,8 +12,8 @@ import {
 } from '../config/index.js';
 import { DirectorError } from '../errors.js';
 import type { DirectorConfig } from '../model/director-config.js';
-import { decodeText } from '../model/text.js';
-import { type Clock, nextTurn } from './clock.js';
+import { type Clock, nextTurn, systemClock } from './clock.js';
+import { ConfigFiles, type ConfigLimits } from './config-files.js';
 
 export { type Diagnostic, diagnosticJson, formatDiagnostics } from '../config/index.js';
 
@@ -56,7 +52,7 @@ export class ConfigError extends DirectorError {
 /** Reads sources in slices on `clock`. Throws CONFIG_UNREADABLE when a file can't be read. */
 export function createConfigLoader(options: ReadOptions, clock: Clock): LoadConfig {
   return async (source) => {
-    const request = await readSource(source, options);
+    const request = await readSource(source, options, clock);
     return parseConfigInSlices(request, () => nextTurn(clock));
   };
 }
@@ -67,26 +63,52 @@ export function sourceName(source: ConfigSource): string {
   return 'configText' in source ? 'text' : 'value';
 }
 
-/** The request for src/config, with all texts but the included ones read. */
-export async function readSource(source: ConfigSource, options: ReadOptions): Promise<ParseRequest> {
+/** The request for src/config, with all files read. Throws CONFIG_UNREADABLE. */
+export async function readSource(
+  source: ConfigSource,
+  options: ReadOptions,
+  clock: Clock = systemClock,
+  limits: Partial<ConfigLimits> = {},
+): Promise<ParseRequest> {
+  const files = new ConfigFiles(limits);
   const { directorConfigFile } = options;
   const directorConfig =
     directorConfigFile === undefined
       ? undefined
-      : { file: directorConfigFile, text: await readText(directorConfigFile) };
-  return {
-    ...(await mainText(source)),
+      : { file: directorConfigFile, text: await files.text(directorConfigFile) };
+  const main = await mainText(source, files);
+  const draw = replayed(Math.random);
+  const request = (): ParseRequest => ({
+    ...main,
     directorConfig,
-    readFiles: readFilesFrom(fileSystem),
-    environment: processEnvironment(),
+    readFiles: readFilesFrom(files.system),
+    environment: { variables: process.env, random: draw(), workingDirectory: process.cwd() },
     configId: options.configId ?? hostname().split('.')[0] ?? '',
     lenient: options.lenient,
     warningsAreErrors: options.werror,
+  });
+  if (/\binclude/.test(`${main.text}${directorConfig?.text ?? ''}`)) {
+    await files.settle(() => parseConfigInSlices(request(), () => nextTurn(clock)));
+  }
+  return request();
+}
+
+/** Chance that falls the same way each time the configuration is parsed: an include may be named by it. */
+function replayed(random: () => number): () => () => number {
+  const drawn: number[] = [];
+  return () => {
+    let next = 0;
+    return () => {
+      const value = drawn[next] ?? random();
+      drawn[next] = value;
+      next += 1;
+      return value;
+    };
   };
 }
 
-async function mainText(source: ConfigSource): Promise<{ file: string; text: string }> {
-  if ('configFile' in source) return { file: source.configFile, text: await readText(source.configFile) };
+async function mainText(source: ConfigSource, files: ConfigFiles): Promise<{ file: string; text: string }> {
+  if ('configFile' in source) return { file: source.configFile, text: await files.text(source.configFile) };
   if ('configText' in source) return { file: '(text)', text: source.configText };
   try {
     return { file: '(value)', text: printConfig(source.config) };
@@ -94,46 +116,6 @@ async function mainText(source: ConfigSource): Promise<{ file: string; text: str
     const message = `the value given as \`config\` is no configuration: ${(cause as Error).message}`;
     throw new DirectorError('CONFIG_INVALID', message, { cause });
   }
-}
-
-async function readText(file: string): Promise<string> {
-  try {
-    return decodeText(await readFile(file));
-  } catch (cause) {
-    throw new DirectorError('CONFIG_UNREADABLE', `can't read ${file}: ${reasonOf(cause)}`, { cause });
-  }
-}
-
-const fileSystem: FileSystem = {
-  list: (directory) => {
-    try {
-      return readdirSync(directory);
-    } catch {
-      return undefined;
-    }
-  },
-  read: (file) => {
-    try {
-      return { text: decodeText(readFileSync(file)) };
-    } catch (error) {
-      return (error as NodeJS.ErrnoException).code === 'ENOENT' ? undefined : { problem: reasonOf(error) };
-    }
-  },
-};
-
-function processEnvironment(): Environment {
-  return { variables: process.env, random: Math.random, workingDirectory: process.cwd() };
-}
-
-const reasons: Readonly<Record<string, string>> = {
-  ENOENT: 'there is no such file',
-  EACCES: 'permission denied',
-  EISDIR: 'it is a directory',
-};
-
-function reasonOf(error: unknown): string {
-  const { code = '', message } = error as NodeJS.ErrnoException;
-  return reasons[code] ?? message;
 }
 
 function firstOf(errors: readonly Diagnostic[]): string {
