@@ -8,7 +8,6 @@
 #include <cerrno>
 #include <optional>
 #include <string>
-#include <tuple>
 
 
 namespace uvs {
@@ -34,9 +33,9 @@ std::optional<AddressRecord> read_address(const NetlinkMessage& message) {
   auto bytes = attributes.find(IFA_LOCAL);
   if (!bytes) bytes = attributes.find(IFA_ADDRESS);
   if (!bytes || bytes->size() != address_size(*family)) return std::nullopt;
-  if ((attributes.value<uint32_t>(IFA_FLAGS).value_or(body->ifa_flags) & IFA_F_DADFAILED) != 0)
-    return std::nullopt;
   AddressRecord record;
+  record.flags = attributes.value<uint32_t>(IFA_FLAGS).value_or(body->ifa_flags);
+  if ((record.flags & IFA_F_DADFAILED) != 0) return std::nullopt;
   record.local.family = *family;
   std::copy(bytes->begin(), bytes->end(), record.local.address.bytes.begin());
   record.local.ifindex = body->ifa_index;
@@ -83,16 +82,13 @@ Status delete_marked(NetlinkSocket& netlink, const char* what, IsWanted is_wante
 Result<std::vector<AddressRecord>> dump_addresses(NetlinkSocket& netlink) {
   std::vector<AddressRecord> addresses;
   NetlinkRequest request(RTM_GETADDR, NLM_F_DUMP, ifaddrmsg{});
-  const int error = netlink.request(request, [&](const NetlinkMessage& message) {
-    if (auto record = read_address(message)) addresses.push_back(*record);
-  });
-  // Interrupted: see dump_links.
+  const int error = netlink.dump(
+      request, [&] { addresses.clear(); },
+      [&](const NetlinkMessage& message) {
+        if (auto record = read_address(message)) addresses.push_back(*record);
+      });
   if (error != 0 && error != EINTR)
     return errno_status(error, "cannot list this machine's addresses");
-  std::sort(addresses.begin(), addresses.end(), [](const AddressRecord& a, const AddressRecord& b) {
-    return std::tie(a.local.family, a.local.address.bytes, a.local.ifindex) <
-           std::tie(b.local.family, b.local.address.bytes, b.local.ifindex);
-  });
   return addresses;
 }
 

@@ -14,10 +14,11 @@ namespace uvs {
 
 struct AddressRecord {
   LocalAddress local;
+  uint32_t flags = 0;    // IFA_F_*
   uint8_t protocol = 0;  // IFA_PROTO: who put it there; 0 on kernels before 5.18
 };
 
-// Sorted by family, address, ifindex. Without addresses that failed duplicate detection.
+// In the kernel's order: the one reader of RTM_NEWADDR. Without addresses that failed duplicate detection.
 Result<std::vector<AddressRecord>> dump_addresses(NetlinkSocket& netlink);
 
 struct HostAddress {

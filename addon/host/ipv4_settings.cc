@@ -1,21 +1,28 @@
 #include "host/ipv4_settings.h"
 
+#include <fcntl.h>
 #include <linux/if_link.h>
 #include <linux/ip.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
-#include <fstream>
+#include <charconv>
 #include <string>
+
+#include "io/file_descriptor.h"
 
 namespace uvs {
 
 namespace {
 
 uint32_t setting_of_all(const char* name) {
-  std::ifstream file(std::string("/proc/sys/net/ipv4/conf/all/") + name);
+  const FileDescriptor file(
+      open((std::string("/proc/sys/net/ipv4/conf/all/") + name).c_str(), O_RDONLY | O_CLOEXEC));
+  char text[16];
+  const ssize_t size = file.is_open() ? read(file.get(), text, sizeof(text)) : 0;
   uint32_t value = 0;
-  file >> value;
+  if (size > 0) (void)std::from_chars(text, text + size, value);
   return value;
 }
 

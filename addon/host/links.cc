@@ -1,24 +1,44 @@
 #include "host/links.h"
 
+#include <linux/ip.h>
 #include <net/if.h>
 #include <net/if_arp.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <utility>
 
 #include "host/ipv4_settings.h"
-#include "host/virtual_mac.h"
 #include "io/slow_path_pair.h"
 
 namespace uvs {
 
 namespace {
 
-// With the ifindex of the device that it is a virtual MAC's on; 0: it is none.
-std::optional<std::pair<LinkRecord, uint32_t>> read_link(const NetlinkMessage& message,
-                                                         const Ipv4SourceRules& of_all) {
+constexpr uint8_t kOperUnknown = 0, kOperUp = 6;  // IF_OPER_*, which clash between headers
+
+bool has_carrier(const NetlinkAttributes& attributes) {
+  const uint8_t state = attributes.value<uint8_t>(IFLA_OPERSTATE).value_or(kOperUnknown);
+  return attributes.value<uint8_t>(IFLA_CARRIER).value_or(1) != 0 &&
+         (state == kOperUp || state == kOperUnknown);
+}
+
+// IFLA_LINK of a veth is its peer; of another namespace, when the kernel says so, it means nothing here.
+uint32_t macvlan_parent(const NetlinkAttributes& attributes) {
+  const auto about = attributes.find(IFLA_LINKINFO);
+  const bool is_macvlan = about && NetlinkAttributes(*about).text(IFLA_INFO_KIND) == "macvlan";
+  if (!is_macvlan || attributes.find(IFLA_LINK_NETNSID)) return 0;
+  return attributes.value<uint32_t>(IFLA_LINK).value_or(0);
+}
+
+std::optional<ArpSettings> arp_settings(const NetlinkAttributes& attributes) {
+  const auto ignore = ipv4_setting(attributes, IPV4_DEVCONF_ARP_IGNORE);
+  const auto announce = ipv4_setting(attributes, IPV4_DEVCONF_ARP_ANNOUNCE);
+  if (!ignore || !announce) return std::nullopt;
+  return ArpSettings{*ignore, *announce};
+}
+
+std::optional<LinkRecord> read_link(const NetlinkMessage& message, const Ipv4SourceRules& of_all) {
   const auto* body = message.body<ifinfomsg>();
   if (!body || message.type != RTM_NEWLINK) return std::nullopt;
   const auto attributes = message.attributes<ifinfomsg>();
@@ -29,49 +49,45 @@ std::optional<std::pair<LinkRecord, uint32_t>> read_link(const NetlinkMessage& m
   record.link.is_up = (body->ifi_flags & IFF_UP) != 0;
   record.link.ipv4_source = source_rules(attributes, of_all);
   record.is_ethernet = body->ifi_type == ARPHRD_ETHER;
+  record.has_carrier = has_carrier(attributes);
   record.master = attributes.value<uint32_t>(IFLA_MASTER).value_or(0);
   if (record.is_ethernet)
     record.link.mac = attributes.value<MacAddress>(IFLA_ADDRESS).value_or(MacAddress{});
-  uint32_t parent = 0;
-  if (const auto mark = mark_of(attributes)) {
-    parent = mark->parent_ifindex != 0 ? mark->parent_ifindex
-                                       : attributes.value<uint32_t>(IFLA_LINK).value_or(0);
-  }
-  return std::pair(std::move(record), parent);
+  record.macvlan_parent = macvlan_parent(attributes);
+  record.mark = mark_of(attributes);
+  record.arp = arp_settings(attributes);
+  return record;
+}
+
+// Of a virtual MAC of ours; 0: it is none.
+uint32_t parent_of(const LinkRecord& link) {
+  if (!link.mark) return 0;
+  return link.mark->parent_ifindex != 0 ? link.mark->parent_ifindex : link.macvlan_parent;
 }
 
 }  // namespace
 
-bool LinkRecord::operator==(const LinkRecord& other) const {
-  return name == other.name && link.ifindex == other.link.ifindex && link.mtu == other.link.mtu &&
-         link.mac == other.link.mac && link.is_up == other.link.is_up &&
-         link.ipv4_source == other.link.ipv4_source && is_ethernet == other.is_ethernet && master == other.master &&
-         virtual_mac_parent == other.virtual_mac_parent;
+const LinkRecord* find_link(const std::vector<LinkRecord>& links, uint32_t ifindex) {
+  const auto found = std::ranges::find(links, ifindex, [](const LinkRecord& link) { return link.link.ifindex; });
+  return found == links.end() ? nullptr : &*found;
 }
 
 Result<std::vector<LinkRecord>> dump_links(NetlinkSocket& netlink) {
   std::vector<LinkRecord> links;
-  std::vector<std::pair<size_t, uint32_t>> virtual_macs;  // place in `links`, parent
   const Ipv4SourceRules of_all = source_rules_of_all();
   NetlinkRequest request(RTM_GETLINK, NLM_F_DUMP, ifinfomsg{});
-  const int error = netlink.request(request, [&](const NetlinkMessage& message) {
-    auto read = read_link(message, of_all);
-    if (!read || read->first.name == kKernelEnd || read->first.name == kWorkerEnd) return;
-    if (read->second != 0) virtual_macs.emplace_back(links.size(), read->second);
-    links.push_back(std::move(read->first));
-  });
-  // An interrupted dump is good enough: the change that interrupted it comes as an event, and that
-  // dumps again.
+  const int error = netlink.dump(
+      request, [&] { links.clear(); },
+      [&](const NetlinkMessage& message) {
+        auto link = read_link(message, of_all);
+        if (link && link->name != kKernelEnd && link->name != kWorkerEnd)
+          links.push_back(std::move(*link));
+      });
   if (error != 0 && error != EINTR) return errno_status(error, "cannot list the network devices");
-  for (const auto& [place, parent] : virtual_macs) {
-    const auto found = std::find_if(links.begin(), links.end(), [&](const LinkRecord& link) {
-      return link.link.ifindex == parent;
-    });
-    if (found != links.end()) links[place].virtual_mac_parent = found->name;
+  for (LinkRecord& link : links) {
+    if (const LinkRecord* parent = find_link(links, parent_of(link))) link.virtual_mac_parent = parent->name;
   }
-  std::sort(links.begin(), links.end(), [](const LinkRecord& a, const LinkRecord& b) {
-    return a.link.ifindex < b.link.ifindex;
-  });
+  std::ranges::sort(links, {}, [](const LinkRecord& link) { return link.link.ifindex; });
   return links;
 }
 

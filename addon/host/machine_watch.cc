@@ -9,6 +9,7 @@
 #include <mutex>
 #include <set>
 #include <thread>
+#include <tuple>
 
 #include "host/addresses.h"
 #include "host/device_watch.h"
@@ -123,6 +124,9 @@ Status MachineWatch::Impl::refresh_links(bool& has_changed) {
 Status MachineWatch::Impl::refresh_addresses(bool& has_changed) {
   auto dumped = dump_addresses(requests_socket);
   if (!dumped.ok()) return dumped.status();
+  std::ranges::sort(dumped.value(), {}, [](const AddressRecord& record) {
+    return std::tie(record.local.family, record.local.address.bytes, record.local.ifindex);
+  });
   if (are_equal(dumped.value(), addresses)) return {};
   has_changed = true;
   addresses = std::move(dumped.value());

@@ -48,11 +48,12 @@ void NeighbourResolver::remember(const NetlinkMessage& message, const NeighbourK
 }
 
 Status NeighbourResolver::dump(NetlinkSocket& netlink) {
-  known_.clear();
   NetlinkRequest request(RTM_GETNEIGH, NLM_F_DUMP, ndmsg{});
-  const int error = netlink.request(request, [&](const NetlinkMessage& message) {
-    if (const auto key = key_of(message)) remember(message, *key);
-  });
+  const int error = netlink.dump(
+      request, [&] { known_.clear(); },
+      [&](const NetlinkMessage& message) {
+        if (const auto key = key_of(message)) remember(message, *key);
+      });
   if (error != 0 && error != EINTR) return errno_status(error, "cannot list the neighbours");
   return {};
 }

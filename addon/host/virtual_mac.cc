@@ -9,18 +9,18 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <mutex>
 #include <vector>
 
 #include "host/ipv4_settings.h"
+#include "host/links.h"
+#include "host/virtual_mac_mark.h"
 #include "io/file_descriptor.h"
 
 namespace uvs {
 
 namespace {
 
-constexpr std::string_view kMark = "uvs";
 constexpr std::string_view kKind = "macvlan";
 constexpr uint8_t kAddrGenModeNone = 1;  // IN6_ADDR_GEN_MODE_NONE
 // arp_ignore: answer only for addresses of the very device that was asked on.
@@ -31,59 +31,10 @@ constexpr uint32_t kAnnounceOwn = 2;
 // Two calls must not both take the parent's settings for those that were before us.
 std::mutex calls;
 
-struct Device {
-  uint32_t ifindex = 0;
-  std::string name;
-  MacAddress mac;
-  std::optional<VirtualMacMark> mark;
-  std::optional<ArpSettings> arp;
-};
-
-std::optional<ArpSettings> read_arp(const NetlinkAttributes& link) {
-  const auto ignore = ipv4_setting(link, IPV4_DEVCONF_ARP_IGNORE);
-  const auto announce = ipv4_setting(link, IPV4_DEVCONF_ARP_ANNOUNCE);
-  if (!ignore || !announce) return std::nullopt;
-  return ArpSettings{*ignore, *announce};
-}
-
-std::optional<Device> read_device(const NetlinkMessage& message) {
-  const auto* body = message.body<ifinfomsg>();
-  if (!body || message.type != RTM_NEWLINK) return std::nullopt;
-  const auto attributes = message.attributes<ifinfomsg>();
-  Device device;
-  device.ifindex = static_cast<uint32_t>(body->ifi_index);
-  device.name = attributes.text(IFLA_IFNAME);
-  device.mark = mark_of(attributes);
-  device.mac = attributes.value<MacAddress>(IFLA_ADDRESS).value_or(MacAddress{});
-  device.arp = read_arp(attributes);
-  return device;
-}
-
-Result<std::vector<Device>> list_devices(NetlinkSocket& netlink) {
-  std::vector<Device> devices;
-  int error = EINTR;
-  // An interrupted dump may lack a device; each attempt begins anew.
-  for (int attempt = 0; error == EINTR && attempt < 10; attempt++) {
-    devices.clear();
-    NetlinkRequest request(RTM_GETLINK, NLM_F_DUMP, ifinfomsg{});
-    error = netlink.request(request, [&](const NetlinkMessage& message) {
-      if (auto device = read_device(message)) devices.push_back(std::move(*device));
-    });
-  }
-  if (error != 0) return errno_status(error, "cannot list the network devices");
-  return devices;
-}
-
-const Device* find_by_name(const std::vector<Device>& devices, const std::string& name) {
-  const auto found = std::find_if(devices.begin(), devices.end(),
-                                  [&](const Device& device) { return device.name == name; });
-  return found == devices.end() ? nullptr : &*found;
-}
-
-const Device* find_by_index(const std::vector<Device>& devices, uint32_t ifindex) {
-  const auto found = std::find_if(devices.begin(), devices.end(),
-                                  [&](const Device& device) { return device.ifindex == ifindex; });
-  return found == devices.end() ? nullptr : &*found;
+const LinkRecord* find_by_name(const std::vector<LinkRecord>& links, const std::string& name) {
+  const auto found = std::find_if(links.begin(), links.end(),
+                                  [&](const LinkRecord& link) { return link.name == name; });
+  return found == links.end() ? nullptr : &*found;
 }
 
 NetlinkRequest change(uint32_t ifindex, unsigned flags = 0) {
@@ -180,12 +131,12 @@ int restrict_parent(NetlinkSocket& netlink, uint32_t ifindex, const ArpSettings&
 // stays.
 Status release_parent(NetlinkSocket& netlink, const VirtualMacMark& mark) {
   if (!mark.parent_settings || mark.parent_ifindex == 0) return {};
-  const auto devices = list_devices(netlink);
+  const auto devices = dump_links(netlink);
   if (!devices.ok()) return devices.status();
-  for (const Device& device : devices.value()) {
+  for (const LinkRecord& device : devices.value()) {
     if (device.mark && device.mark->parent_ifindex == mark.parent_ifindex) return {};
   }
-  const Device* parent = find_by_index(devices.value(), mark.parent_ifindex);
+  const LinkRecord* parent = find_link(devices.value(), mark.parent_ifindex);
   if (!parent || !parent->arp) return {};
   const ArpSettings &original = *mark.parent_settings, ours = restricted(original);
   std::vector<Setting> settings;
@@ -193,7 +144,7 @@ Status release_parent(NetlinkSocket& netlink, const VirtualMacMark& mark) {
     settings.push_back({IPV4_DEVCONF_ARP_IGNORE, original.ignore});
   if (ours.announce != original.announce && parent->arp->announce == ours.announce)
     settings.push_back({IPV4_DEVCONF_ARP_ANNOUNCE, original.announce});
-  const int error = set_ipv4(netlink, parent->ifindex, settings);
+  const int error = set_ipv4(netlink, parent->link.ifindex, settings);
   return error == 0 ? Status{}
                     : errno_status(error, "cannot restore arp_ignore and arp_announce of " +
                                               parent->name);
@@ -208,8 +159,8 @@ int delete_device(NetlinkSocket& netlink, uint32_t ifindex) {
 }
 
 // One of ours.
-Status remove_device(NetlinkSocket& netlink, const Device& device) {
-  if (const int error = delete_device(netlink, device.ifindex))
+Status remove_device(NetlinkSocket& netlink, const LinkRecord& device) {
+  if (const int error = delete_device(netlink, device.link.ifindex))
     return errno_status(error, "cannot remove the virtual MAC's device " + device.name);
   return release_parent(netlink, *device.mark);
 }
@@ -231,11 +182,11 @@ Status creation_failed(int error, const std::string& name, const std::string& pa
   }
 }
 
-Result<uint32_t> create(NetlinkSocket& netlink, const std::string& name, const Device& parent,
+Result<uint32_t> create(NetlinkSocket& netlink, const std::string& name, const LinkRecord& parent,
                         const MacAddress& mac) {
   NetlinkRequest request(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK, ifinfomsg{});
   request.text(IFLA_IFNAME, name);
-  request.value(IFLA_LINK, parent.ifindex);
+  request.value(IFLA_LINK, parent.link.ifindex);
   request.value(IFLA_ADDRESS, mac);
   const size_t info = request.begin(IFLA_LINKINFO);
   request.text(IFLA_INFO_KIND, kKind);
@@ -256,7 +207,7 @@ Result<uint32_t> create(NetlinkSocket& netlink, const std::string& name, const D
 // Mark, settings, up; in this order, so that nothing is answered wrongly and a death in between
 // leaves what a later start recognises.
 Status set_up(NetlinkSocket& netlink, uint32_t ifindex, const std::string& name,
-              const Device& parent, const VirtualMacMark& mark) {
+              const LinkRecord& parent, const VirtualMacMark& mark) {
   const std::string what = "cannot set up the virtual MAC's device " + name;
   NetlinkRequest marking = change(ifindex);
   const std::string alias = write_mark(mark);
@@ -272,7 +223,7 @@ Status set_up(NetlinkSocket& netlink, uint32_t ifindex, const std::string& name,
   if (error != 0) return errno_status(error, what);
   quieten_ipv6(netlink, ifindex, name, parent.name);
   if (mark.parent_settings) {
-    if (const int refused = restrict_parent(netlink, parent.ifindex, *mark.parent_settings))
+    if (const int refused = restrict_parent(netlink, parent.link.ifindex, *mark.parent_settings))
       return errno_status(refused, "cannot set arp_ignore and arp_announce of " + parent.name);
   }
   NetlinkRequest raising = change(ifindex, IFF_UP);
@@ -286,10 +237,10 @@ Status set_up(NetlinkSocket& netlink, uint32_t ifindex, const std::string& name,
 }
 
 // What the parent's settings were before us: as a sibling remembers it, else as they are.
-std::optional<ArpSettings> original_settings(const std::vector<Device>& devices,
-                                             const Device& parent) {
-  for (const Device& device : devices) {
-    if (device.mark && device.mark->parent_ifindex == parent.ifindex &&
+std::optional<ArpSettings> original_settings(const std::vector<LinkRecord>& devices,
+                                             const LinkRecord& parent) {
+  for (const LinkRecord& device : devices) {
+    if (device.mark && device.mark->parent_ifindex == parent.link.ifindex &&
         device.mark->parent_settings)
       return device.mark->parent_settings;
   }
@@ -304,45 +255,7 @@ Status check_name(const std::string& name) {
                               "\": a name has 1 to 15 characters, without blank, / : %"};
 }
 
-// A number behind `key`; nothing when it isn't there.
-std::optional<uint32_t> field(std::string_view text, std::string_view key) {
-  const size_t at = text.find(key);
-  if (at == std::string_view::npos) return std::nullopt;
-  uint32_t value;
-  const char* begin = text.data() + at + key.size();
-  return std::from_chars(begin, text.data() + text.size(), value).ec == std::errc{}
-             ? std::optional(value)
-             : std::nullopt;
-}
-
 }  // namespace
-
-std::string write_mark(const VirtualMacMark& mark) {
-  std::string text(kMark);
-  if (mark.parent_ifindex != 0) text += " parent=" + std::to_string(mark.parent_ifindex);
-  if (mark.parent_settings) {
-    text += " arp_ignore=" + std::to_string(mark.parent_settings->ignore) +
-            " arp_announce=" + std::to_string(mark.parent_settings->announce);
-  }
-  return text;
-}
-
-std::optional<VirtualMacMark> read_mark(std::string_view alias) {
-  if (!alias.starts_with(kMark)) return std::nullopt;
-  alias.remove_prefix(kMark.size());
-  if (!alias.empty() && alias.front() != ' ') return std::nullopt;
-  VirtualMacMark mark;
-  mark.parent_ifindex = field(alias, " parent=").value_or(0);
-  const auto ignore = field(alias, " arp_ignore="), announce = field(alias, " arp_announce=");
-  if (ignore && announce) mark.parent_settings = ArpSettings{*ignore, *announce};
-  return mark;
-}
-
-std::optional<VirtualMacMark> mark_of(const NetlinkAttributes& link) {
-  const auto info = link.find(IFLA_LINKINFO);
-  if (!info || NetlinkAttributes(*info).text(IFLA_INFO_KIND) != kKind) return std::nullopt;
-  return read_mark(link.text(IFLA_IFALIAS));
-}
 
 Status add_virtual_mac(const std::string& name, const std::string& parent_name,
                        const MacAddress& mac) {
@@ -351,27 +264,27 @@ Status add_virtual_mac(const std::string& name, const std::string& parent_name,
   auto opened = NetlinkSocket::open();
   if (!opened.ok()) return opened.status();
   NetlinkSocket& netlink = opened.value();
-  const auto devices = list_devices(netlink);
+  const auto devices = dump_links(netlink);
   if (!devices.ok()) return devices.status();
-  const Device* parent = find_by_name(devices.value(), parent_name);
+  const LinkRecord* parent = find_by_name(devices.value(), parent_name);
   if (!parent) {
     return {ErrorCode::kDeviceMissing, "no such device: " + parent_name +
                                            "; the virtual MAC's device " + name +
                                            " can't be made on it"};
   }
   VirtualMacMark mark;
-  mark.parent_ifindex = parent->ifindex;
+  mark.parent_ifindex = parent->link.ifindex;
   mark.parent_settings = original_settings(devices.value(), *parent);
 
   uint32_t ifindex = 0;
-  if (const Device* there = find_by_name(devices.value(), name)) {
+  if (const LinkRecord* there = find_by_name(devices.value(), name)) {
     if (!there->mark) {
       return {ErrorCode::kIo, "the device " + name +
                                   " is there already and is not ours; remove it (ip link del " +
                                   name + ") or give use_vmac another name"};
     }
-    if (there->mark->parent_ifindex == parent->ifindex && there->mac == mac) {
-      ifindex = there->ifindex;
+    if (there->mark->parent_ifindex == parent->link.ifindex && there->link.mac == mac) {
+      ifindex = there->link.ifindex;
     } else if (Status status = remove_device(netlink, *there); !status.ok()) {
       return status;
     }
@@ -393,9 +306,9 @@ Status remove_virtual_mac(const std::string& name) {
   const std::lock_guard lock(calls);
   auto netlink = NetlinkSocket::open();
   if (!netlink.ok()) return netlink.status();
-  const auto devices = list_devices(netlink.value());
+  const auto devices = dump_links(netlink.value());
   if (!devices.ok()) return devices.status();
-  const Device* device = find_by_name(devices.value(), name);
+  const LinkRecord* device = find_by_name(devices.value(), name);
   if (!device) return {};
   if (!device->mark)
     return {ErrorCode::kIo, "the device " + name + " is not ours (its alias is not uvs); it stays"};
@@ -406,9 +319,9 @@ Status remove_leftover_virtual_macs() {
   const std::lock_guard lock(calls);
   auto netlink = NetlinkSocket::open();
   if (!netlink.ok()) return netlink.status();
-  const auto devices = list_devices(netlink.value());
+  const auto devices = dump_links(netlink.value());
   if (!devices.ok()) return devices.status();
-  for (const Device& device : devices.value()) {
+  for (const LinkRecord& device : devices.value()) {
     if (!device.mark) continue;
     if (Status status = remove_device(netlink.value(), device); !status.ok()) return status;
   }

@@ -139,6 +139,16 @@ int NetlinkSocket::request(NetlinkRequest& request, const Visitor& visit) {
   return collect(sequence_, visit);
 }
 
+int NetlinkSocket::dump(NetlinkRequest& request, const std::function<void()>& begin,
+                        const Visitor& visit) {
+  int error = EINTR;
+  for (int attempt = 0; error == EINTR && attempt < kDumpAttempts; attempt++) {
+    begin();
+    error = this->request(request, visit);
+  }
+  return error;
+}
+
 void NetlinkSocket::discard() {
   while (recv(socket_.get(), buffer_.data(), buffer_.size(), MSG_DONTWAIT) >= 0) {
   }

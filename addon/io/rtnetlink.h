@@ -90,6 +90,7 @@ struct NetlinkMessage {
 
 class NetlinkSocket {
  public:
+  static constexpr int kDumpAttempts = 8;
   using Visitor = std::function<void(const NetlinkMessage&)>;
 
   // `groups`: RTNLGRP_*. A socket with groups is for events (non-blocking), one without for
@@ -97,9 +98,12 @@ class NetlinkSocket {
   static Result<NetlinkSocket> open(std::span<const unsigned> groups = {});
 
   // Sends (with NLM_F_ACK or NLM_F_DUMP) and waits for the end of the answer: 0 or an errno. What
-  // it consists of goes to `visit`. EINTR from a dump: the kernel's data changed meanwhile, dump
-  // again.
+  // it consists of goes to `visit`. EINTR from a dump: the kernel's data changed meanwhile.
   int request(NetlinkRequest& request, const Visitor& visit = {});
+  // A dump as a whole: when the kernel's data changed meanwhile it is taken again, up to
+  // kDumpAttempts times, and `begin` is called before each. 0 or an errno; EINTR: the data never
+  // rested, what the last attempt told may lack something, and the events tell what.
+  int dump(NetlinkRequest& request, const std::function<void()>& begin, const Visitor& visit);
   // Sends without waiting for an answer: 0 or an errno.
   int send(NetlinkRequest& request);
   // Throws away what has come in (refusals of what send() sent); never waits.

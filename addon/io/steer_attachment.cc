@@ -4,6 +4,7 @@
 #include <bpf/libbpf.h>
 #include <linux/pkt_cls.h>
 #include <linux/pkt_sched.h>
+#include <net/if.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -24,16 +25,6 @@ struct Filter {
   uint32_t handle;
   uint32_t priority;
 };
-
-std::vector<uint32_t> link_indexes(NetlinkSocket& netlink) {
-  std::vector<uint32_t> indexes;
-  NetlinkRequest request(RTM_GETLINK, NLM_F_DUMP, ifinfomsg{});
-  (void)netlink.request(request, [&](const NetlinkMessage& message) {
-    if (const auto* link = message.body<ifinfomsg>())
-      indexes.push_back(static_cast<uint32_t>(link->ifi_index));
-  });
-  return indexes;
-}
 
 void collect_our_filters(NetlinkSocket& netlink, uint32_t ifindex, std::vector<Filter>& found) {
   tcmsg body{};
@@ -136,7 +127,10 @@ Result<AttachForm> probe_attach_form(uint32_t ifindex, int program) {
 
 Status remove_leftover_filters(NetlinkSocket& netlink) {
   std::vector<Filter> found;
-  for (const uint32_t ifindex : link_indexes(netlink)) collect_our_filters(netlink, ifindex, found);
+  struct if_nameindex* names = if_nameindex();
+  for (const auto* name = names; name != nullptr && name->if_index != 0; name++)
+    collect_our_filters(netlink, name->if_index, found);
+  if_freenameindex(names);
   for (const Filter& filter : found) {
     LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = static_cast<int>(filter.ifindex),
                 .attach_point = BPF_TC_INGRESS);

@@ -25,6 +25,7 @@ struct Link {
   MacAddress mac;
   bool is_up = false;
   Ipv4SourceRules ipv4_source = {};
+  bool operator==(const Link&) const = default;
 };
 
 struct LocalAddress {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "../../contract/io/scratch_network.h"
+#include "host/virtual_mac_mark.h"
 #include "packet_builder.h"
 
 namespace uvs::test {
