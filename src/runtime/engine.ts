@@ -18,7 +18,7 @@ import type { Cancel, Clock } from './clock.js';
 import type { DirectorEvent } from './events.js';
 import { HealthRunner } from './health-runner.js';
 import type { Log } from './log.js';
-import { Observer } from './observer.js';
+import { type Look, Observer } from './observer.js';
 import type { Probes } from './probes/probe.js';
 import { Publisher, type PublishOutcome } from './publisher.js';
 import type { Serial } from './serial.js';
@@ -72,7 +72,6 @@ export class Engine {
   /** Their rows are older than their servers' verdicts. */
   private readonly changed = new Set<ServiceState>();
   private cancelRefresh: Cancel | undefined;
-  private isRemoving = false;
   private isStopped = false;
   private readonly context: ServiceContext;
 
@@ -291,32 +290,31 @@ export class Engine {
   }
 
   /**
-   * Quiesced rows without connections leave. Counts are believed only while the newest table is in force, and the one
-   * of which they are: a row that was quiesced since may have got a connection.
+   * Quiesced rows without connections leave. A count is believed when its row was in force, as it still is, when the
+   * counts were read: it took no connection then and has taken none since. Other rows may change meanwhile: on a
+   * director whose servers come and go there may never be a look without a change.
    */
-  private lookForEmpty(): (row: ServiceStatus) => void {
-    const { publisher } = this;
-    const { generation, isIdle } = publisher;
-    return (row) => {
-      const state = this.services.get(serviceKey(row));
-      if (state === undefined || !isIdle || !publisher.isIdle || publisher.generation !== generation) return;
-      const hasChanged = state.isDraining
-        ? this.endDraining(state, row)
-        : state.quiesced.length > 0 && this.endQuiesced(state, row);
-      if (hasChanged) this.removeSoon();
+  private lookForEmpty(): ReturnType<Look> {
+    const inForce = new Set(this.publisher.inForce?.services);
+    let hasChanged = false;
+    return {
+      row: (row) => {
+        const state = this.services.get(serviceKey(row));
+        if (state === undefined || !inForce.has(state.row)) return;
+        if (state.isDraining) hasChanged = this.endDraining(state, row) || hasChanged;
+        else if (state.quiesced.length > 0) hasChanged = this.endQuiesced(state, row) || hasChanged;
+      },
+      end: () => {
+        if (hasChanged && !this.isStopped) this.removeSoon();
+      },
     };
   }
 
   /** One publish for all rows of a look; addresses that only they used leave with them. */
   private removeSoon(): void {
-    if (this.isRemoving) return;
-    this.isRemoving = true;
-    this.parts.clock.soon(() => {
-      this.isRemoving = false;
-      this.publisher.request();
-      void this.parts.inTurn(async () => {
-        if (!this.isStopped) await this.settleAddresses();
-      });
+    this.publisher.request();
+    void this.parts.inTurn(async () => {
+      if (!this.isStopped) await this.settleAddresses();
     });
   }
 

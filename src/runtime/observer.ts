@@ -18,8 +18,8 @@ import { createSlices } from './slices.js';
 
 type ServiceRates = { own: RateEstimate; destinations: Map<string, RateEstimate> };
 
-/** Called when the counters are read; what it returns gets the rows, over some turns of the event loop. */
-export type Look = () => (row: ServiceStatus) => void;
+/** Called when the counters are read; what it returns gets the rows, over some turns of the event loop, then the end. */
+export type Look = () => { readonly row: (row: ServiceStatus) => void; readonly end: () => void };
 
 export class Observer {
   private rates = new Map<string, ServiceRates>();
@@ -58,15 +58,16 @@ export class Observer {
 
   private async sample(): Promise<void> {
     const breathe = createSlices(this.clock);
-    const onRow = this.look();
+    const look = this.look();
     const next = new Map<string, ServiceRates>();
     for (const service of this.dataplane.services()) {
       await breathe();
       if (this.isStopped) return;
       const key = serviceKey(service);
       next.set(key, sampleService(this.rates.get(key), service));
-      onRow(service);
+      look.row(service);
     }
+    look.end();
     this.rates = next;
   }
 }

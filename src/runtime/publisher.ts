@@ -21,6 +21,7 @@ export class Publisher {
   private waiters: Waiter[] = [];
   private current = 0;
   private wasRefused = false;
+  private table: ForwardingTable | undefined;
 
   constructor(
     private readonly dataplane: Pick<Dataplane, 'publish'>,
@@ -32,6 +33,11 @@ export class Publisher {
   /** The generation in force; 0 before the first. */
   get generation(): number {
     return this.current;
+  }
+
+  /** The table in force; undefined before the first. */
+  get inForce(): ForwardingTable | undefined {
+    return this.table;
   }
 
   /** The table in force is the newest there is, and no change is being made. */
@@ -90,7 +96,9 @@ export class Publisher {
     const waiters = this.waiters;
     this.waiters = [];
     try {
-      this.current = await this.dataplane.publish(this.buildTable());
+      const table = this.buildTable();
+      this.current = await this.dataplane.publish(table);
+      this.table = table;
       this.wasRefused = false;
       this.onOutcome({ kind: 'published', generation: this.current });
       for (const waiter of waiters) waiter.resolve(this.current);

@@ -4,6 +4,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { DirectorError } from '../../../src/errors.js';
 import { micros, seconds } from '../../../src/model/units.js';
 import type { ChangeRequest } from '../../../src/runtime/changes.js';
+import { sliceBudget } from '../../../src/runtime/slices.js';
 import { config, endpoint, start, stopAll, web } from '../../support/test-director.js';
 
 afterEach(stopAll);
@@ -87,6 +88,26 @@ describe('reload', () => {
     await f.clock.advance(seconds(2));
     expect(f.table()).toBe('none');
     expect(await f.director.services()).toEqual([]);
+  });
+
+  test('many removed services without connections leave together, however long the look and whatever changes', async () => {
+    const ports = Array.from({ length: 6 }, (_, i) => 8000 + i);
+    const others = ports.map((port) => config([1]).replaceAll(' 80 {', ` ${port} {`)).join('\n');
+    const f = await start(config([1, 2]) + others);
+    // Each row takes a slice of its own, and a server of the service that stays dies or comes back in between.
+    const services = f.dataplane.services.bind(f.dataplane);
+    f.dataplane.services = function* () {
+      for (const row of services()) {
+        f.clock.spend(sliceBudget);
+        if (!f.probes.dead.delete('10.1.0.2:80')) f.probes.dead.add('10.1.0.2:80');
+        yield row;
+      }
+    };
+    await f.reload(config([1, 2], { service: 'delay_loop 1' }));
+    const published = f.publishCount;
+    await f.clock.advance(seconds(3));
+    expect(f.dataplane.current.services.map(({ port }) => port)).toEqual([80]);
+    expect(f.publishCount - published).toBeLessThan(6);
   });
 
   test('a draining service that is back in the file takes connections again', async () => {
