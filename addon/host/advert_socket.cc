@@ -202,7 +202,7 @@ Status AdvertReceiver::change_groups(const std::vector<IpAddress>& groups) {
 void AdvertReceiver::receive(const std::function<void(const HeardAdvert&)>& visit) {
   std::array<uint8_t, kLongestPacket> packet;
   alignas(cmsghdr) std::array<uint8_t, 256> control;
-  for (;;) {
+  for (int count = 0; count < kMostAtOnce; count++) {
     sockaddr_storage from{};
     iovec part{packet.data(), packet.size()};
     msghdr header{};

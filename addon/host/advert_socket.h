@@ -26,13 +26,15 @@ struct HeardAdvert {
 
 class AdvertReceiver {
  public:
+  static constexpr int kMostAtOnce = 128;
+
   // Hears unicast to this machine and the multicast `groups` on `device`. DEVICE_MISSING, PRIVILEGE_MISSING, IO.
   static Result<AdvertReceiver> open(const std::string& device, Family family,
                                      const std::vector<IpAddress>& groups);
 
   // Leaves groups that are not in `groups` and joins those that are new; what waits unread stays.
   Status change_groups(const std::vector<IpAddress>& groups);
-  // Everything that waits.
+  // What waits, and no more than kMostAtOnce: whoever floods one device must not keep the thread from the others.
   void receive(const std::function<void(const HeardAdvert&)>& visit);
 
   // Of the device when the socket was opened; one that was removed and made anew has another.

@@ -90,6 +90,7 @@ struct FailoverNetwork::Impl {
   std::map<std::string, std::shared_ptr<ProbeListener>> probes;
   std::map<std::string, Router> routers;
   GuardianLink guardian;
+  AdvertGate gate;
 
   // The thread's own.
   bool is_change_pending = false;
@@ -103,6 +104,7 @@ struct FailoverNetwork::Impl {
   Micros speak(Micros now, Tidings& tidings);
   std::vector<Watched> watched(Micros& deadline, bool& goes_on, bool& guardian_writes);
   void note_changes(Micros now);
+  bool admits(const Watched& source, const HeardAdvert& advert);
   void hear_from(const Watched& source);
   void loop();
   void end(bool is_dismissed);
@@ -204,10 +206,25 @@ void FailoverNetwork::Impl::note_changes(Micros now) {
   events.links_changed();
 }
 
+bool FailoverNetwork::Impl::admits(const Watched& source, const HeardAdvert& advert) {
+  // One that names no virtual router is counted by the control plane, like any other.
+  const uint8_t virtual_router_id = advert.message.size() > 1 ? advert.message[1] : uint8_t{0};
+  const Micros now = monotonic_now();
+  std::optional<std::string> report;
+  bool is_admitted = true;
+  {
+    const std::lock_guard lock(mutex);
+    is_admitted = gate.admits({source.device, advert.source, source.family, virtual_router_id}, now);
+    if (!is_admitted) report = gate.report(now);
+  }
+  if (report) events.warning(*report);
+  return is_admitted;
+}
+
 void FailoverNetwork::Impl::hear_from(const Watched& source) {
   if (const auto ear = source.ear.lock()) {
     ear->receive([&](const HeardAdvert& advert) {
-      events.advert(source.device, source.family, advert);
+      if (admits(source, advert)) events.advert(source.device, source.family, advert);
     });
   } else if (const auto probe = source.probe.lock()) {
     probe->receive(source.descriptor, [&](std::span<const uint8_t> frame) {
@@ -315,6 +332,11 @@ void FailoverNetwork::stop_hearing(const std::string& device, Family family) {
     closed = impl_->ears.extract({device, family});
   }
   impl_->wake();
+}
+
+void FailoverNetwork::follow(const std::string& router, const std::optional<AdvertOrigin>& master) {
+  const std::lock_guard lock(impl_->mutex);
+  impl_->gate.follow(router, master);
 }
 
 Status FailoverNetwork::open(const std::string& name, const AdvertVoice& voice) {

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "host/advert_gate.h"
 #include "host/advert_schedule.h"
 #include "host/advert_socket.h"
 #include "host/frame_socket.h"
@@ -51,6 +52,7 @@ class FailoverNetwork {
   // One control thread. As in the port, which says what they mean.
   Status hear(const std::string& device, Family family, const std::vector<IpAddress>& groups);
   void stop_hearing(const std::string& device, Family family);
+  void follow(const std::string& router, const std::optional<AdvertOrigin>& master);
   Status open(const std::string& router, const AdvertVoice& voice);
   void close(const std::string& router);
   // Empty: everything was sent.

@@ -48,6 +48,7 @@ class NetworkObject final : public Napi::ObjectWrap<NetworkObject> {
                              InstanceMethod<&NetworkObject::links>("links"),
                              InstanceMethod<&NetworkObject::hear>("hear"),
                              InstanceMethod<&NetworkObject::stop_hearing>("stopHearing"),
+                             InstanceMethod<&NetworkObject::follow>("follow"),
                              InstanceMethod<&NetworkObject::open>("open"),
                              InstanceMethod<&NetworkObject::close>("close"),
                              InstanceMethod<&NetworkObject::advertise>("advertise"),
@@ -136,6 +137,18 @@ class NetworkObject final : public Napi::ObjectWrap<NetworkObject> {
   }
   void stop_hearing(const Napi::CallbackInfo& info) {
     if (running_) running_->network->stop_hearing(text(info[0]), read_family(info[1]));
+  }
+
+  void follow(const Napi::CallbackInfo& info) {
+    if (!running_) return;
+    std::optional<AdvertOrigin> master;
+    if (info[1].IsObject()) {
+      const auto origin = info[1].As<Napi::Object>();
+      const ParsedAddress source = address_property(origin, "source");
+      const auto id = static_cast<uint8_t>(number_property(origin, "virtualRouterId"));
+      master = AdvertOrigin{text_property(origin, "device"), source.address, source.family, id};
+    }
+    running_->network->follow(text(info[0]), master);
   }
 
   void open(const Napi::CallbackInfo& info) {

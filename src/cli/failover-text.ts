@@ -16,6 +16,13 @@ export function formatFailover({ virtualRouters, syncGroups, timeline, strays }:
           `strays         ${strays.unknownRouter} adverts for virtual routers that are not ours, ${strays.short} cut short`,
         ]
       : []),
+    ...strays.senders.flatMap(({ device, source, virtualRouterId, count, claims }) =>
+      claims === undefined
+        ? []
+        : [
+            `${label('strays')}${source} on ${device}: ${count} for VRID ${virtualRouterId} with ${claims.address}, which ${claims.router} has under another VRID`,
+          ],
+    ),
     ...timeline
       .slice(-shownTransitions)
       .map(

@@ -10,6 +10,7 @@ import type { WireAdvert, WireStation } from './memory-wire.js';
 import { answeredAddress, answerTo, MemoryWire, type NetworkClock, questionIn } from './memory-wire.js';
 import type {
   AdvertMessage,
+  AdvertOrigin,
   Ear,
   LastWill,
   Link,
@@ -62,6 +63,7 @@ export class MemoryNetwork implements Network, WireStation {
   /** Every frame that was sent from here. */
   readonly sentFrames: { readonly device: string; readonly frame: Uint8Array }[] = [];
   /** Set to make the calls with that name fail: `network.failures.set('addAddress', new DirectorError(…))`. */
+  readonly followed = new Map<string, AdvertOrigin>();
   readonly failures = new Map<'addAddress' | 'addRoute' | 'addVirtualMac' | 'open' | 'hear', Error>();
 
   private readonly clock: NetworkClock;
@@ -103,6 +105,11 @@ export class MemoryNetwork implements Network, WireStation {
 
   stopHearing(device: string, family: Family): void {
     this.ears.delete(earKey(device, family));
+  }
+
+  follow(router: string, master: AdvertOrigin | undefined): void {
+    if (master === undefined) this.followed.delete(router);
+    else this.followed.set(router, master);
   }
 
   open(voice: Voice): void {

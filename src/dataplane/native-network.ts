@@ -6,6 +6,7 @@ import type { VirtualRoute } from '../model/virtual-router.js';
 import { coded, loadNative } from './native-module.js';
 import type {
   AdvertMessage,
+  AdvertOrigin,
   Ear,
   LastWill,
   Link,
@@ -39,6 +40,10 @@ class NetworkPort implements Network {
 
   stopHearing(device: string, family: Family): void {
     this.native.stopHearing(device, family);
+  }
+
+  follow(router: string, master: AdvertOrigin | undefined): void {
+    this.native.follow(router, master);
   }
 
   open(voice: Voice): void {

@@ -62,6 +62,13 @@ export type LastWill = {
   readonly routes: readonly VirtualRoute[];
 };
 
+/** Whose adverts, and where they are heard. */
+export type AdvertOrigin = {
+  readonly device: string;
+  readonly source: IpAddress;
+  readonly virtualRouterId: number;
+};
+
 export type NetworkEvent =
   /** A VRRP message was heard; nothing has been judged but the IP header's checksum. */
   | {
@@ -97,6 +104,11 @@ export interface Network {
   hear(ear: Ear): void;
   /** Ok when it is gone. */
   stopHearing(device: string, family: Family): void;
+  /**
+   * The master that `router` follows, undefined: none. In a flood adverts are shed before they get here, so many a second of
+   * each origin and of all together; those of followed masters never for others'. A 'warning' says so now and then.
+   */
+  follow(router: string, master: AdvertOrigin | undefined): void;
   /** Opens or replaces a virtual router's socket. Throws DEVICE_MISSING or IO (the source is no address of ours). */
   open(voice: Voice): void;
   /** Ends repetition and will, too. */

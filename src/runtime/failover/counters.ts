@@ -42,11 +42,3 @@ export function newCounters(): RouterCounters {
     told: {},
   };
 }
-
-/** Messages that are no virtual router's: nobody else can count them. */
-export type StrayCounters = {
-  /** Too short to name a virtual router. */
-  short: number;
-  /** For a VRID that is not configured on the device that heard them. */
-  unknownRouter: number;
-};

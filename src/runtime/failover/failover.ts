@@ -209,7 +209,7 @@ export class Failover {
       roster,
       config,
       timeline,
-      running.runner.strays,
+      running.runner.strays.view,
       this.parts.clock.now(),
       running.holdings,
       lostLineCount,

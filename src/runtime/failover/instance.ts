@@ -2,6 +2,7 @@
 // which they are decided; forwarding, addresses, announcements and notifications follow one another in a queue.
 
 import type { Network } from '../../dataplane/network.js';
+import type { IpAddress } from '../../model/address.js';
 import type { RouterConfig } from '../../model/failover-config.js';
 import { addMicros, type Micros, micros } from '../../model/units.js';
 import type { VirtualRouter } from '../../model/virtual-router.js';
@@ -89,6 +90,7 @@ export class Instance {
   /** Added by a reload: `vrrp_startup_delay` is of the director's start. */
   isLate = false;
   private takeover: { readonly since: Micros; readonly cause: Cause } | undefined;
+  private followed: IpAddress | undefined;
   private isEntrusted = false;
   /** Devices on which an announcement is still to be said. */
   private readonly missedOn = new Set<string>();
@@ -186,6 +188,18 @@ export class Instance {
   /** The step is executed: whoever is no master any more is not repeated. */
   endStep(): void {
     if (this.state.kind !== 'master') this.voice.hush();
+    this.follow(this.state.kind === 'backup' ? this.state.master?.source : undefined);
+  }
+
+  /** The network sheds nothing of the master that we follow. */
+  private follow(source: IpAddress | undefined): void {
+    if (source === this.followed) return;
+    this.followed = source;
+    const { device, virtualRouterId } = this.router;
+    this.parts.network.follow(
+      this.key,
+      source === undefined ? undefined : { device, source, virtualRouterId },
+    );
   }
 
   /** It gives up, in `releaseBudget` at most where that is given, and is forgotten. */

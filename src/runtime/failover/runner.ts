@@ -12,13 +12,13 @@ import { leaseOf } from '../../vrrp/timers.js';
 import { judge, type Observations } from '../../vrrp/tracking.js';
 import type { Cancel, Clock } from '../clock.js';
 import { messageOf } from '../message-of.js';
-import type { StrayCounters } from './counters.js';
 import { Ears } from './ears.js';
 import { footholdOf } from './foothold.js';
 import type { RunningGroup } from './group.js';
 import type { Holdings } from './holdings.js';
 import type { Instance, Telling } from './instance.js';
 import type { Prober } from './prober.js';
+import { Strays, strayText } from './strays.js';
 
 export type RunnerParts = {
   readonly network: Network;
@@ -42,7 +42,7 @@ const retryPause = seconds(5);
 export class Runner {
   /** By key; those that give up are among them. */
   readonly instances = new Map<string, Instance>();
-  readonly strays: StrayCounters = { short: 0, unknownRouter: 0 };
+  readonly strays = new Strays();
   private readonly ears: Ears;
   private links: readonly Link[] = [];
   private ownSources: readonly IpAddress[] = [];
@@ -148,6 +148,7 @@ export class Runner {
   forget(instance: Instance): void {
     this.ears.leave(instance.key);
     instance.voice.close();
+    this.parts.network.follow(instance.key, undefined);
     this.instances.delete(instance.key);
     this.waiting.delete(instance);
     this.rearm();
@@ -206,15 +207,28 @@ export class Runner {
   private onAdvert(event: Extract<NetworkEvent, { kind: 'advert' }>): void {
     const virtualRouterId = event.message[1];
     if (virtualRouterId === undefined) {
-      this.strays.short += 1;
+      this.strays.noteShort();
       return;
     }
-    const listeners = this.ears
+    const neighbours = this.ears
       .listenersAt(event.device, familyOf(event.source))
-      .flatMap((key) => this.instances.get(key) ?? [])
-      .filter(({ router }) => router.virtualRouterId === virtualRouterId);
-    if (listeners.length === 0) this.strays.unknownRouter += 1;
+      .flatMap((key) => this.instances.get(key) ?? []);
+    const listeners = neighbours.filter(({ router }) => router.virtualRouterId === virtualRouterId);
+    if (listeners.length === 0) this.onStray(event, neighbours);
     for (const instance of listeners) this.hear(instance, event);
+  }
+
+  private onStray(event: Extract<NetworkEvent, { kind: 'advert' }>, neighbours: readonly Instance[]): void {
+    // A bridge may send ours back to another device of ours.
+    if (this.ownSources.includes(event.source)) return;
+    const sender = this.strays.note(
+      event,
+      neighbours.map(({ router }) => router),
+    );
+    const claimed = neighbours.find(({ name }) => name === sender.claims?.router);
+    const text = claimed && strayText(sender, claimed.router.virtualRouterId);
+    if (claimed === undefined || text === undefined) return;
+    this.parts.tell(claimed, { level: 'error', code: 'other-vrid', text });
   }
 
   private hear(instance: Instance, event: Extract<NetworkEvent, { kind: 'advert' }>): void {

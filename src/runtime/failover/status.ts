@@ -5,11 +5,11 @@ import { type Micros, micros } from '../../model/units.js';
 import { budgetEntries, groupBudget } from '../../vrrp/budget.js';
 import { describeState } from '../../vrrp/describe.js';
 import { effectivePriority, type HeardMaster, type VrrpState } from '../../vrrp/state.js';
-import type { StrayCounters } from './counters.js';
 import type { DumpInput } from './dump.js';
 import type { Holdings } from './holdings.js';
 import type { Instance } from './instance.js';
 import type { Roster } from './roster.js';
+import type { StraysView } from './strays.js';
 import type { Timeline } from './timeline.js';
 import type { Tracking } from './trackers.js';
 import type { FailoverView, SyncGroupView, VirtualRouterView } from './views.js';
@@ -18,7 +18,7 @@ export function failoverView(
   roster: Roster,
   config: FailoverConfig,
   timeline: Timeline,
-  strays: StrayCounters,
+  strays: StraysView,
   now: Micros,
   holdings: Holdings,
   lostLineCount: number,
@@ -30,7 +30,7 @@ export function failoverView(
     ),
     syncGroups: groupViews(roster),
     timeline: [...timeline.entries],
-    strays: { ...strays },
+    strays,
     lostLineCount,
   };
 }

@@ -7,6 +7,7 @@ import type { BudgetEntry } from '../../vrrp/budget.js';
 import type { VrrpState } from '../../vrrp/state.js';
 import type { RouterCounters } from './counters.js';
 import type { GroupState } from './group.js';
+import { noStrays, type StraysView } from './strays.js';
 import type { TakeoverEntry, TransitionEntry } from './timeline.js';
 
 export type VirtualRouterView = {
@@ -60,7 +61,7 @@ export type FailoverView = {
   /** The last transitions of all virtual routers; the newest last. */
   readonly timeline: readonly TransitionEntry[];
   /** Adverts that are no virtual router's of ours. */
-  readonly strays: { readonly short: number; readonly unknownRouter: number };
+  readonly strays: StraysView;
   /** Lines for notify FIFOs that nobody will read. */
   readonly lostLineCount: number;
 };
@@ -69,6 +70,6 @@ export const noFailoverView: FailoverView = {
   virtualRouters: [],
   syncGroups: [],
   timeline: [],
-  strays: { short: 0, unknownRouter: 0 },
+  strays: noStrays,
   lostLineCount: 0,
 };

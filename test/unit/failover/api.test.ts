@@ -47,7 +47,7 @@ test('status has the virtual routers, their groups and the timeline', async () =
     ],
     syncGroups: [],
     timeline: [{ from: 'initialize', to: 'backup', cause: 'started' }],
-    strays: { short: 0, unknownRouter: 0 },
+    strays: { short: 0, unknownRouter: 0, senders: [] },
   });
   const alone = await ask(b, 'GET', '/v1/virtual-routers');
   expect(Object.keys(alone.body)).toEqual([

@@ -207,6 +207,20 @@ describe('timeline', () => {
   });
 });
 
+test('the network knows the master that is followed, for as long as it is', async () => {
+  const a = await lab.start('a', 1, { routers: [routerWith({ priority: 150 })] });
+  const b = await lab.start('b', 2, { routers: [routerWith({ priority: 100 })] });
+  await lab.wait(6);
+  expect([...a.network.followed]).toEqual([]);
+  const [origin] = b.network.followed.values();
+  expect(origin).toEqual({ device: 'eth0', source: '10.0.0.1', virtualRouterId: 51 });
+  const stopped = a.director.stop();
+  await lab.wait(6);
+  await stopped;
+  expect(b.state()).toBe('master');
+  expect([...b.network.followed]).toEqual([]);
+});
+
 describe('messages that are no advert of a virtual router of ours', () => {
   const heard = { device: 'eth0', source: '10.0.0.9', destination: '224.0.0.18', ttl: 255 } as const;
   const emit = (a: { network: { emit: (event: never) => void } }, message: number[], more: object = {}) =>
@@ -223,13 +237,50 @@ describe('messages that are no advert of a virtual router of ours', () => {
     emit(a, [0x21, 51, 100, 0, 0, 1, 0, 0], { ttl: 254 });
     emit(a, [0x31, 51, 100, 0, 0, 1, 0, 0]);
     emit(a, [0x21, 51, 255, 0, 0, 1, 0, 0], { source: '10.0.0.1' });
-    expect(a.director.virtualRouters().strays).toEqual({ short: 2, unknownRouter: 1 });
+    expect(a.director.virtualRouters().strays).toMatchObject({
+      short: 2,
+      unknownRouter: 1,
+      senders: [{ device: 'eth0', source: '10.0.0.9', virtualRouterId: 99, count: 1, claims: undefined }],
+    });
     expect(a.view().counters).toMatchObject({
       received: 0,
       rejected: { length: 1, ttl: 1, version: 1, 'own-advert': 1 },
     });
     expect(a.state()).toBe('backup');
     expect(lab.take()).toEqual([]);
+  });
+
+  test('another VRID with an address of ours is told by source, VRID and address', async () => {
+    const a = await lab.start('a', 1, strong);
+    const [address = ''] = a.view().addresses;
+    for (let i = 0; i < 3; i++) {
+      emit(a, [0x21, 52, 100, 1, 0, 1, 0, 0, ...address.split('.').map(Number), 0, 0, 0, 0, 0, 0, 0, 0]);
+    }
+    expect(a.view().counters.told['other-vrid']).toBe(3);
+    const told = a.logged.filter((line) =>
+      line.includes(`10.0.0.9 on eth0 sends adverts for ${address} with VRID 52`),
+    );
+    expect(told).toHaveLength(1);
+    expect(a.director.virtualRouters().strays.senders).toEqual([
+      {
+        device: 'eth0',
+        source: '10.0.0.9',
+        virtualRouterId: 52,
+        count: 3,
+        claims: { address, router: 'VI_1' },
+      },
+    ]);
+  });
+
+  test('senders are many, and what is kept of them is bounded: who claims an address of ours stays', async () => {
+    const a = await lab.start('a', 1, strong);
+    const claim = a.view().addresses[0]?.split('.').map(Number) ?? [];
+    emit(a, [0x21, 52, 100, 1, 0, 1, 0, 0, ...claim, 0, 0, 0, 0, 0, 0, 0, 0]);
+    for (let i = 0; i < 100; i++) emit(a, [0x21, 99, 100, 0], { source: `10.9.0.${i}` });
+    const { senders, unknownRouter } = a.director.virtualRouters().strays;
+    expect(senders).toHaveLength(32);
+    expect(senders[0]).toMatchObject({ virtualRouterId: 52 });
+    expect(unknownRouter).toBe(101);
   });
 
   test('one of a VRID on another device is nobody’s', async () => {
