@@ -4,6 +4,7 @@
 #include <chrono>
 #include <future>
 #include <memory>
+#include <utility>
 
 namespace uvs {
 namespace {
@@ -37,7 +38,8 @@ ControlPort::ControlPort(Director& director, Worker& worker, Steer steer)
     : director_(director), worker_(worker), steer_(std::move(steer)) {}
 
 Result<uint64_t> ControlPort::publish(const TableSpec& table) {
-  if (steer_.before) {
+  const auto take_up = std::exchange(steer_.take_up, nullptr);
+  if (steer_.before && !take_up) {
     Status covered = steer_.before(table);
     if (!covered.ok()) return covered;
   }
@@ -61,6 +63,11 @@ Result<uint64_t> ControlPort::publish(const TableSpec& table) {
   // A task runs after adopt() of the same turn: when it has run, the table is in force.
   Status adopted = on_worker([](Micros) {});
   if (!adopted.ok()) return adopted;
+  if (take_up) {
+    take_up();
+    Status covered = steer_.before(table);
+    if (!covered.ok()) return covered;
+  }
   if (steer_.after) steer_.after(table);
   return published.generation;
 }
@@ -110,6 +117,15 @@ Result<ConnectionPage> ControlPort::connections(uint32_t limit, ConnectionCursor
     if (!done.ok()) return done;
   } while (page->next != 0 && page->connections.size() < limit);
   return std::move(*page);
+}
+
+Status ControlPort::adopt(std::vector<ConnectionView> connections, AdoptCounts& counts) {
+  auto outcome = std::make_shared<AdoptCounts>();
+  auto views = std::make_shared<std::vector<ConnectionView>>(std::move(connections));
+  Status done = on_worker([this, outcome, views](Micros now) { *outcome = director_.adopt_connections(*views, now); });
+  if (!done.ok()) return done;
+  for (size_t i = 0; i < kAdoptOutcomeCount; i++) counts[i] += (*outcome)[i];
+  return {};
 }
 
 Status ControlPort::on_worker(std::function<void(Micros now)> task) {

@@ -37,10 +37,12 @@ struct PortStatus {
 
 class ControlPort {
  public:
-  // Called around a change, see Steering::cover and restrict_to; none for memory.
+  // Called around a change, see Steering::cover and restrict_to; none for memory. `take_up` is called once, when the
+  // first table is in force and before anything is steered: connections are there before their packets are.
   struct Steer {
     std::function<Status(const TableSpec&)> before;
     std::function<void(const TableSpec&)> after;
+    std::function<void()> take_up;
   };
 
   ControlPort(Director& director, Worker& worker, Steer steer = {});
@@ -60,13 +62,16 @@ class ControlPort {
 
   PortStatus status() const;
 
+  // See Director::adopt_connections. Waits for the worker. IO when it does not answer.
+  Status adopt(std::vector<ConnectionView> connections, AdoptCounts& counts);
+
  private:
   // Runs `task` between two batches and waits for it.
   Status on_worker(std::function<void(Micros now)> task);
 
   Director& director_;
   Worker& worker_;
-  const Steer steer_;
+  Steer steer_;
   std::mutex tables_;   // TableStore wants one control thread at a time
   TableSpec in_force_;  // to steer by when a new table is refused
   struct Row {

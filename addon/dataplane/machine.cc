@@ -65,6 +65,7 @@ Status Machine::open(const MachineOptions& options) {
       {options.connections, key.value(), steering_->flow_buckets(), steering_->flow_key()}, neighbours_);
   if (!director_) return {ErrorCode::kLimitReached, "connections is out of range or there is no address space for them"};
 
+  connection_file_ = options.connection_file;
   Status swept = remove_leftover_addresses({});
   if (!swept.ok()) return swept;
   Result<std::unique_ptr<MachineWatch>> watch = MachineWatch::start({options.interfaces}, neighbours_, *steering_, *this);
@@ -84,20 +85,56 @@ Status Machine::open(const MachineOptions& options) {
 }
 
 ControlPort::Steer Machine::steer() {
-  return {
+  ControlPort::Steer steer{
       .before = [this](const TableSpec& table) { return steering_->cover(keys_of(table)); },
       .after = [this](const TableSpec& table) { steering_->restrict_to(keys_of(table)); },
+      .take_up = nullptr,
   };
+  if (connection_file_.empty()) return steer;
+  auto file = ConnectionFile::take(connection_file_);
+  if (!file.ok()) {
+    warning(file.status().message);
+  } else if (file.value()) {
+    steer.take_up = [this, taken = std::shared_ptr(std::move(file.value()))] { take_up(*taken); };
+  }
+  return steer;
+}
+
+void Machine::take_up(ConnectionFile& file) {
+  // Some milliseconds of the worker's time.
+  constexpr size_t kConnectionsAtOnce = 16'384;
+  AdoptCounts counts{};
+  for (;;) {
+    std::vector<ConnectionView> page = file.next(kConnectionsAtOnce);
+    if (page.empty()) break;
+    if (Status status = port_->adopt(std::move(page), counts); !status.ok()) return warning(status.message);
+  }
+  const auto adopted = static_cast<size_t>(AdoptOutcome::kAdopted);
+  std::string told = std::to_string(counts[adopted]) + " connections of the director before are taken up";
+  for (size_t i = 0; i < kAdoptOutcomeCount; i++) {
+    if (i == adopted || counts[i] == 0) continue;
+    told += "; " + std::to_string(counts[i]) + " are not: " + text(static_cast<AdoptOutcome>(i));
+  }
+  if (file.malformed() != 0) told += "; " + std::to_string(file.malformed()) + " are not: they are none";
+  on_event_({MachineEvent::Kind::kTakenUp, "", told});
 }
 
 Machine::~Machine() { stop(); }
 
-void Machine::stop() {
-  // Devices first: from then on the kernel keeps what comes, and the worker drains what it has.
-  if (watch_ && steering_) {
+void Machine::stop(bool is_restart) {
+  if (is_restart && worker_ && steering_) {
+    // Dropped from here on; the worker drains what it has.
+    worker_->hold();
+    if (Status held = steering_->leave_held(); !held.ok())
+      warning("packets go to the host until the next start: " + held.message);
+  } else if (watch_ && steering_) {
+    // Devices first: from then on the kernel keeps what comes, and the worker drains what it has.
     for (const DeviceState& device : watch_->devices()) steering_->detach(device.ifindex);
   }
   if (worker_) worker_->stop();
+  if (director_ && worker_ && !connection_file_.empty()) {
+    if (Status written = write_connections(connection_file_, *director_); !written.ok()) warning(written.message);
+  }
   watch_.reset();
   port_.reset();
   worker_.reset();

@@ -9,11 +9,12 @@
 #include <string>
 #include <vector>
 
+#include "dataplane/connection_file.h"
+#include "dataplane/control_port.h"
 #include "host/addresses.h"
 #include "host/machine_watch.h"
 #include "io/af_packet.h"
 #include "io/steering.h"
-#include "dataplane/control_port.h"
 
 namespace uvs {
 
@@ -21,11 +22,13 @@ struct MachineOptions {
   std::optional<std::vector<std::string>> interfaces;
   uint32_t connections = 1'000'000;
   std::optional<unsigned> cpu;
+  // Where connections go at the end and come from at the start; empty: they do not.
+  std::string connection_file;
 };
 
 // As DataplaneEvent in src/dataplane/port.ts.
 struct MachineEvent {
-  enum class Kind : uint8_t { kDeviceAttached, kDeviceDetached, kWarning, kLimit, kAddressesChanged, kFailed };
+  enum class Kind : uint8_t { kDeviceAttached, kDeviceDetached, kWarning, kLimit, kAddressesChanged, kTakenUp, kFailed };
   Kind kind = Kind::kWarning;
   std::string subject;  // device or limit
   std::string text;     // message or reason
@@ -39,8 +42,12 @@ class Machine final : private HostEvents {
   static Result<std::shared_ptr<Machine>> start(const MachineOptions& options, OnEvent on_event);
   ~Machine() override;
 
-  // Detaches, ends the threads and removes what is ours in the kernel. Twice is fine; nothing else may be called after it.
-  void stop();
+  // Detaches, ends the threads and removes what is ours in the kernel; connections go to their file. Twice is fine;
+  // nothing else may be called after it. `is_restart`: a director is started again at once. What is ours is dropped
+  // until that has settled, or for ten seconds.
+  void stop(bool is_restart = false);
+  // We are in the place of the director before, if there was one: what it had left is removed.
+  Status settle() { return steering_->settle(); }
 
   ControlPort& port() { return *port_; }
   std::vector<DeviceState> devices() const;
@@ -56,6 +63,7 @@ class Machine final : private HostEvents {
       : on_event_(std::move(on_event)), neighbours_(neighbour_key) {}
   Status open(const MachineOptions& options);
   ControlPort::Steer steer();
+  void take_up(ConnectionFile& file);
 
   void host_view(std::unique_ptr<const HostView> view) override;
   void device_attached(const DeviceState& device) override;
@@ -69,6 +77,7 @@ class Machine final : private HostEvents {
   const OnEvent on_event_;
   NeighbourTable neighbours_;
   std::string steering_description_;
+  std::string connection_file_;
   std::unique_ptr<Steering> steering_;
   std::unique_ptr<AfPacket> io_;
   std::unique_ptr<Director> director_;

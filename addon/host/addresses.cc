@@ -41,6 +41,8 @@ std::optional<AddressRecord> read_address(const NetlinkMessage& message) {
   record.local.ifindex = body->ifa_index;
   record.local.prefix_length = body->ifa_prefixlen;
   record.protocol = attributes.value<uint8_t>(kIfaProto).value_or(0);
+  const auto lifetimes = attributes.value<ifa_cacheinfo>(IFA_CACHEINFO);
+  record.is_temporary = lifetimes && lifetimes->ifa_valid != kForever;
   return record;
 }
 
@@ -92,40 +94,84 @@ Result<std::vector<AddressRecord>> dump_addresses(NetlinkSocket& netlink) {
   return addresses;
 }
 
+namespace {
+
+// RTM_NEWADDR for it with `flags`; `lifetime`: what IPv4 and IPv6 have, kForever or seconds. An errno.
+int put_address(NetlinkSocket& netlink, const HostAddress& address, uint32_t ifindex, uint16_t flags,
+                uint32_t lifetime) {
+  ifaddrmsg body = address_body(address.family, address.prefix_length, ifindex);
+  body.ifa_scope = static_cast<uint8_t>(address.scope);
+  const size_t size = address_size(address.family);
+  const bool is_ipv6 = address.family == Family::kIpv6;
+  // A kernel before 5.18 refuses IFA_PROTO only under strict checking; then the address goes
+  // without our mark.
+  int error = 0;
+  for (const bool is_marked : {true, false}) {
+    NetlinkRequest request(RTM_NEWADDR, static_cast<uint16_t>(flags | NLM_F_ACK), body);
+    request.bytes(IFA_LOCAL, address.address.bytes.data(), size);
+    request.bytes(IFA_ADDRESS, address.address.bytes.data(), size);
+    // No duplicate detection: a VIP is to answer at once, and the other director may still hold it.
+    if (is_ipv6) request.value(IFA_FLAGS, uint32_t{IFA_F_NODAD});
+    // Deprecated: never chosen as the source of our own packets. Otherwise the kernel prefers it towards its
+    // neighbours, and a probe from the VIP is answered by a DR server to itself. keepalived does the same.
+    const bool is_deprecated = is_ipv6 && address.prefix_length == 128;
+    if (is_deprecated || lifetime != kForever || (flags & NLM_F_REPLACE) != 0) {
+      request.value(IFA_CACHEINFO, ifa_cacheinfo{is_deprecated ? 0 : lifetime, lifetime, 0, 0});
+    }
+    if (!is_ipv6 && address.broadcast)
+      request.bytes(IFA_BROADCAST, address.broadcast->bytes.data(), size);
+    if (!is_ipv6 && !address.label.empty()) request.text(IFA_LABEL, address.label);
+    if (is_marked) request.value(kIfaProto, kAddressProtocol);
+    error = netlink.request(request);
+    if (error != EINVAL) break;
+  }
+  return error;
+}
+
+}  // namespace
+
+bool AddressRecord::is_left_for_us() const { return protocol == kAddressProtocol && is_temporary; }
+
 Status add_address(const HostAddress& address) {
   auto netlink = NetlinkSocket::open();
   if (!netlink.ok()) return netlink.status();
   const uint32_t ifindex = if_nametoindex(address.device.c_str());
   if (ifindex == 0) return {ErrorCode::kDeviceMissing, "no such device: " + address.device};
+  const int error = put_address(netlink.value(), address, ifindex, NLM_F_CREATE | NLM_F_EXCL, kForever);
+  if (error == 0) return {};
+  if (error != EEXIST) return errno_status(error, "cannot add an address to " + address.device);
+  // One that was left for us would go when its time is over.
+  const auto taken = take_up_address(address);
+  return taken.ok() ? Status{} : taken.status();
+}
 
-  ifaddrmsg body = address_body(address.family, address.prefix_length, ifindex);
-  body.ifa_scope = static_cast<uint8_t>(address.scope);
-  const size_t size = address_size(address.family);
-  // No duplicate detection: a VIP is to answer at once, and the other director may still hold it.
-  const uint32_t flags = address.family == Family::kIpv6 ? IFA_F_NODAD : 0;
-  // A kernel before 5.18 refuses IFA_PROTO only under strict checking; then the address goes
-  // without our mark.
-  for (const bool is_marked : {true, false}) {
-    NetlinkRequest request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK, body);
-    request.bytes(IFA_LOCAL, address.address.bytes.data(), size);
-    request.bytes(IFA_ADDRESS, address.address.bytes.data(), size);
-    if (flags != 0) request.value(IFA_FLAGS, flags);
-    if (address.family == Family::kIpv6 && address.prefix_length == 128) {
-      // Deprecated: never chosen as the source of our own packets. Otherwise the kernel prefers it towards its
-      // neighbours, and a probe from the VIP is answered by a DR server to itself. keepalived does the same.
-      request.value(IFA_CACHEINFO, ifa_cacheinfo{0, kForever, 0, 0});
-    }
-    if (address.family == Family::kIpv4 && address.broadcast)
-      request.bytes(IFA_BROADCAST, address.broadcast->bytes.data(), size);
-    if (address.family == Family::kIpv4 && !address.label.empty())
-      request.text(IFA_LABEL, address.label);
-    if (is_marked) request.value(kIfaProto, kAddressProtocol);
-    const int error = netlink.value().request(request);
-    if (error == 0 || error == EEXIST) return {};
-    if (error == EINVAL && is_marked) continue;
-    return errno_status(error, "cannot add an address to " + address.device);
-  }
-  return {ErrorCode::kIo, "cannot add an address to " + address.device};
+Status leave_address(const HostAddress& address, uint32_t seconds) {
+  auto netlink = NetlinkSocket::open();
+  if (!netlink.ok()) return netlink.status();
+  const uint32_t ifindex = if_nametoindex(address.device.c_str());
+  const int error =
+      ifindex == 0 ? ENODEV : put_address(netlink.value(), address, ifindex, NLM_F_REPLACE, seconds);
+  if (error == 0 || error == ENOENT || is_gone(error)) return {};
+  return errno_status(error, "cannot leave an address on " + address.device);
+}
+
+Result<bool> take_up_address(const HostAddress& address) {
+  auto netlink = NetlinkSocket::open();
+  if (!netlink.ok()) return netlink.status();
+  const uint32_t ifindex = if_nametoindex(address.device.c_str());
+  const auto addresses = dump_addresses(netlink.value());
+  if (!addresses.ok()) return addresses.status();
+  const bool is_left = std::any_of(
+      addresses.value().begin(), addresses.value().end(), [&](const AddressRecord& record) {
+        return record.is_left_for_us() && record.local.ifindex == ifindex &&
+               record.local.family == address.family && record.local.address == address.address &&
+               record.local.prefix_length == address.prefix_length;
+      });
+  if (!is_left) return false;
+  const int error = put_address(netlink.value(), address, ifindex, NLM_F_REPLACE, kForever);
+  if (error == 0) return true;
+  if (error == ENOENT || is_gone(error)) return false;  // its time has run out in between
+  return errno_status(error, "cannot take up an address on " + address.device);
 }
 
 Status remove_address(const HostAddress& address) {
@@ -151,7 +197,7 @@ Status remove_leftover_addresses(const std::vector<LocalAddress>& keep) {
   return delete_marked(
       netlink.value(), "cannot remove an address that a dead director left",
       [&](const AddressRecord& record) {
-        return std::none_of(keep.begin(), keep.end(), [&](const LocalAddress& kept) {
+        return !record.is_left_for_us() && std::none_of(keep.begin(), keep.end(), [&](const LocalAddress& kept) {
           return kept.family == record.local.family && kept.address == record.local.address;
         });
       });

@@ -14,8 +14,11 @@ namespace uvs {
 
 struct AddressRecord {
   LocalAddress local;
-  uint32_t flags = 0;    // IFA_F_*
-  uint8_t protocol = 0;  // IFA_PROTO: who put it there; 0 on kernels before 5.18
+  uint32_t flags = 0;         // IFA_F_*
+  bool is_temporary = false;  // the kernel removes it by itself some day
+  uint8_t protocol = 0;       // IFA_PROTO: who put it there; 0 on kernels before 5.18
+
+  bool is_left_for_us() const;  // by the director before: see leave_address
 };
 
 // In the kernel's order: the one reader of RTM_NEWADDR. Without addresses that failed duplicate detection.
@@ -38,12 +41,17 @@ struct HostAddress {
 // millisecond).
 inline constexpr uint8_t kAddressProtocol = 0x75;  // 'u'
 
-// Fine when the address is there already. DEVICE_MISSING, PRIVILEGE_MISSING, IO.
+// Fine when the address is there already; one that was left for us stays from then on. DEVICE_MISSING, PRIVILEGE_MISSING, IO.
 Status add_address(const HostAddress& address);
+// Leaves an address of ours for the next director: the kernel removes it after `seconds` (1 or more)
+// unless that takes it up. Fine when it is gone.
+Status leave_address(const HostAddress& address, uint32_t seconds);
+// True: the director before has left it for us, and it stays now. Else nothing has changed.
+Result<bool> take_up_address(const HostAddress& address);
 // Fine when the address or the device is gone. A device that was renamed is found by our mark.
 Status remove_address(const HostAddress& address);
 // Removes every address with our mark from this namespace, except those in `keep` (family and
-// address count).
+// address count) and those that were left for us with a lifetime.
 Status remove_leftover_addresses(const std::vector<LocalAddress>& keep);
 
 }  // namespace uvs

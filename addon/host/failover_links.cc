@@ -48,7 +48,8 @@ Result<std::vector<FailoverLink>> snapshot_links() {
     for (const AddressRecord& record : addresses.value()) {
       const auto link = by_index.find(record.local.ifindex);
       if (link != by_index.end() && is_usable(record) && is_last_choice(record) == is_behind)
-        link->second->addresses.push_back({record.local.family, record.local.address, record.local.prefix_length});
+        link->second->addresses.push_back({record.local.family, record.local.address, record.local.prefix_length,
+                                           record.is_left_for_us()});
     }
   }
   return links;

@@ -15,6 +15,7 @@ struct FailoverAddress {
   Family family = Family::kIpv4;
   IpAddress address;
   uint8_t prefix_length = 0;
+  bool is_left_for_us = false;  // by the director before: see leave_address
 };
 
 struct FailoverLink {

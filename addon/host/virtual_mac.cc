@@ -12,6 +12,7 @@
 #include <mutex>
 #include <vector>
 
+#include "host/addresses.h"
 #include "host/ipv4_settings.h"
 #include "host/links.h"
 #include "host/virtual_mac_mark.h"
@@ -321,8 +322,15 @@ Status remove_leftover_virtual_macs() {
   if (!netlink.ok()) return netlink.status();
   const auto devices = dump_links(netlink.value());
   if (!devices.ok()) return devices.status();
+  const auto addresses = dump_addresses(netlink.value());
+  if (!addresses.ok()) return addresses.status();
   for (const LinkRecord& device : devices.value()) {
-    if (!device.mark) continue;
+    // An address that was left for us would go with its device.
+    const bool is_left = std::any_of(
+        addresses.value().begin(), addresses.value().end(), [&](const AddressRecord& address) {
+          return address.local.ifindex == device.link.ifindex && address.is_left_for_us();
+        });
+    if (!device.mark || is_left) continue;
     if (Status status = remove_device(netlink.value(), device); !status.ok()) return status;
   }
   return {};

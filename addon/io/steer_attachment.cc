@@ -20,13 +20,8 @@ namespace {
 constexpr auto kTcxIngress = static_cast<bpf_attach_type>(46);
 constexpr uint32_t kBefore = 1u << 3;  // BPF_F_BEFORE without a relative: in front of all
 
-struct Filter {
-  uint32_t ifindex;
-  uint32_t handle;
-  uint32_t priority;
-};
-
-void collect_our_filters(NetlinkSocket& netlink, uint32_t ifindex, std::vector<Filter>& found) {
+void collect_our_filters(NetlinkSocket& netlink, uint32_t ifindex,
+                         std::vector<LeftoverFilter>& found) {
   tcmsg body{};
   body.tcm_family = AF_UNSPEC;
   body.tcm_ifindex = static_cast<int>(ifindex);
@@ -125,13 +120,17 @@ Result<AttachForm> probe_attach_form(uint32_t ifindex, int program) {
   return AttachForm::kClsact;
 }
 
-Status remove_leftover_filters(NetlinkSocket& netlink) {
-  std::vector<Filter> found;
+std::vector<LeftoverFilter> find_leftover_filters(NetlinkSocket& netlink) {
+  std::vector<LeftoverFilter> found;
   struct if_nameindex* names = if_nameindex();
   for (const auto* name = names; name != nullptr && name->if_index != 0; name++)
     collect_our_filters(netlink, name->if_index, found);
   if_freenameindex(names);
-  for (const Filter& filter : found) {
+  return found;
+}
+
+Status remove_filters(const std::vector<LeftoverFilter>& filters) {
+  for (const LeftoverFilter& filter : filters) {
     LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = static_cast<int>(filter.ifindex),
                 .attach_point = BPF_TC_INGRESS);
     LIBBPF_OPTS(bpf_tc_opts, options, .handle = filter.handle, .priority = filter.priority);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "io/file_descriptor.h"
 #include "io/rtnetlink.h"
@@ -20,6 +21,8 @@ class SteerAttachment {
   SteerAttachment& operator=(SteerAttachment&& other) noexcept;
   // Detaches; fine when the device is gone.
   ~SteerAttachment() { detach(); }
+  // A clsact filter stays, also when we are gone: the next start removes it as a leftover.
+  void leave() { ifindex_ = 0; }
 
  private:
   SteerAttachment() = default;
@@ -35,7 +38,14 @@ class SteerAttachment {
 // tcx when the kernel has it: tries it with `program` on `ifindex` (the pair, before it is up).
 Result<AttachForm> probe_attach_form(uint32_t ifindex, int program);
 
-// Removes clsact ingress filters named uvs_* from every device of the namespace.
-Status remove_leftover_filters(NetlinkSocket& netlink);
+struct LeftoverFilter {
+  uint32_t ifindex;
+  uint32_t handle;
+  uint32_t priority;
+};
+// Clsact ingress filters named uvs_* on every device of the namespace.
+std::vector<LeftoverFilter> find_leftover_filters(NetlinkSocket& netlink);
+// Fine when they are gone.
+Status remove_filters(const std::vector<LeftoverFilter>& filters);
 
 }  // namespace uvs

@@ -13,6 +13,7 @@
 #include <map>
 #include <mutex>
 #include <set>
+#include <utility>
 
 #include "io/privilege.h"
 #include "io/rtnetlink.h"
@@ -112,10 +113,12 @@ struct Steering::Impl {
   KeySet<uvs_address_key> addresses{-1};
   std::vector<SteerAttachment> pair_attachments;
   std::map<uint32_t, SteerAttachment> devices;
+  std::vector<LeftoverFilter> leftovers;  // of the director before
+  bool is_held = false;
 
   explicit Impl(NetlinkSocket socket) : netlink(std::move(socket)) {}
   ~Impl() {
-    if (program && program->control) std::atomic_ref(program->control->heartbeat_ns).store(0);
+    if (program && program->control && !is_held) std::atomic_ref(program->control->heartbeat_ns).store(0);
     devices.clear();
     pair_attachments.clear();
     if (owns_pair) (void)remove_slow_path_pair(netlink);
@@ -127,7 +130,7 @@ struct Steering::Impl {
 };
 
 Status Steering::Impl::set_up(const SteeringOptions& options) {
-  if (Status status = remove_leftover_filters(netlink); !status.ok()) return status;
+  leftovers = find_leftover_filters(netlink);
   if (Status status = remove_slow_path_pair(netlink); !status.ok()) return status;
   auto loaded = SteerProgram::load(bucket_count(options.connections));
   if (!loaded.ok()) return loaded.status();
@@ -219,6 +222,26 @@ void Steering::detach(uint32_t ifindex) {
   const std::lock_guard lock(impl_->mutex);
   impl_->devices.erase(ifindex);
   (void)bpf_map_delete_elem(impl_->program->devices, &ifindex);
+}
+
+Status Steering::leave_held() {
+  const std::lock_guard lock(impl_->mutex);
+  impl_->is_held = true;
+  Status failed;
+  for (const auto& [ifindex, attached] : impl_->devices) {
+    auto held = SteerAttachment::attach(AttachForm::kClsact, ifindex, impl_->program->steer);
+    if (held.ok()) {
+      held.value().leave();
+    } else {
+      failed = held.status();
+    }
+  }
+  return failed;
+}
+
+Status Steering::settle() {
+  const std::lock_guard lock(impl_->mutex);
+  return remove_filters(std::exchange(impl_->leftovers, {}));
 }
 
 Status Steering::change_mac(uint32_t ifindex, const MacAddress& mac) {

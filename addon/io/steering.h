@@ -54,8 +54,8 @@ class Steering final : public DeviceFollower {
  public:
   static constexpr size_t kMaxServices = 65'536;
 
-  // Takes the namespace's lock, removes what a dead director left, makes the pair, loads the
-  // programs. ALREADY_RUNNING, PRIVILEGE_MISSING (names the capability), KERNEL_UNSUPPORTED, IO;
+  // Takes the namespace's lock, makes the pair anew, loads the programs. What the director before
+  // left at devices stays until settle(). ALREADY_RUNNING, PRIVILEGE_MISSING (names the capability), KERNEL_UNSUPPORTED, IO;
   // nothing is left behind then.
   static Result<std::unique_ptr<Steering>> start(const SteeringOptions& options);
   // Detaches everywhere and removes all that is ours.
@@ -80,6 +80,13 @@ class Steering final : public DeviceFollower {
   // CLOCK_MONOTONIC nanoseconds of the worker's last turn. Older than UVS_HEARTBEAT_LATE_NS: what is
   // ours is dropped; older than UVS_HEARTBEAT_HOLD_NS, or 0: everything passes.
   void set_heartbeat(uint64_t now_ns);
+
+  // The end, for a director that is started again at once: steering itself goes, but at each device
+  // stays a filter that outlives us and drops what is ours, until UVS_HEARTBEAT_HOLD_NS after the
+  // last heartbeat. The worker has ended (Worker::hold). Fails where the kernel has no clsact.
+  Status leave_held();
+  // We are in the place of the director before: its filters are removed.
+  Status settle();
 
   // Where AfPacket listens (uvs1).
   uint32_t receive_ifindex() const;

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 
+#include "node/address_calls.h"
 #include "node/host_values.h"
 #include "dataplane/machine.h"
 #include "node/port_object.h"
@@ -21,6 +22,8 @@ MachineOptions read_options(const Napi::Object& object) {
   MachineOptions options;
   options.connections = number_property(object, "connections", options.connections);
   if (object.Get("cpu").IsNumber()) options.cpu = number_property(object, "cpu");
+  if (object.Get("connectionFile").IsString())
+    options.connection_file = object.Get("connectionFile").ToString().Utf8Value();
   const Napi::Value interfaces = object.Get("interfaces");
   if (interfaces.IsArray()) {
     const auto names = interfaces.As<Napi::Array>();
@@ -43,6 +46,7 @@ Napi::Object event_object(Napi::Env env, const MachineEvent& event) {
     case MachineEvent::Kind::kWarning: set("warning", nullptr, "message", event); break;
     case MachineEvent::Kind::kLimit: set("limit", "limit", "message", event); break;
     case MachineEvent::Kind::kAddressesChanged: set("addresses-changed", nullptr, nullptr, event); break;
+    case MachineEvent::Kind::kTakenUp: set("taken-up", nullptr, "message", event); break;
     case MachineEvent::Kind::kFailed: set("failed", nullptr, "message", event); break;
   }
   return object;
@@ -79,6 +83,9 @@ class Dataplane final : public Napi::ObjectWrap<Dataplane> {
                                           InstanceMethod<&Dataplane::local_addresses>("localAddresses"),
                                           InstanceMethod<&Dataplane::add>("addAddress"),
                                           InstanceMethod<&Dataplane::remove>("removeAddress"),
+                                          InstanceMethod<&Dataplane::leave>("leaveAddress"),
+                                          InstanceMethod<&Dataplane::take_up>("takeUpAddress"),
+                                          InstanceMethod<&Dataplane::settle>("settle"),
                                           InstanceMethod<&Dataplane::stop>("stop")}));
   }
 
@@ -179,13 +186,22 @@ class Dataplane final : public Napi::ObjectWrap<Dataplane> {
                               [](Napi::Env env) -> Napi::Value { return env.Undefined(); });
   }
 
+  Napi::Value leave(const Napi::CallbackInfo& info) { return leave_host_address(self(info), info); }
+  Napi::Value take_up(const Napi::CallbackInfo& info) { return take_up_host_address(self(info), info); }
+  Napi::Value settle(const Napi::CallbackInfo& info) {
+    (void)running(info.Env());
+    return PromiseWork::start(self(info), [machine = machine_] { return machine->settle(); },
+                              [](Napi::Env env) -> Napi::Value { return env.Undefined(); });
+  }
+
   Napi::Value stop(const Napi::CallbackInfo& info) {
+    const bool is_restart = info[0].ToBoolean();
     std::shared_ptr<Machine> machine = std::move(machine_);
     machine_.reset();
     return PromiseWork::start(
         self(info),
-        [this, machine]() -> Status {
-          if (machine) machine->stop();
+        [this, machine, is_restart]() -> Status {
+          if (machine) machine->stop(is_restart);
           release_events();
           return {};
         },

@@ -107,6 +107,7 @@ Napi::Object link_object(Napi::Env env, const FailoverLink& link) {
     Napi::Object prefix = Napi::Object::New(env);
     prefix.Set("address", format_address(address.family, address.address));
     prefix.Set("length", address.prefix_length);
+    if (address.is_left_for_us) prefix.Set("isLeftForUs", true);
     addresses.Set(addresses.Length(), prefix);
   }
   Napi::Object object = Napi::Object::New(env);

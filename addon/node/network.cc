@@ -7,6 +7,7 @@
 
 #include "host/failover_network.h"
 #include "host/virtual_mac.h"
+#include "node/address_calls.h"
 #include "node/errors.h"
 #include "node/host_values.h"
 #include "node/network_events.h"
@@ -59,6 +60,8 @@ class NetworkObject final : public Napi::ObjectWrap<NetworkObject> {
                              InstanceMethod<&NetworkObject::unlisten>("unlisten"),
                              InstanceMethod<&NetworkObject::add_host_address>("addAddress"),
                              InstanceMethod<&NetworkObject::remove_host_address>("removeAddress"),
+                             InstanceMethod<&NetworkObject::leave>("leaveAddress"),
+                             InstanceMethod<&NetworkObject::take_up>("takeUpAddress"),
                              InstanceMethod<&NetworkObject::add_virtual_route>("addRoute"),
                              InstanceMethod<&NetworkObject::remove_virtual_route>("removeRoute"),
                              InstanceMethod<&NetworkObject::add_mac>("addVirtualMac"),
@@ -211,6 +214,8 @@ class NetworkObject final : public Napi::ObjectWrap<NetworkObject> {
   Napi::Value remove_host_address(const Napi::CallbackInfo& info) {
     return configure(info, [address = read_host_address(info[0])] { return remove_address(address); });
   }
+  Napi::Value leave(const Napi::CallbackInfo& info) { return leave_host_address(self(info), info); }
+  Napi::Value take_up(const Napi::CallbackInfo& info) { return take_up_host_address(self(info), info); }
   Napi::Value add_virtual_route(const Napi::CallbackInfo& info) {
     return configure(info, [route = read_route(info[0])] { return add_route(route); });
   }

@@ -39,6 +39,7 @@ struct Worker::Impl {
   FileDescriptor wakeup;
   std::thread thread;
   std::atomic<bool> is_stopping = false;
+  std::atomic<bool> is_holding = false;
   // The flag is what the loop reads each turn; the lock is taken only when there is a task.
   std::atomic<bool> has_tasks = false;
   std::mutex mutex;
@@ -140,7 +141,10 @@ void Worker::Impl::loop() {
   }
   // An end that is wanted: the kernel passes everything to the host; what is on its way to us still
   // gets its due.
-  if (options.steering) options.steering->set_heartbeat(0);
+  // Held, it drops instead.
+  if (options.steering) {
+    options.steering->set_heartbeat(is_holding ? monotonic_now() * 1000 - UVS_HEARTBEAT_LATE_NS : 0);
+  }
   for (int i = 0; i < kLastTurns && !has_failed; i++) {
     if (!turn(monotonic_now())) break;
   }
@@ -180,6 +184,11 @@ void Worker::stop() {
     impl_->thread.join();
   }
   impl_->run_tasks(monotonic_now());
+}
+
+void Worker::hold() {
+  impl_->is_holding = true;
+  stop();
 }
 
 bool Worker::run_once(Micros now) { return impl_->turn(now); }

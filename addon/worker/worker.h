@@ -53,6 +53,10 @@ class Worker {
   // for ever. Twice is fine.
   void stop();
 
+  // As stop(), but what is ours is dropped from then on as if the worker were late, instead of going
+  // to the host: a director that is started again at once finds connections alive.
+  void hold();
+
   // One turn at `now`: adopt, tasks, receive, process, transmit, release, held packets, expire.
   // True: there may be more to do at once. Synchronous form: only while there is no thread.
   bool run_once(Micros now);

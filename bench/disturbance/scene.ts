@@ -59,7 +59,7 @@ export class Scene {
   /** Ends the director as a restart does, and starts it again in its place. */
   async restart(): Promise<void> {
     const { socket } = this.#director;
-    await this.#director.stop();
+    await this.#director.process.stop('SIGQUIT', 20);
     this.#director = await Director.start(this.host, this.config, { socket });
   }
 

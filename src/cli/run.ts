@@ -43,7 +43,7 @@ const forcedExit = 130;
 export const addRun: AddVerb = (program) => {
   program
     .command('run')
-    .description('run a director in the foreground; HUP reloads, TERM and INT stop')
+    .description('run a director in the foreground; HUP reloads, TERM and INT stop, QUIT stops for a restart')
     .addOption(fileOption())
     .addOption(directorConfigOption())
     .addOption(configIdOption())
@@ -118,12 +118,14 @@ function watchForEnd(director: Director, log: Log, notify: Notify): End {
   const reached = new Promise<void>((resolve) => {
     finish = resolve;
   });
-  const stop = async (reason: string) => {
+  const stop = async (reason: string, isRestart = false) => {
     if (state.isWanted) return;
     state.isWanted = true;
-    log.info('stopping', { reason });
+    log.info(isRestart ? 'stopping for a restart' : 'stopping', { reason });
     notify('STOPPING=1', 'STATUS=stopping');
-    await director.stop().catch((error: unknown) => log.error('stopping', { reason: String(error) }));
+    await director
+      .stop({ isRestart })
+      .catch((error: unknown) => log.error('stopping', { reason: String(error) }));
     finish();
   };
   // While one runs, any number of further requests are one.
@@ -146,7 +148,7 @@ function watchForEnd(director: Director, log: Log, notify: Notify): End {
     },
     dump: (kind) => dumps[kind](),
     ignore: (what) => log.info(`a signal has no effect: ${what}`),
-    stop: (signal) => void stop(signal),
+    stop: (signal, isRestart) => void stop(signal, isRestart),
     force: () => process.exit(forcedExit),
   });
   void (async () => {

@@ -201,6 +201,11 @@ export class MemoryNetwork implements Network, WireStation {
     this.removeAddressNow(address);
   }
 
+  /** Nobody comes after this one. */
+  async leaveAddress(address: HostAddress): Promise<void> {
+    await this.removeAddress(address);
+  }
+
   async addRoute(route: VirtualRoute): Promise<void> {
     this.requireRunning();
     this.failAsTold('addRoute');

@@ -157,6 +157,20 @@ export class MemoryDataplane implements Dataplane {
     this.addresses.delete(placeText(address));
   }
 
+  /** Nobody comes after this one. */
+  async leaveAddress(address: HostAddress): Promise<void> {
+    await this.removeAddress(address);
+  }
+
+  async takeUpAddress(): Promise<boolean> {
+    this.requireRunning();
+    return false;
+  }
+
+  async settle(): Promise<void> {
+    this.requireRunning();
+  }
+
   async stop(): Promise<void> {
     this.state = 'stopped';
     this.table = emptyTable;

@@ -4,7 +4,7 @@
 import { createRequire } from 'node:module';
 import { DirectorError, type ErrorCode } from '../errors.js';
 import type { Network } from './network.js';
-import type { DataplaneEvent, DataplaneStatus, HostAddress, LocalAddress } from './port.js';
+import type { DataplaneEvent, DataplaneOptions, DataplaneStatus, HostAddress, LocalAddress } from './port.js';
 
 /** What every native data plane can do, on real devices or in memory. */
 export type NativeCore = {
@@ -19,14 +19,14 @@ export type NativeCore = {
 };
 
 export type NativeDataplane = NativeCore & {
-  start(
-    options: { interfaces: readonly string[] | undefined; connections: number; cpu: number | undefined },
-    onEvent: (event: DataplaneEvent) => void,
-  ): Promise<void>;
+  start(options: DataplaneOptions, onEvent: (event: DataplaneEvent) => void): Promise<void>;
   localAddresses(): LocalAddress[];
   addAddress(address: HostAddress): Promise<void>;
   removeAddress(address: HostAddress): Promise<void>;
-  stop(): Promise<void>;
+  leaveAddress(address: HostAddress, seconds: number): Promise<void>;
+  takeUpAddress(address: HostAddress): Promise<boolean>;
+  settle(): Promise<void>;
+  stop(isRestart: boolean): Promise<void>;
 };
 
 /** One packet that came out of a MemoryDataplane. */

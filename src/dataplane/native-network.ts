@@ -90,6 +90,10 @@ class NetworkPort implements Network {
     return settled(() => this.native.removeAddress(address));
   }
 
+  leaveAddress(address: HostAddress, seconds: number): Promise<void> {
+    return settled(() => this.native.leaveAddress(address, seconds));
+  }
+
   addRoute(route: VirtualRoute): Promise<void> {
     return settled(() => this.native.addRoute(route));
   }

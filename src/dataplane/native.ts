@@ -116,9 +116,21 @@ class NativePort implements Dataplane {
     await checked(() => this.native.removeAddress(address));
   }
 
-  async stop(): Promise<void> {
+  async leaveAddress(address: HostAddress, seconds: number): Promise<void> {
+    await checked(() => this.native.leaveAddress(address, seconds));
+  }
+
+  async takeUpAddress(address: HostAddress): Promise<boolean> {
+    return await checked(() => this.native.takeUpAddress(address));
+  }
+
+  async settle(): Promise<void> {
+    await checked(() => this.native.settle());
+  }
+
+  async stop(isRestart = false): Promise<void> {
     await this.tables.idle();
-    await this.native.stop();
+    await this.native.stop(isRestart);
   }
 }
 

@@ -20,8 +20,11 @@ export type Link = {
    * In the kernel's order, but secondary, deprecated and virtual ones (those that we have added) last: the first of a
    * family is the one to speak from. Tentative and failed ones are left out.
    */
-  readonly addresses: readonly Prefix[];
+  readonly addresses: readonly LinkAddress[];
 };
+
+/** `isLeftForUs`: the director before us on this machine left it, and it goes by itself unless it is added again. */
+export type LinkAddress = Prefix & { readonly isLeftForUs?: boolean };
 
 /** How a virtual router speaks. Open as long as the router is configured; it hears through `hear`. */
 export type Voice = {
@@ -95,7 +98,10 @@ export type NetworkEvent =
 export type ProbeFilter = { readonly device: string; readonly addresses: readonly IpAddress[] };
 
 export interface Network {
-  /** Starts the threads and the guardian. Removes routes and virtual MAC devices that a dead director left. */
+  /**
+   * Starts the threads and the guardian. Removes routes and virtual MAC devices that a dead director left, but for
+   * devices with addresses that are left for us.
+   */
   start(onEvent: (event: NetworkEvent) => void): Promise<void>;
   /** Devices of this namespace now, without our own pair. */
   links(): readonly Link[];
@@ -136,7 +142,7 @@ export interface Network {
   listen(filter: ProbeFilter): void;
   unlisten(device: string): void;
 
-  /** Ok when it is there already. Throws DEVICE_MISSING or IO. */
+  /** Ok when it is there already; one that is left for us stays from then on. Throws DEVICE_MISSING or IO. */
   addAddress(address: HostAddress): Promise<void>;
   /** Ok when it is gone. */
   removeAddress(address: HostAddress): Promise<void>;
@@ -144,6 +150,8 @@ export interface Network {
   removeRoute(route: VirtualRoute): Promise<void>;
   /** Makes the macvlan device `name` on `parent` with `mac`, up, with the sysctls that it needs; ok when it is ours already. */
   addVirtualMac(name: string, parent: string, mac: string): Promise<void>;
+  /** Leaves an address for the director that is started after us: it goes after `seconds` (1 or more) by itself. */
+  leaveAddress(address: HostAddress, seconds: number): Promise<void>;
   /** Ok when it is gone. Throws IO for a device that is not ours; that stays. */
   removeVirtualMac(name: string): Promise<void>;
 

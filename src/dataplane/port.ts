@@ -18,6 +18,8 @@ export type DataplaneOptions = {
   readonly connections: number;
   /** CPU to pin the worker to. */
   readonly cpu: number | undefined;
+  /** By which connections get from one director to the next on this machine: written at the end, taken up and removed at the start. */
+  readonly connectionFile?: string | undefined;
 };
 
 /** Sums since start (or since `zero`): packets and bytes at the IP layer, as IPVS counts them. */
@@ -126,6 +128,8 @@ export type DataplaneEvent =
   /** A named limit was reached (said once a limit, counted after that). */
   | { readonly kind: 'limit'; readonly limit: string; readonly message: string }
   | { readonly kind: 'addresses-changed' }
+  /** Connections of the director before; in words, with those that were refused. */
+  | { readonly kind: 'taken-up'; readonly message: string }
   /** The data plane can't go on; it passes everything to the host from here. */
   | { readonly kind: 'failed'; readonly message: string };
 
@@ -152,8 +156,17 @@ export interface Dataplane {
   addAddress(address: HostAddress): Promise<void>;
   /** Removes it again; ok when it is gone. */
   removeAddress(address: HostAddress): Promise<void>;
-  /** Detaches, removes what is ours in the kernel and frees everything. Safe to call twice. */
-  stop(): Promise<void>;
+  /** Leaves one of our addresses for the director that is started after us: it goes after `seconds` (1 or more) by itself. */
+  leaveAddress(address: HostAddress, seconds: number): Promise<void>;
+  /** True: the director before has left it for us, and it stays now. */
+  takeUpAddress(address: HostAddress): Promise<boolean>;
+  /** We are in the place of the director before: what it left at the devices is removed. */
+  settle(): Promise<void>;
+  /**
+   * Detaches, removes what is ours in the kernel and frees everything. Safe to call twice. `isRestart`: a director is
+   * started again at once; what is ours is dropped until that has settled, for ten seconds at most.
+   */
+  stop(isRestart?: boolean): Promise<void>;
 }
 
 /** Where an address stands. */

@@ -117,12 +117,14 @@ export class Director {
 
   /**
    * Stops, make before break: masters forward until their successors are heard; then checks end, our addresses leave,
-   * the data plane detaches. Safe to call twice; resolves when all is done.
+   * the data plane detaches. `isRestart`: a director is started again at once. Masters stay master for as long as their
+   * peers wait, addresses stay, and packets of services are dropped until the next start has taken up the connections,
+   * for ten seconds at most. Safe to call twice; resolves when all is done.
    */
-  async stop(): Promise<void> {
+  async stop({ isRestart = false } = {}): Promise<void> {
     this.isStopWanted = true;
     await this.inTurn(async () => {
-      if (this.state.kind === 'running') await this.takeDown(this.state.running);
+      if (this.state.kind === 'running') await this.takeDown(this.state.running, isRestart);
       else this.end();
     });
   }
@@ -246,6 +248,7 @@ export class Director {
           interfaces: config.director.interfaces,
           connections: config.director.connections,
           cpu: config.director.cpus?.[0],
+          connectionFile: connectionFileOf(parts.socket),
         },
         (event) => this.onDataplaneEvent(event),
       );
@@ -269,6 +272,7 @@ export class Director {
       await failover.prepare(config.failover);
       const generation = await engine.start();
       await failover.configure(config.failover);
+      await parts.dataplane.settle();
 
       const now = parts.clock.now();
       const running = { engine, failover, servers, startedAt: now, configuredAt: parts.clock.wall() };
@@ -282,14 +286,14 @@ export class Director {
     }
   }
 
-  private async takeDown({ engine, failover, servers }: Running): Promise<void> {
+  private async takeDown({ engine, failover, servers }: Running, isRestart: boolean): Promise<void> {
     try {
-      await failover.release();
+      if (!isRestart) await failover.release();
       await closeAll(servers);
-      await failover.stop();
-      await engine.stop();
+      await failover.stop(isRestart);
+      await engine.stop(isRestart);
     } finally {
-      await this.parts.dataplane.stop();
+      await this.parts.dataplane.stop(isRestart);
       this.stream.emit({ kind: 'stopped' });
       this.end();
     }
@@ -342,6 +346,9 @@ export class Director {
       case 'addresses-changed':
         this.onHostChanged();
         return;
+      case 'taken-up':
+        log.info(event.message);
+        return;
       case 'warning':
         log.warn(event.message);
         this.stream.emit(event);
@@ -380,6 +387,11 @@ export class Director {
   private logUndo(error: unknown): void {
     this.parts.log.error('cleaning up after a failed start', { reason: messageOf(error) });
   }
+}
+
+/** Beside the socket, which says which director it is: two namespaces share one file system. */
+function connectionFileOf(socket: string | undefined): string | undefined {
+  return socket === undefined ? undefined : `${socket}.connections`;
 }
 
 async function closeAll(servers: readonly ControlServer[]): Promise<void> {

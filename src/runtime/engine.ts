@@ -59,6 +59,9 @@ export type EngineParts = {
   readonly duty: AddressDuty;
 };
 
+/** What steering (UVS_HEARTBEAT_HOLD_NS) gives the next start. */
+const restartHold_s = 10;
+
 export class Engine {
   readonly health: HealthRunner;
   readonly observer: Observer;
@@ -139,14 +142,17 @@ export class Engine {
     }
   }
 
-  /** Ends checks and publishes, and takes our addresses away. The data plane is stopped by its owner. */
-  async stop(): Promise<void> {
+  /**
+   * Ends checks and publishes, and takes our addresses away; before a restart they stay for as long as the data plane
+   * holds packets back. The data plane is stopped by its owner.
+   */
+  async stop(isRestart = false): Promise<void> {
     this.isStopped = true;
     this.cancelRefresh?.();
     this.observer.stop();
     this.health.stop();
     this.publisher.stop();
-    await this.staticAddresses.removeAll();
+    await this.staticAddresses.removeAll(isRestart ? restartHold_s : undefined);
   }
 
   /** Devices or addresses of this machine have changed. */

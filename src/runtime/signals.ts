@@ -1,5 +1,5 @@
 // Signals as calls, the same as keepalived's: HUP reloads, TERM and INT stop, a second one of them gives up waiting; USR1,
-// USR2 and the real-time signals of keepalived write dumps.
+// USR2 and the real-time signals of keepalived write dumps. QUIT, which keepalived has no use for, stops for a restart.
 
 import type { DumpKind } from './failover/dump.js';
 import { onRealTimeSignal } from './real-time-signals.js';
@@ -10,8 +10,8 @@ export type SignalHandlers = {
   readonly dump: (kind: DumpKind) => void;
   /** A signal of keepalived's that has no effect here; `what` says so. */
   readonly ignore: (what: string) => void;
-  readonly stop: (signal: string) => void;
-  /** A second INT or TERM while stopping. */
+  readonly stop: (signal: string, isRestart: boolean) => void;
+  /** A second one of these while stopping. */
   readonly force: () => void;
 };
 
@@ -24,7 +24,7 @@ export function listenForSignals(handlers: SignalHandlers): () => void {
   const onStop = (signal: NodeJS.Signals) => {
     if (isStopping) return handlers.force();
     isStopping = true;
-    handlers.stop(signal);
+    handlers.stop(signal, signal === 'SIGQUIT');
   };
   const listeners = [
     ['SIGHUP', onHup],
@@ -32,6 +32,7 @@ export function listenForSignals(handlers: SignalHandlers): () => void {
     ['SIGUSR2', onStats],
     ['SIGTERM', onStop],
     ['SIGINT', onStop],
+    ['SIGQUIT', onStop],
   ] as const;
   for (const [signal, listener] of listeners) process.on(signal, listener);
   const stopRealTime = onRealTimeSignal((signal) => {

@@ -21,7 +21,10 @@ export class StaticAddresses {
   private isClosed = false;
 
   constructor(
-    private readonly dataplane: Pick<Dataplane, 'addAddress' | 'removeAddress' | 'localAddresses'>,
+    private readonly dataplane: Pick<
+      Dataplane,
+      'addAddress' | 'removeAddress' | 'leaveAddress' | 'takeUpAddress' | 'localAddresses'
+    >,
     private readonly warn: (message: string) => void,
   ) {}
 
@@ -51,13 +54,13 @@ export class StaticAddresses {
       .map((held) => held.address.address);
   }
 
-  /** The end: nothing is added after it. */
-  removeAll(): Promise<void> {
+  /** The end: nothing is added after it. `leftFor`: seconds for which they stay for the director after us. */
+  removeAll(leftFor?: number): Promise<void> {
     this.isClosed = true;
     return this.inTurn(async () => {
       const all = [...this.held.values()];
       this.held.clear();
-      for (const held of all) await this.remove(held);
+      for (const held of all) await this.remove(held, leftFor);
     });
   }
 
@@ -83,7 +86,7 @@ export class StaticAddresses {
     for (const held of this.held.values()) {
       if (held.state !== 'missing') continue;
       if (present.has(placeKey(held.address))) {
-        held.state = 'found';
+        held.state = (await this.isTakenUp(held)) ? 'added' : 'found';
         continue;
       }
       try {
@@ -101,9 +104,20 @@ export class StaticAddresses {
     return new Set(this.dataplane.localAddresses().map(placeKey));
   }
 
-  private async remove(held: Held): Promise<void> {
+  /** The director before has left it for us. */
+  private async isTakenUp({ address }: Held): Promise<boolean> {
+    try {
+      return await this.dataplane.takeUpAddress(address);
+    } catch (error) {
+      this.warn(`can't take up ${describeAddress(address)}: ${messageOf(error)}`);
+      return false;
+    }
+  }
+
+  private async remove(held: Held, leftFor?: number): Promise<void> {
     if (held.state !== 'added') return;
     try {
+      if (leftFor !== undefined) return await this.dataplane.leaveAddress(held.address, leftFor);
       await this.dataplane.removeAddress(held.address);
     } catch (error) {
       this.warn(`can't remove ${describeAddress(held.address)}: ${messageOf(error)}`);

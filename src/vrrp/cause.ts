@@ -7,6 +7,7 @@ export type Cause =
   | { readonly kind: 'created' }
   | { readonly kind: 'started' }
   | { readonly kind: 'owner' }
+  | { readonly kind: 'resumed' }
   /** No advert for `silence`; the master of before, where one was heard. */
   | { readonly kind: 'silence'; readonly silence: Micros; readonly master: IpAddress | undefined }
   | { readonly kind: 'released'; readonly by: IpAddress }
@@ -33,6 +34,8 @@ export function causeText(cause: Cause): string {
       return 'started';
     case 'owner':
       return 'owner of the addresses (priority 255)';
+    case 'resumed':
+      return 'master before a restart, and back in time';
     case 'silence':
       return cause.master === undefined
         ? `no master was heard for ${secondsText(cause.silence)}`

@@ -34,7 +34,7 @@ import { begin, isFaulty, toBackup, toFault, toInitialize, toMaster, toReleasing
 export function step(state: VrrpState, event: VrrpEvent, now: Micros, policy: InstancePolicy): VrrpStep {
   switch (event.kind) {
     case 'start':
-      return onStart(state, now, policy);
+      return onStart(state, event.isResumed === true, now, policy);
     case 'deadline':
       return onDeadline(state, now, policy, event.waitsFor);
     case 'advert':
@@ -76,8 +76,12 @@ export function step(state: VrrpState, event: VrrpEvent, now: Micros, policy: In
   }
 }
 
-function onStart(state: VrrpState, now: Micros, policy: InstancePolicy): VrrpStep {
+function onStart(state: VrrpState, isResumed: boolean, now: Micros, policy: InstancePolicy): VrrpStep {
   if (!isStopped(state)) return unchanged(state);
+  // Where a backup would listen first, a peer that is waiting for our advert would hear none.
+  if (isResumed && !isFaulty(state)) {
+    return toMaster({ ...state, hasYielded: false, since: now }, now, policy, { kind: 'resumed' });
+  }
   const clean: VrrpAction = { kind: 'clean-addresses' };
   const { startupDelay } = policy.router;
   const fresh = { ...state, hasYielded: false, since: now, cause: { kind: 'started' as const } };

@@ -124,7 +124,8 @@ export type FaultState = Common & { readonly kind: 'fault' };
 export type VrrpState = InitializeState | BackupState | MasterState | ReleasingState | FaultState;
 
 export type VrrpEvent =
-  | { readonly kind: 'start' }
+  /** `isResumed`: we were master until a moment ago, and our peers still wait for our next advert. */
+  | { readonly kind: 'start'; readonly isResumed?: boolean }
   /** `waitsFor`: a member of the sync group that may not take over yet. */
   | { readonly kind: 'deadline'; readonly waitsFor?: string | undefined }
   | { readonly kind: 'advert'; readonly advert: ReceivedAdvert }

@@ -17,7 +17,6 @@ import {
   urlOf,
   vip,
   vip6,
-  waitFor,
 } from '../support/lab/index.js';
 import { requires } from '../support/require.js';
 

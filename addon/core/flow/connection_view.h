@@ -15,6 +15,9 @@ struct ConnectionView {
   uint16_t virtual_port = 0;
   uint16_t destination_port = 0;
   uint32_t expires_ms = 0;  // from now, at least 0
+  bool is_nat = false;
+  bool is_answered = false;
+  uint8_t standing = 0;  // Standing
   IpAddress client;
   IpAddress virtual_address;
   IpAddress destination;

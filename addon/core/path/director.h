@@ -58,6 +58,20 @@ struct DirectorCounters {
   std::array<uint64_t, kFlowEventCount> flow_events{};
 };
 
+// What became of a connection that was to be taken up.
+enum class AdoptOutcome : uint8_t {
+  kAdopted,
+  kExpired,
+  kNoService,
+  kNoServer,
+  kOtherMethod,  // NAT here and none there, or the reverse: its packets would be other ones
+  kKnown,
+  kNoRoom
+};
+inline constexpr size_t kAdoptOutcomeCount = 7;
+using AdoptCounts = std::array<uint64_t, kAdoptOutcomeCount>;  // by AdoptOutcome
+const char* text(AdoptOutcome outcome);
+
 class Director {
  public:
   // Null when the options make no sense or there is no address space. `neighbours` outlives the
@@ -101,6 +115,11 @@ class Director {
   // verdicts; false: there are none. They lie in the director's memory until the next call. Call it
   // until it returns false.
   bool release_held(Batch& batch, Micros now);
+
+  // Takes up connections of another director, as far as their service and server are in the table:
+  // with their state, what is left of their time, the replies that NAT expects, and as load of their
+  // server. Adopt the table first. Some 0.2 us a connection.
+  AdoptCounts adopt_connections(std::span<const ConnectionView> views, Micros now);
 
   // Ends connections whose time has come: a bounded number a call; true when more are due.
   bool expire(Micros now);

@@ -330,6 +330,9 @@ size_t Flows<F>::copy(ConnectionIndex& index, ConnectionIndex end, std::span<Con
                      .virtual_port = record.virtual_port,
                      .destination_port = record.destination_port,
                      .expires_ms = static_cast<uint32_t>(std::min<uint64_t>(left_ms, UINT32_MAX)),
+                     .is_nat = record.flags.is_nat,
+                     .is_answered = record.flags.is_answered,
+                     .standing = static_cast<uint8_t>(record.flags.standing),
                      .client = record.client.unpacked(),
                      .virtual_address = record.virtual_address.unpacked(),
                      .destination = record.destination.unpacked()};

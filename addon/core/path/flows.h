@@ -43,6 +43,9 @@ class Flows final : private Room::Holder {
   void settle(Item& item);
   void settle_icmp_error(Item& item);
 
+  // See Director::adopt_connections. `destination` is of the view's service.
+  AdoptOutcome adopt(const ConnectionView& view, const Destination& destination);
+
   // See Director::expire.
   bool expire(uint32_t budget);
   // Writes the connections at [index, end) until `rows` is full; moves `index` on and returns how

@@ -140,8 +140,11 @@ export class Failover {
     await this.bounded(settled, micros(Math.max(0, ...budgets) + settleAllowance), 'giving up the addresses');
   }
 
-  /** The end, at once: what still holds addresses gives them up; devices, sockets and guardian go. Safe to call twice. */
-  async stop(): Promise<void> {
+  /**
+   * The end, at once: what still holds addresses gives them up; devices, sockets and guardian go. Before a restart masters
+   * leave what they have to the next start. Safe to call twice.
+   */
+  async stop(isRestart = false): Promise<void> {
     const { running, roster } = this;
     if (running === undefined) {
       await this.parts.notifier.stop();
@@ -149,14 +152,20 @@ export class Failover {
     }
     this.running = undefined;
     const { runner, network } = running;
-    for (const instance of roster.all) runner.handle(instance, { kind: 'stop' });
+    const left = new Set<Instance>();
+    if (isRestart) {
+      for (const instance of roster.all) if (await instance.leave()) left.add(instance);
+    }
+    for (const instance of roster.all) if (!left.has(instance)) runner.handle(instance, { kind: 'stop' });
     this.switchovers.close();
     await this.bounded(this.allIdle(), settleAllowance, 'removing the addresses');
     running.announcer.stop();
     running.prober.stop();
     running.tracking.stop();
     runner.close();
-    for (const { router } of roster.all) await this.removeDevice(network, router.virtualMacDevice);
+    for (const instance of roster.all) {
+      if (!left.has(instance)) await this.removeDevice(network, instance.router.virtualMacDevice);
+    }
     await this.parts.notifier.stop();
     await network.stop();
   }

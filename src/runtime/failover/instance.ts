@@ -2,6 +2,7 @@
 // which they are decided; forwarding, addresses, announcements and notifications follow one another in a queue.
 
 import type { Network } from '../../dataplane/network.js';
+import type { HostAddress } from '../../dataplane/port.js';
 import type { IpAddress } from '../../model/address.js';
 import type { RouterConfig } from '../../model/failover-config.js';
 import { addMicros, type Micros, micros } from '../../model/units.js';
@@ -71,6 +72,9 @@ export type InstanceParts = {
  * and a connection request that is lost in between costs its client a second.
  */
 export const forwardLinger = micros(250_000);
+
+/** After so many missing adverts backups take over, and a skew later (RFC 9568 6.1). */
+const missedAdverts = 3;
 
 export class Instance {
   state: VrrpState;
@@ -206,6 +210,39 @@ export class Instance {
   retire(purpose: 'restarting' | 'removed', releaseBudget = this.router.releaseBudget): void {
     this.purpose = purpose;
     this.currentConfig = { ...this.currentConfig, router: { ...this.router, releaseBudget } };
+  }
+
+  /**
+   * A director is started again in our place: a last advert, and the addresses stay for as long as the peers then wait.
+   * False: there is nothing to leave, or they would not wait for a second.
+   */
+  async leave(): Promise<boolean> {
+    const { network, holdings } = this.parts;
+    const seconds = Math.floor((missedAdverts * this.router.advertInterval) / 1_000_000);
+    if (this.state.kind !== 'master' || seconds < 1) return false;
+    this.say(effectivePriority(this.state));
+    this.voice.hush();
+    await this.idle();
+    const { addresses } = holdings.removable(possessionsOf(this.router));
+    for (const address of addresses) {
+      await network.leaveAddress(address, seconds).catch((error: unknown) => {
+        const text = `can't leave ${address.address} for a restart: ${messageOf(error)}`;
+        this.parts.tell(this, { level: 'warning', code: 'address-failed', text });
+      });
+    }
+    return true;
+  }
+
+  /** The director before us on this machine was master, and its peers still wait for its next advert. */
+  get isLeftForUs(): boolean {
+    const { addresses } = possessionsOf(this.router);
+    const links = this.parts.network.links();
+    const isLeft = ({ address, device }: HostAddress) =>
+      links.some(
+        (link) =>
+          link.name === device && link.addresses.some((one) => one.address === address && one.isLeftForUs),
+      );
+    return addresses.length > 0 && addresses.every(isLeft);
   }
 
   /** Puts other settings of the same router in force. */

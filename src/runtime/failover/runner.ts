@@ -284,7 +284,7 @@ export class Runner {
     for (const instance of [...this.waiting]) {
       if (this.isUndecided(this.parts.groupOf(instance))) continue;
       this.waiting.delete(instance);
-      this.handle(instance, { kind: 'start' });
+      this.handle(instance, { kind: 'start', isResumed: instance.isLeftForUs });
     }
   }
 

@@ -166,6 +166,8 @@ TEST_CASE("a start clears what a killed director left, and nothing of anybody el
     auto started = Steering::start({.force_clsact = true});
     REQUIRE_MESSAGE(started.ok(), started.status().message);
     REQUIRE(started.value()->attach(network.near(), mac_of(ScratchNetwork::kNear)).ok());
+    CHECK(count(output_of(show), "name uvs_steer") == (was_clsact ? 2 : 1));
+    REQUIRE(started.value()->settle().ok());
     const std::string filters = output_of(show);
     CHECK(count(filters, "name uvs_steer") == 1);
     CHECK(filters.find("uvs_steer") < filters.find("pref 5 "));
