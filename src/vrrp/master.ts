@@ -45,7 +45,7 @@ export function onMasterDeadline(state: MasterState, now: Micros, policy: Instan
   const { rival } = state;
   if (rival !== undefined && rival.quietAt <= now) {
     next = { ...next, rival: undefined };
-    if (rival.isTold) actions.push(...onRivalGone(rival, now, policy));
+    if (rival.isTold) actions.push(...onRivalGone(rival, next.conflict !== undefined, now, policy));
   }
   return { state: withPeriods(next, now, policy), actions };
 }
@@ -107,6 +107,7 @@ export function onMasterRejected(
     since,
     quietAt: quietAt(now, policy.router.advertInterval, policy),
     isTold: true,
+    isUnderstood: false,
     announcedAt,
   };
   return { state: withPeriods({ ...state, rival }, now, policy), actions };
@@ -287,6 +288,7 @@ function defend(state: MasterState, advert: ReceivedAdvert, now: Micros, policy:
     since: state.rival?.since ?? now,
     quietAt: quietAt(now, advert.interval, policy),
     isTold: isSecond,
+    isUnderstood: true,
     announcedAt: isQuiet ? now : last,
   };
   const advertAt = router.answersLowerPriority ? addMicros(now, router.advertInterval) : state.advertAt;
@@ -294,13 +296,17 @@ function defend(state: MasterState, advert: ReceivedAdvert, now: Micros, policy:
   return { state: withPeriods({ ...state, advertAt, announcements, rival }, now, policy), actions };
 }
 
-/** The split is healed: what the loser announced meanwhile is corrected once more. */
-function onRivalGone(rival: Rival, now: Micros, policy: InstancePolicy): VrrpAction[] {
+/**
+ * The split is healed: what the loser announced meanwhile is corrected once more. Not while somebody else still answers for
+ * the addresses, when the quiet one was never understood: that would draw its clients, and the end of the conflict does it.
+ */
+function onRivalGone(rival: Rival, isContested: boolean, now: Micros, policy: InstancePolicy): VrrpAction[] {
   const lasted = secondsText(micros(now - rival.since));
-  const text = `${rival.source} is quiet again after ${lasted} with two masters; announcing the addresses again`;
+  const isHealed = rival.isUnderstood || !isContested;
+  const text = `${rival.source} is quiet again after ${lasted} with two masters${isHealed ? '; announcing the addresses again' : ''}`;
   return [
     { kind: 'tell', level: 'warning', code: 'second-master-gone', text },
-    ...announce('healed', policy),
+    ...(isHealed ? announce('healed', policy) : []),
   ];
 }
 

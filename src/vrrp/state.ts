@@ -61,6 +61,8 @@ export type Rival = {
   /** Silence until then means that it is gone. */
   readonly quietAt: Micros;
   readonly isTold: boolean;
+  /** Its adverts pass the ladder: then its silence says that it is no master any more. */
+  readonly isUnderstood: boolean;
   /** When the addresses were last announced against it. */
   readonly announcedAt: Micros | undefined;
 };

@@ -70,16 +70,18 @@ function trouble(simulation: Simulation): void {
       later(0.5, 12, () => revive(director));
       return;
     case 8:
-      director.track(name, random.pick([0, -40, -100, 60]), undefined);
+      director.setScript(random.pick([`${name} light`, 'of the group']), random.chance(0.5));
       return;
     case 9:
-      director.track(name, 0, 'script failed');
-      later(0.2, 8, () => director.track(name, 0, undefined));
+      director.setScript(`${name} fatal`, false);
+      later(0.2, 8, () => director.setScript(`${name} fatal`, true));
       return;
-    case 10:
-      director.setLink(false);
-      later(0.2, 8, () => director.setLink(true));
+    case 10: {
+      const link = director.linkOf(name);
+      director.setLink(link, false);
+      later(0.2, 8, () => director.setLink(link, true));
       return;
+    }
     case 11:
       send({ kind: random.pick(['switchover', 'allow-preemption']) });
       return;
@@ -90,15 +92,19 @@ function trouble(simulation: Simulation): void {
   }
 }
 
-/** One direction, or both, between two groups of directors; a group keeps its hosts. */
-function partition({ random, directors, network, note }: Simulation): void {
+/** One direction, or both, between two groups of directors, on one link or all; a group keeps its hosts. */
+function partition({ random, scenario, directors, network, note }: Simulation): void {
+  const links = [...new Set(scenario.linkOf.values())];
+  const cutLinks = random.chance(0.5) ? links : [links[random.below(links.length)] ?? 0];
   const side = directors.filter(() => random.chance(0.5)).map(({ index }) => index);
   const isOneWay = random.chance(0.5);
   for (const a of side) {
     for (const { index: b } of directors) {
       if (side.includes(b)) continue;
-      network.cut(a, b);
-      if (!isOneWay) network.cut(b, a);
+      for (const link of cutLinks) {
+        network.cut(link, a, b);
+        if (!isOneWay) network.cut(link, b, a);
+      }
     }
   }
   note(hosts, () => `cut: ${[...network.cuts].join(' ')}`);
@@ -122,9 +128,9 @@ function heal({ directors, network, random, scenario, note }: Simulation): void 
   for (const director of directors) {
     const mayStay = director.index !== survivor && random.chance(0.25);
     if (director.isStalled()) director.awake();
-    if (mayStay && (!director.isRunning || director.faults.size > 0)) continue;
-    director.setLink(true);
-    for (const name of director.held.keys()) director.track(name, 0, undefined);
+    if (mayStay && (!director.isRunning || [...director.failing].some((script) => script.endsWith('fatal'))))
+      continue;
+    director.mend();
     revive(director);
     startAll(director);
   }

@@ -2,7 +2,7 @@
 // stands still, addresses and forwarding as the kernel would have them, a repeater with a lease, and a guardian.
 import type { IpAddress } from '../../src/model/address.js';
 import { type Micros, micros } from '../../src/model/units.js';
-import type { VirtualRouter } from '../../src/model/virtual-router.js';
+import type { SyncGroup, VirtualRouter } from '../../src/model/virtual-router.js';
 import { advertOf, type encodeAdvert } from '../../src/vrrp/advert.js';
 import type { receive } from '../../src/vrrp/receive.js';
 import {
@@ -16,16 +16,18 @@ import {
 } from '../../src/vrrp/state.js';
 import type { GroupPolicies, stepGroup } from '../../src/vrrp/sync-group.js';
 import { leaseOf } from '../../src/vrrp/timers.js';
+import { judge, type memberTracks } from '../../src/vrrp/tracking.js';
 import { words } from '../unit/vrrp/fixtures.js';
 import { localTime, trueTime } from './clock.js';
 import type { Packet } from './network.js';
-import { type DirectorSetup, sourceOf } from './scenario.js';
+import { type DirectorSetup, deviceOf, type Scenario, sourceOf } from './scenario.js';
 
 /** What the simulation runs; tests wrap these to plant a fault. */
 export type Functions = {
   readonly stepGroup: typeof stepGroup;
   readonly receive: typeof receive;
   readonly encodeAdvert: typeof encodeAdvert;
+  readonly memberTracks: typeof memberTracks;
 };
 
 /** What a director needs of the world around it. */
@@ -50,7 +52,8 @@ type Held = { hasAddresses: boolean; isForwarding: boolean; isTakenAway: boolean
 export class Director {
   isPowered = false;
   isRunning = false;
-  hasLink = true;
+  /** Links that are down here. */
+  readonly downLinks = new Set<number>();
   stalledUntil = 0;
   /** Of the machine: outlives the process. */
   readonly held = new Map<string, Held>();
@@ -63,20 +66,19 @@ export class Director {
   #inbox: (() => void)[] = [];
   #wake = 0;
   readonly #encoded = new Map<string, Uint8Array>();
-  /** Tracking outlives the process too: what is broken stays broken. */
-  readonly weights = new Map<string, number>();
-  readonly faults = new Map<string, string>();
+  /** Scripts that fail; they outlive the process: what is broken stays broken. */
+  readonly failing = new Set<string>();
 
   constructor(
     readonly setup: DirectorSetup,
-    readonly groups: readonly (readonly string[])[],
+    readonly scenario: Scenario,
     readonly world: World,
     readonly functions: Functions,
   ) {
     for (const name of setup.routers.keys()) {
       this.held.set(name, { hasAddresses: false, isForwarding: false, isTakenAway: false });
     }
-    for (const members of groups) {
+    for (const { members } of scenario.groups) {
       const policies = new Map(
         members.map((name) => [name, { router: this.router(name), source: this.#source(name) }]),
       );
@@ -100,10 +102,25 @@ export class Director {
     return this.isRunning ? this.states.get(name) : undefined;
   }
 
-  /** May become master. */
+  /** May become master: with all of its group. */
   isEligible(name: string): boolean {
-    const state = this.state(name);
-    return state !== undefined && state.kind !== 'fault' && state.kind !== 'initialize' && this.hasLink;
+    return this.groupOf(name).members.every((member) => {
+      const state = this.state(member);
+      const isIn = state !== undefined && state.kind !== 'fault' && state.kind !== 'initialize';
+      return isIn && this.hasLink(member);
+    });
+  }
+
+  groupOf(name: string): SyncGroup {
+    return this.scenario.groups.find(({ members }) => members.includes(name)) as SyncGroup;
+  }
+
+  linkOf(name: string): number {
+    return this.scenario.linkOf.get(name) ?? 0;
+  }
+
+  hasLink(name: string): boolean {
+    return !this.downLinks.has(this.linkOf(name));
   }
 
   start(): void {
@@ -189,13 +206,12 @@ export class Director {
 
   /** A packet at the device. */
   arrive(packet: Packet): void {
-    if (!this.isRunning || !this.hasLink) return;
+    const name = this.#routerOf(packet);
+    if (name === undefined || !this.isRunning || !this.hasLink(name)) return;
     if (this.isStalled()) {
       if (this.#inbox.length < bufferSize) this.#inbox.push(() => this.arrive(packet));
       return;
     }
-    const name = this.#routerOf(packet);
-    if (name === undefined) return;
     const router = this.router(name);
     const state = this.states.get(name) as VrrpState;
     const followed = state.kind === 'backup' ? state.master?.source : undefined;
@@ -208,28 +224,44 @@ export class Director {
     else this.handle(name, { kind: 'rejected', reason: reception.reason, source: packet.source });
   }
 
-  /** Weights and faults; all members of a group have the same weights, as the engine must see to. */
-  track(name: string, weight: number, fault: string | undefined): void {
-    const group = this.groups.find((members) => members.includes(name)) ?? [name];
-    for (const member of group) this.weights.set(member, weight);
-    if (fault === undefined) this.faults.delete(name);
-    else this.faults.set(name, fault);
-    for (const member of group) this.handle(member, this.#trackingEvent(member));
+  /** What a tracked script says from now on. */
+  setScript(script: string, isGood: boolean): void {
+    if (isGood) this.failing.delete(script);
+    else this.failing.add(script);
+    this.retrack();
   }
 
-  setLink(isUp: boolean): void {
-    if (this.hasLink === isUp) return;
-    this.hasLink = isUp;
-    this.world.note(this.index, () => `link ${isUp ? 'up' : 'down'}`);
+  setLink(link: number, isUp: boolean): void {
+    if (this.downLinks.has(link) !== isUp) return;
+    if (isUp) this.downLinks.delete(link);
+    else this.downLinks.add(link);
+    this.world.note(this.index, () => `link ${link} ${isUp ? 'up' : 'down'}`);
+    this.retrack();
+  }
+
+  /** Everything is well again. */
+  mend(): void {
+    this.failing.clear();
+    this.downLinks.clear();
+    this.retrack();
+  }
+
+  retrack(): void {
     for (const name of this.setup.routers.keys()) this.handle(name, this.#trackingEvent(name));
   }
 
   #trackingEvent(name: string): VrrpEvent {
-    const base = this.router(name).priority;
-    const priority = base === 255 ? 255 : Math.min(254, Math.max(1, base + (this.weights.get(name) ?? 0)));
-    const own = this.faults.get(name);
-    const faults = [...(this.hasLink ? [] : ['link down']), ...(own === undefined ? [] : [own])];
-    return { kind: 'tracking', priority, faults };
+    const router = this.router(name);
+    const group = this.groupOf(name);
+    const tracks = this.functions.memberTracks(router, group);
+    const named = (kind: string) => tracks.filter((track) => track.kind === kind).map((track) => track.name);
+    const down = new Set([...this.downLinks].map(deviceOf));
+    const seen = {
+      devices: new Map(named('interface').map((device) => [device, !down.has(device)])),
+      scripts: new Map(named('script').map((script) => [script, !this.failing.has(script)])),
+      files: new Map<string, number>(),
+    };
+    return { kind: 'tracking', ...judge(router.priority, tracks, seen) };
   }
 
   #resume(): void {
@@ -285,10 +317,10 @@ export class Director {
         this.held.set(name, { hasAddresses: false, isForwarding: false, isTakenAway: false });
         return;
       case 'announce':
-        for (let i = 0; i < action.repeat; i++) if (this.hasLink) world.announce(index, name);
+        for (let i = 0; i < action.repeat; i++) if (this.hasLink(name)) world.announce(index, name);
         return;
       case 'probe-addresses':
-        if (this.hasLink) world.probe(index, name);
+        if (this.hasLink(name)) world.probe(index, name);
         return;
       case 'transition':
       case 'notify':
@@ -300,7 +332,7 @@ export class Director {
   }
 
   #sendAdvert(name: string, priority: number): void {
-    if (!this.hasLink) return;
+    if (!this.hasLink(name)) return;
     const router = this.router(name);
     const source = this.#source(name);
     const { delivery } = router;

@@ -14,11 +14,14 @@ const from = Number(values.from);
 const failed: number[] = [];
 let steps = 0;
 let transitions = 0;
+const war = { flips: 0, lost: 0 };
 
 for (let seed = from; seed < from + count; seed++) {
   const result = simulate(seed, undefined, values.log);
   steps += result.steps;
   transitions += result.transitions;
+  war.flips += result.war.flips;
+  war.lost += result.war.lost;
   if (values.log) console.log(result.log.join('\n'));
   if (result.violations.length === 0) continue;
   failed.push(seed);
@@ -29,6 +32,10 @@ for (let seed = from; seed < from + count; seed++) {
 
 console.log(
   `${count} seeds from ${from}: ${failed.length} failed, ${steps} steps, ${transitions} transitions`,
+);
+const perFlip = war.flips === 0 ? 0 : war.lost / war.flips;
+console.log(
+  `masters behind firewalls: ${war.flips} flips of the hosts, ${war.lost} connections lost, ${perFlip.toFixed(1)} a flip`,
 );
 if (failed.length > 0) {
   console.log(`failed: ${failed.slice(0, 50).join(' ')}`);

@@ -1,5 +1,5 @@
-// One link between directors and hosts: loses, delays, duplicates and reorders packets, cuts single directions, and
-// sends a director's own packets back to it.
+// The links between directors and hosts: they lose, delay, duplicate and reorder packets, cut single directions, and send a
+// director's own packets back to it. Members of a sync group may be on links of their own.
 import type { IpAddress } from '../../src/model/address.js';
 import type { Schedule } from './clock.js';
 import type { Random } from './prng.js';
@@ -29,7 +29,7 @@ export const hosts = -1;
 
 export class Network {
   conditions: Conditions;
-  /** Directions that are cut, as `from>to`. */
+  /** Directions that are cut, as `link:from>to`. */
   readonly cuts = new Set<string>();
   readonly #lastArrival = new Map<string, number>();
 
@@ -41,15 +41,15 @@ export class Network {
     this.conditions = conditions;
   }
 
-  cut(from: number, to: number): void {
-    this.cuts.add(`${from}>${to}`);
+  cut(link: number, from: number, to: number): void {
+    this.cuts.add(`${link}:${from}>${to}`);
   }
 
   /** Carries something from one place to another; `arrive` runs for each copy that gets there. */
-  carry(from: number, to: number, arrive: () => void): void {
+  carry(link: number, from: number, to: number, arrive: () => void): void {
     const { loss, duplicates, echoes } = this.conditions;
     if (from === to && !this.random.chance(echoes)) return;
-    const way = `${from}>${to}`;
+    const way = `${link}:${from}>${to}`;
     if (this.cuts.has(way)) return;
     const copies = this.random.chance(duplicates) ? 2 : 1;
     for (let copy = 0; copy < copies; copy++) {

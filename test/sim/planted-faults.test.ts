@@ -102,6 +102,47 @@ const planted: readonly Planted[] = [
     },
     finding: /masters \d/,
   },
+  {
+    name: 'a sync group takes over when one member would',
+    functions: {
+      ...product,
+      stepGroup: (states, router, event, now, policies) => {
+        const ready = { since: now, isTold: true };
+        const eager = [...states].map(([name, state]): [string, VrrpState] => [
+          name,
+          event.kind === 'deadline' && name !== router && state.kind === 'backup'
+            ? { ...state, ready }
+            : state,
+        ]);
+        return product.stepGroup(new Map(eager), router, event, now, policies);
+      },
+    },
+    finding: /while all is calm/,
+  },
+  {
+    name: 'a device that others track with a weight is no fault any more',
+    functions: {
+      ...product,
+      memberTracks: (router, group) =>
+        product
+          .memberTracks(router, group)
+          .filter(({ kind, weight }) => group.members.length === 1 || kind !== 'interface' || weight !== 0),
+    },
+    finding: /not in fault without a link/,
+  },
+  {
+    name: 'two masters announce again and again',
+    functions: afterStep(({ states, actions }) => ({
+      states,
+      actions: actions.flatMap((entry): MemberAction[] => {
+        const state = states.get(entry.router);
+        const isContested = state?.kind === 'master' && state.conflict !== undefined;
+        if (entry.action.kind !== 'probe-addresses' || !isContested) return [entry];
+        return [entry, { router: entry.router, action: { kind: 'announce', repeat: 5, why: 'conflict' } }];
+      }),
+    })),
+    finding: /drawn to another master/,
+  },
 ];
 
 /** Seeds that a planted fault may take until it is found. */

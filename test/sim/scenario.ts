@@ -5,6 +5,8 @@ import { type Micros, micros, seconds } from '../../src/model/units.js';
 import {
   type Delivery,
   defaultReleaseBudget,
+  type SyncGroup,
+  type Track,
   type VirtualRouter,
   type VrrpVersion,
 } from '../../src/model/virtual-router.js';
@@ -21,8 +23,10 @@ export type DirectorSetup = {
 
 export type Scenario = {
   readonly directors: readonly DirectorSetup[];
-  /** Names of virtual routers that move together. */
-  readonly groups: readonly (readonly string[])[];
+  /** Virtual routers that move together; one alone is a group, too. */
+  readonly groups: readonly SyncGroup[];
+  /** On which link each virtual router is. */
+  readonly linkOf: ReadonlyMap<string, number>;
   /** Longest and shortest advert interval of all. */
   readonly longest: number;
   readonly shortest: number;
@@ -48,15 +52,21 @@ export function createScenario(random: Random): Scenario {
   const shared = Array.from({ length: 1 + random.below(3) }, (_, i) => createShared(random, i, isFast, unit));
   const isGrouped = shared.length > 1 && random.chance(0.5);
   const names = shared.map(({ name }) => name);
-  const priorities = createPriorities(random, count);
+  const hasOwnLinks = isGrouped && random.chance(0.7);
+  const linkOf = new Map(names.map((name, i) => [name, hasOwnLinks ? i : 0]));
+  // Better on one machine for one member, on another for the next.
+  const isMixed = isGrouped && random.chance(0.4);
+  const common = createPriorities(random, count);
+  const priorities = shared.map((_, i) => (isMixed && i > 0 ? random.shuffle([...common]) : common));
+  const hasCrossTracks = hasOwnLinks && random.chance(0.4);
   const settings = createSettings(random, unit);
   const isStretched = random.chance(0.3);
   const isPreemptive = random.chance(0.7);
   const directors = Array.from({ length: count }, (_, index): DirectorSetup => {
     const stretch = isStretched ? random.pick([1, 2, 3]) : 1;
     const preempt = isPreemptive || random.chance(0.5);
-    const priority = priorities[index] ?? 100;
-    const routers = shared.map((one) => {
+    const routers = shared.map((one, i) => {
+      const priority = priorities[i]?.[index] ?? 100;
       const advertInterval = one.version === 3 ? micros(one.advertInterval * stretch) : one.advertInterval;
       return router({
         ...settings,
@@ -64,6 +74,7 @@ export function createScenario(random: Random): Scenario {
         advertInterval,
         preempt,
         priority,
+        tracks: tracksOf(one.name, linkOf, hasCrossTracks),
         startState: priority === 255 ? 'master' : 'backup',
         addresses: one.family === 6 ? [vip('fe80::64/64'), vip('fd00::64/64')] : [vip('10.0.0.100/24')],
         delivery: deliveryOf(one, index, count),
@@ -80,12 +91,40 @@ export function createScenario(random: Random): Scenario {
   );
   return {
     directors,
-    groups: isGrouped ? [names] : names.map((name) => [name]),
+    groups: createGroups(random, names, isGrouped),
+    linkOf,
     longest: Math.max(...intervals),
     shortest: Math.min(...intervals),
     isPreemptive,
     isHealSeen: settings.answersHigherPriority,
   };
+}
+
+/** The device that a link is on each machine. */
+export function deviceOf(link: number): string {
+  return `eth${link}`;
+}
+
+/** Its own device and a script that is a fault, a script with a weight, and perhaps the other members' devices. */
+function tracksOf(name: string, linkOf: ReadonlyMap<string, number>, hasCrossTracks: boolean): Track[] {
+  const own = linkOf.get(name) ?? 0;
+  const others = hasCrossTracks ? [...new Set(linkOf.values())].filter((link) => link !== own) : [];
+  const track = (kind: Track['kind'], what: string, weight: number): Track => {
+    return { kind, name: what, weight, isReversed: false };
+  };
+  return [
+    track('interface', deviceOf(own), 0),
+    ...others.map((link) => track('interface', deviceOf(link), -20)),
+    track('script', `${name} fatal`, 0),
+    track('script', `${name} light`, -40),
+  ];
+}
+
+function createGroups(random: Random, names: readonly string[], isGrouped: boolean): SyncGroup[] {
+  const tracks: Track[] = [{ kind: 'script', name: 'of the group', weight: -60, isReversed: false }];
+  if (isGrouped) return [{ name: 'G', members: names, tracks, hasMemberWeights: random.chance(0.3) }];
+  // Alone, a virtual router's own weights count.
+  return names.map((name) => ({ name, members: [name], tracks, hasMemberWeights: true }));
 }
 
 /** Adverts of director `index` come from here. */

@@ -4,6 +4,7 @@ import { encodeAdvert } from '../../src/vrrp/advert.js';
 import { receive } from '../../src/vrrp/receive.js';
 import { holdsAddresses, type VrrpAction, type VrrpState } from '../../src/vrrp/state.js';
 import { stepGroup } from '../../src/vrrp/sync-group.js';
+import { memberTracks } from '../../src/vrrp/tracking.js';
 import { scheduleChaos } from './chaos.js';
 import { Schedule } from './clock.js';
 import { Director, type Functions, type World } from './director.js';
@@ -12,7 +13,7 @@ import { createRandom, type Random } from './prng.js';
 import { createScenario, type Scenario, sourceOf } from './scenario.js';
 import { checkTakeovers } from './takeovers.js';
 
-export const product: Functions = { stepGroup, receive, encodeAdvert };
+export const product: Functions = { stepGroup, receive, encodeAdvert, memberTracks };
 
 export type Result = {
   readonly seed: number;
@@ -22,7 +23,11 @@ export type Result = {
   readonly log: readonly string[];
   readonly steps: number;
   readonly transitions: number;
+  readonly war: War;
 };
+
+/** What clients of two masters that do not hear each other saw. */
+export type War = { flips: number; lost: number };
 
 /** What the phases work with. */
 export type Simulation = {
@@ -40,6 +45,11 @@ export type Simulation = {
   risen: { readonly director: number; readonly router: string; readonly at: number }[];
   /** Called after each step of each director. */
   watch: (() => void) | undefined;
+  /** Called when hosts send somewhere else from now on. */
+  onFlip: ((router: string) => void) | undefined;
+  /** A firewall on each director drops adverts, and nothing else. */
+  areAdvertsCut: boolean;
+  readonly war: War;
   readonly violation: (text: string) => void;
   readonly note: (from: number, text: () => string) => void;
 };
@@ -77,6 +87,9 @@ export function simulate(seed: number, functions: Functions = product, isVerbose
     isCalm: false,
     risen: [],
     watch: undefined,
+    onFlip: undefined,
+    areAdvertsCut: false,
+    war: { flips: 0, lost: 0 },
     violation,
     note,
   };
@@ -99,26 +112,27 @@ export function simulate(seed: number, functions: Functions = product, isVerbose
     lateness: () => random.between(0, scenario.shortest / 400),
     send: (from, router, packet) => {
       const whole = { ...packet, virtualRouterId: router.virtualRouterId };
+      const link = scenario.linkOf.get(router.name) ?? 0;
       for (const to of directors) {
+        if (simulation.areAdvertsCut && to.index !== from) continue;
         const isTo = packet.isMulticast || packet.destination === sourceOf(to.index, router.family);
-        if (isTo) network.carry(from, to.index, () => to.arrive(whole));
+        if (isTo) network.carry(link, from, to.index, () => to.arrive(whole));
       }
     },
-    announce: (from, name) => network.carry(from, hosts, () => caches.set(name, from)),
+    announce: (from, name) => announce(simulation, caches, from, name),
     probe: (from, name) => probe(simulation, from, name),
     stepped,
     note,
     violation,
   };
-  for (const setup of scenario.directors)
-    directors.push(new Director(setup, scenario.groups, world, functions));
+  for (const setup of scenario.directors) directors.push(new Director(setup, scenario, world, functions));
   note(hosts, () => describeScenario(scenario));
   for (const director of directors) {
     schedule.after(random.between(0, 2 * scenario.longest), () => director.start());
   }
   schedule.runUntil(scheduleChaos(simulation));
   checkTakeovers(simulation);
-  return { seed, violations, log, steps, transitions };
+  return { seed, violations, log, steps, transitions, war: simulation.war };
 }
 
 /** A whole network: nothing lost, small delays, and still duplicates, echoes and strangers. */
@@ -156,13 +170,31 @@ function checkHolding(
   }
 }
 
-/** Whoever holds the addresses answers, as its kernel would. */
-function probe({ directors, network }: Simulation, from: number, name: string): void {
+/** Hosts send where it is said from, and other holders hear the claim. */
+function announce(simulation: Simulation, caches: Map<string, number>, from: number, name: string): void {
+  const { directors, network, scenario } = simulation;
+  const link = scenario.linkOf.get(name) ?? 0;
+  network.carry(link, from, hosts, () => {
+    const isNew = caches.get(name) !== from;
+    caches.set(name, from);
+    if (isNew) simulation.onFlip?.(name);
+  });
   for (const other of directors) {
     if (other.index === from) continue;
-    network.carry(from, other.index, () => {
-      if (!other.isPowered || !other.hasLink || other.held.get(name)?.hasAddresses !== true) return;
-      network.carry(other.index, from, () => {
+    network.carry(link, from, other.index, () => {
+      if (other.isRunning && other.hasLink(name)) other.handle(name, { kind: 'address-claimed' });
+    });
+  }
+}
+
+/** Whoever holds the addresses answers, as its kernel would. */
+function probe({ directors, network, scenario }: Simulation, from: number, name: string): void {
+  const link = scenario.linkOf.get(name) ?? 0;
+  for (const other of directors) {
+    if (other.index === from) continue;
+    network.carry(link, from, other.index, () => {
+      if (!other.isPowered || !other.hasLink(name) || other.held.get(name)?.hasAddresses !== true) return;
+      network.carry(link, other.index, from, () => {
         const address = other.router(name).addresses[0]?.address;
         if (address === undefined) return;
         directors[from]?.handle(name, { kind: 'address-answered', address, mac: `02::${other.index}` });
@@ -171,14 +203,15 @@ function probe({ directors, network }: Simulation, from: number, name: string): 
   }
 }
 
-function describeScenario({ directors, groups }: Scenario): string {
+function describeScenario({ directors, groups, linkOf }: Scenario): string {
   const routers = [...(directors[0]?.routers.values() ?? [])].map(
     ({ name, version, family, advertInterval, delivery, downTimerAdverts }) =>
       `${name}: v${version} IPv${family} ${delivery.kind} every ${advertInterval / 1e6} s, ${downTimerAdverts} may be missing`,
   );
   const priorities = directors.map(({ routers: own }) => {
     const [first] = [...own.values()];
-    return `${first?.priority}${first?.preempt === false ? ' nopreempt' : ''}`;
+    const all = [...own.values()].map(({ priority }) => priority);
+    return `${all.join('/')}${first?.preempt === false ? ' nopreempt' : ''}`;
   });
-  return `${directors.length} directors (${priorities.join(', ')}); ${routers.join('; ')}; groups ${JSON.stringify(groups)}`;
+  return `${directors.length} directors (${priorities.join(', ')}); ${routers.join('; ')}; groups ${JSON.stringify(groups.map(({ members }) => members))}; links ${JSON.stringify([...linkOf])}`;
 }

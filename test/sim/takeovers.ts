@@ -17,6 +17,8 @@ export function checkTakeovers(simulation: Simulation): void {
   startStopped(simulation);
   settle(simulation, 'after chaos');
   stayCalm(simulation);
+  cutOneLink(simulation);
+  loseOneLink(simulation);
   loseMaster(simulation);
   settle(simulation, 'after the master was lost');
   releaseMaster(simulation);
@@ -24,6 +26,81 @@ export function checkTakeovers(simulation: Simulation): void {
   startStopped(simulation);
   settle(simulation, 'after all came back');
   switchOver(simulation);
+  splitByFirewall(simulation);
+}
+
+/** Directors that hear each other on some links of a group, and not on one: the group stays one, and comes to rest. */
+function cutOneLink(simulation: Simulation): void {
+  const { directors, network, scenario, schedule } = simulation;
+  const links = [...new Set(scenario.linkOf.values())];
+  if (links.length < 2) return;
+  const [link = 0] = links;
+  simulation.note(hosts, () => `link ${link} is cut between the directors`);
+  for (const a of directors) for (const b of directors) if (a !== b) network.cut(link, a.index, b.index);
+  settle(simulation, 'while one link is cut');
+  simulation.isCalm = true;
+  schedule.runUntil(schedule.now + 20 * scenario.longest);
+  simulation.isCalm = false;
+  network.cuts.clear();
+  settle(simulation, 'after one link was cut');
+}
+
+/** The device of one member goes down at the master: whoever can takes over all of the group, and the master is in fault. */
+function loseOneLink(simulation: Simulation): void {
+  const name = routerNames(simulation)[0] ?? '';
+  const [master] = mastersOf(simulation, name);
+  if (master === undefined) return;
+  const link = master.linkOf(name);
+  master.setLink(link, false);
+  settle(simulation, 'after a link of the master went down');
+  for (const one of groupOf(simulation, name)) {
+    if (master.state(one)?.kind !== 'fault')
+      simulation.violation(`${one}: not in fault without a link of its group`);
+  }
+  master.setLink(link, true);
+  settle(simulation, 'after that link came back');
+}
+
+const second = 1_000_000;
+/** Announcements go on for a while after a takeover and a conflict: by then they are said. */
+const warBegins = 20 * second;
+const warLength = 40 * second;
+
+/**
+ * Each director drops adverts and hears everything else: all are masters. Hosts may be told of it by each of them once; from
+ * then on nobody may draw clients from another. Every change breaks the connections of the host's clients.
+ */
+function splitByFirewall(simulation: Simulation): void {
+  const { directors, scenario, schedule, war, caches } = simulation;
+  // With intervals of a hundredth of a second it would be most of the run.
+  if (scenario.shortest < 0.1 * second) return;
+  simulation.areAdvertsCut = true;
+  simulation.note(hosts, () => 'a firewall drops adverts');
+  const open = new Map<string, { at: number; to: number }[]>();
+  const isAsked = directors.some(({ setup }) =>
+    [...setup.routers.values()].some(({ announce }) => announce.isRefreshWritten && announce.refresh > 0),
+  );
+  let isQuiet = false;
+  simulation.onFlip = (name) => {
+    const connections = (open.get(name) ?? []).filter(({ at }) => schedule.now - at < 10 * second);
+    war.flips += 1;
+    war.lost += connections.filter(({ to }) => to !== caches.get(name)).length;
+    open.set(name, []);
+    if (isQuiet && !isAsked)
+      simulation.violation(`${name}: hosts are drawn to another master again and again`);
+  };
+  const begin = schedule.now + settleTime(simulation);
+  for (let at = begin; at < begin + warBegins + warLength; at += second) {
+    schedule.at(at, () => {
+      for (const [name, to] of caches) open.set(name, [...(open.get(name) ?? []), { at: schedule.now, to }]);
+    });
+  }
+  schedule.runUntil(begin + warBegins);
+  isQuiet = true;
+  schedule.runUntil(begin + warBegins + warLength);
+  simulation.onFlip = undefined;
+  simulation.areAdvertsCut = false;
+  settle(simulation, 'after the firewall was opened');
 }
 
 /** The longest that everything together may take: start, wait, be put off, take over. */
@@ -68,6 +145,10 @@ function loseMaster(simulation: Simulation): void {
   const best = backupsOf(simulation, name)[0];
   if (master === undefined || best === undefined) return;
   const start = schedule.now;
+  if (isMixed(simulation, name)) {
+    master.powerOff();
+    return;
+  }
   const budget = Math.max(...affected.map((one) => silenceBudget(master, best, one)));
   const isOrdered = isOrderExpected(simulation, name);
   simulation.risen = [];
@@ -97,6 +178,10 @@ function releaseMaster(simulation: Simulation): void {
   const best = backupsOf(simulation, name)[0];
   if (master === undefined || best === undefined) return;
   const affected = groupOf(simulation, name);
+  if (isMixed(simulation, name)) {
+    master.handle(name, { kind: 'release' });
+    return;
+  }
   const budget = Math.max(...affected.map((one) => releaseBudget(master, best, one)));
   watchHolders(simulation, affected, () => master.handle(name, { kind: 'release' }), budget);
   for (const one of affected) {
@@ -115,6 +200,10 @@ function switchOver(simulation: Simulation): void {
   const best = backupsOf(simulation, name)[0];
   if (master === undefined || best === undefined) return;
   const affected = groupOf(simulation, name);
+  if (isMixed(simulation, name)) {
+    master.handle(name, { kind: 'switchover' });
+    return;
+  }
   const budget = Math.max(...affected.map((one) => releaseBudget(master, best, one)));
   watchHolders(simulation, affected, () => master.handle(name, { kind: 'switchover' }), budget);
   schedule.runUntil(schedule.now + 6 * scenario.longest + settleTime(simulation));
@@ -158,6 +247,9 @@ function checkOneMaster(simulation: Simulation, name: string, when: string): voi
 function checkCache(simulation: Simulation, name: string, master: Director): void {
   const { announce } = master.router(name);
   if (announce.refresh === 0 && !simulation.scenario.isHealSeen) return;
+  // While somebody else is believed to answer, nothing is said; the end of that is announced.
+  const state = master.state(name);
+  if (state?.kind === 'master' && state.conflict !== undefined) return;
   const cached = simulation.caches.get(name);
   if (cached !== master.index) {
     simulation.violation(`${name}: hosts send to ${cached}, the master is ${master.index}`);
@@ -173,9 +265,11 @@ function checkBestWon(simulation: Simulation, name: string, master: Director): v
     }),
   );
   if (isHeld) return;
-  const own = priorityOf(master, name);
+  // A group obeys whoever is better in each of its members.
   const better = simulation.directors.find((director) => {
-    return director.isEligible(name) && priorityOf(director, name) > own;
+    return (
+      director.isEligible(name) && group.every((one) => priorityOf(director, one) > priorityOf(master, one))
+    );
   });
   if (better !== undefined) {
     simulation.violation(`${name}: ${master.index} is master, ${better.index} has the better priority`);
@@ -193,17 +287,26 @@ function backupsOf({ directors }: Simulation, name: string): Director[] {
     .sort((a, b) => priorityOf(b, name) - priorityOf(a, name));
 }
 
+/**
+ * Another member of the group has another best backup. Then no budget holds: two whose priorities mirror each other may both
+ * take over, and give way to each other once, before they come to rest.
+ */
+function isMixed(simulation: Simulation, name: string): boolean {
+  const best = backupsOf(simulation, name)[0];
+  return groupOf(simulation, name).some((one) => backupsOf(simulation, one)[0] !== best);
+}
+
 function priorityOf(director: Director, name: string): number {
   const state = director.state(name);
   return state === undefined ? 0 : effectivePriority(state);
 }
 
 function routerNames({ scenario }: Simulation): string[] {
-  return scenario.groups.flat();
+  return scenario.groups.flatMap(({ members }) => members);
 }
 
 function groupOf({ scenario }: Simulation, name: string): readonly string[] {
-  return scenario.groups.find((members) => members.includes(name)) ?? [name];
+  return scenario.groups.find(({ members }) => members.includes(name))?.members ?? [name];
 }
 
 function silenceBudget(master: Director, best: Director, name: string): number {

@@ -162,6 +162,19 @@ describe('announcements', () => {
       expect(said(instance, 31)).toEqual([]);
     });
 
+    test('is not drawn from by the silence of a third that was never understood', () => {
+      const rejected = { kind: 'rejected', source: higher, reason: 'authentication' } as const;
+      const instance = master();
+      said(instance, 20);
+      instance.at(20, answered);
+      instance.at(21, rejected);
+      expect(said(instance, 29)).toEqual([
+        'announce 5 conflict',
+        'probe-addresses',
+        'tell warning second-master-gone',
+      ]);
+    });
+
     test.each([
       [false, []],
       [true, ['announce 1 refresh', 'probe-addresses']],
