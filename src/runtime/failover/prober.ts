@@ -3,7 +3,7 @@
 
 import type { Link, Network } from '../../dataplane/network.js';
 import type { IpAddress } from '../../model/address.js';
-import { addMicros, type Micros, seconds } from '../../model/units.js';
+import { addMicros, type Micros, micros, seconds } from '../../model/units.js';
 import { addressProbe } from '../../vrrp/address-probe.js';
 import { readHolder } from '../../vrrp/frames.js';
 import type { Cancel, Clock } from '../clock.js';
@@ -11,6 +11,12 @@ import type { Target } from './announcer.js';
 
 /** A busy host answers within it; a longer one would hear the announcements of a peer that takes over rightly. */
 export const probeWindow = seconds(1);
+
+/**
+ * The filter of a device is installed anew for each change, and holds the addresses of all its virtual routers: hundreds that
+ * become master within a moment would install it as often. What is asked and watched within so long after is gathered.
+ */
+export const gatherPause = micros(20_000);
 
 type Question = { readonly until: Micros; readonly onAnswer: (address: IpAddress, mac: string) => void };
 
@@ -29,6 +35,9 @@ export class Prober {
   /** What the network listens for, by device. */
   private readonly heard = new Map<string, string>();
   private cancelAlarm: Cancel | undefined;
+  /** Devices whose filter is to be looked at, and what is to be asked there then. */
+  private readonly gathered = new Map<string, Set<IpAddress>>();
+  private cancelGathering: Cancel | undefined;
 
   constructor(private readonly parts: ProberParts) {}
 
@@ -44,7 +53,7 @@ export class Prober {
       this.open.set(device, questions);
       const addresses = targets.filter((target) => target.device === device).map(({ address }) => address);
       for (const address of addresses) questions.set(address, { until, onAnswer });
-      if (this.listen(device)) this.ask(link, addresses);
+      this.gather(device, addresses);
     }
     this.arm();
   }
@@ -81,12 +90,35 @@ export class Prober {
 
   stop(): void {
     this.cancelAlarm?.();
+    this.cancelGathering?.();
     this.open.clear();
     this.watches.clear();
   }
 
   private listenAgain(targets: readonly Target[]): void {
-    for (const device of new Set(targets.map((target) => target.device))) this.listen(device);
+    for (const device of new Set(targets.map((target) => target.device))) this.gather(device, []);
+  }
+
+  /** At once when nothing was for a while, else with what comes until the pause is over. */
+  private gather(device: string, addresses: readonly IpAddress[]): void {
+    const asked = this.gathered.get(device) ?? new Set<IpAddress>();
+    this.gathered.set(device, asked);
+    for (const address of addresses) asked.add(address);
+    if (this.cancelGathering === undefined) this.flush();
+  }
+
+  private flush(): void {
+    this.cancelGathering = undefined;
+    if (this.gathered.size === 0) return;
+    const { clock, network } = this.parts;
+    const links = new Map(network.links().map((link) => [link.name, link]));
+    for (const [device, addresses] of this.gathered) {
+      const link = links.get(device);
+      const hears = this.listen(device);
+      if (hears && link !== undefined) this.ask(link, [...addresses]);
+    }
+    this.gathered.clear();
+    this.cancelGathering = clock.at(addMicros(clock.now(), gatherPause), () => this.flush());
   }
 
   /** Listens for what is asked and watched on the device; false when it has gone in this moment. */

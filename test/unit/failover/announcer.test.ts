@@ -5,7 +5,7 @@ import type { IpAddress } from '../../../src/model/address.js';
 import type { Pacing } from '../../../src/model/failover-config.js';
 import { micros, seconds } from '../../../src/model/units.js';
 import { type AnnounceOrder, Announcer, type Target } from '../../../src/runtime/failover/announcer.js';
-import { Prober, probeWindow } from '../../../src/runtime/failover/prober.js';
+import { gatherPause, Prober, probeWindow } from '../../../src/runtime/failover/prober.js';
 import { announcement } from '../../../src/vrrp/announcement.js';
 import { readHolder } from '../../../src/vrrp/frames.js';
 import { ManualClock } from '../../support/manual-clock.js';
@@ -218,6 +218,7 @@ describe('probes', () => {
     network.removeLink('eth0');
     network.setLink({ name: 'eth0', mac: '02:00:00:00:00:0a' });
     prober.watch('VI_1', [one], () => claims++);
+    await clock.advance(gatherPause);
     prober.unwatch('VI_1');
     await clock.advance(probeWindow);
     prober.onFrame('eth0', answer(one.address));
@@ -245,6 +246,26 @@ describe('probes', () => {
       throw new Error('no such device');
     };
     prober.probe([elsewhere], () => {});
-    expect([f.network.sentFrames.length, f.clock.alarmCount]).toEqual([0, 0]);
+    expect(f.network.sentFrames).toHaveLength(0);
+    await f.clock.advance(micros(gatherPause + probeWindow));
+    expect(f.clock.alarmCount).toBe(0);
+  });
+
+  test('hundreds at once install the filter of their device twice, and all are asked for', async () => {
+    const { clock, network } = await fixture();
+    const prober = new Prober({ clock, network });
+    let installed = 0;
+    const { listen } = network;
+    network.listen = (filter) => {
+      installed += 1;
+      listen.call(network, filter);
+    };
+    for (let i = 1; i <= 400; i++) {
+      const target = at(ip(`10.1.${i >> 8}.${i & 255}`), 'eth0');
+      prober.probe([target], () => {});
+      prober.watch(`VI_${i}`, [target], () => {});
+    }
+    await clock.advance(gatherPause);
+    expect([installed, network.sentFrames.length]).toEqual([2, 400]);
   });
 });
