@@ -105,7 +105,7 @@ Octets frame_of(Packet packet) { return packet.macs({}, {}).bytes(); }  // to lo
 
 Octets cut(Packet packet, size_t bytes) {
   Octets frame = frame_of(packet);
-  frame.resize(frame.size() - bytes);
+  frame.erase(frame.end() - static_cast<std::ptrdiff_t>(bytes), frame.end());
   return frame;
 }
 

@@ -40,7 +40,9 @@ TEST_CASE("a data plane forwards for a program without Node, and leaves nothing 
   {
     std::mutex mutex;
     std::vector<MachineEvent> events;
-    auto started = Machine::start({.interfaces = std::vector{near}, .connections = 1000, .cpu = {}}, [&](MachineEvent event) {
+    const MachineOptions options = {
+        .interfaces = std::vector{near}, .connections = 1000, .cpu = {}, .connection_file = {}};
+    auto started = Machine::start(options, [&](MachineEvent event) {
       const std::lock_guard lock(mutex);
       events.push_back(std::move(event));
     });
