@@ -4,8 +4,7 @@
 import { nearest } from '../model/nearest.js';
 import type { Word } from './lexer.js';
 import type { Report } from './report.js';
-import type { Place } from './source.js';
-import { boolean, type Problem, readBoolean, type ValueKind } from './values.js';
+import { boolean, readBoolean, type ValueKind } from './values.js';
 
 /** What uvs does with a keyword: acts on it, will some day, or nothing ever comes of it. */
 export type Effect = 'now' | 'later' | 'never';
@@ -74,13 +73,13 @@ export function argumentsOf(shape: ArgumentsShape): CheckArguments {
   const options = new Map(Object.entries(shape.options ?? {}));
   const positional = [...required, ...optional];
   const isClosed = rest === undefined && options.size === 0;
-  return (words, at, report) => {
+  const check: CheckArguments = (words, at, report) => {
     const slash = words.findIndex(isSlashComment);
     if (slash >= 0) {
       // keepalived stops reading where the setting is complete, and takes `//` for a value where it is not.
       const isComplete = isClosed && slash === positional.length;
       reportSlashComment(words[slash] ?? at, report, isComplete ? 'ignored' : 'read');
-      if (isComplete) checkPositional(words, positional, report);
+      if (isComplete) check(words.slice(0, slash), at, report);
       return;
     }
     if (words.length < required.length) {
@@ -98,6 +97,7 @@ export function argumentsOf(shape: ArgumentsShape): CheckArguments {
     }
     if (i < words.length) checkOptions(words, i, options, at, report);
   };
+  return check;
 }
 
 function checkOptions(
@@ -120,13 +120,6 @@ function checkOptions(
       if (value === undefined) report.add('missing-value', word, `${word.text} needs ${kind.what}`);
       else checkValue(value, kind, report);
     }
-  }
-}
-
-function checkPositional(words: readonly Word[], kinds: readonly ValueKind[], report: Report): void {
-  for (const [i, kind] of kinds.entries()) {
-    const word = words[i];
-    if (word !== undefined) checkValue(word, kind, report);
   }
 }
 
@@ -183,10 +176,6 @@ export function reportSlashComment(word: Word, report: Report, as: 'ignored' | '
 
 function signOf({ text }: Word): string {
   return text.slice(0, 2);
-}
-
-export function reportProblem(place: Place, problem: Problem, report: Report): void {
-  report.add(problem.code, place, problem.text, problem.help);
 }
 
 // Keywords and blocks.
