@@ -68,7 +68,9 @@ function asDumped(router: VirtualRouter, notify: NotifyScripts): Dumped {
     Accept: router.acceptsTraffic ? 'enabled' : 'disabled',
     Preempt: router.preempt ? 'enabled' : 'disabled',
     Password: authentication.kind === 'simple' ? authentication.password : undefined,
-    'Unicast TTL': isUnicast ? String(delivery.ttl) : undefined,
+    // keepalived fills in an unwritten 255 for IPv4 alone; IPv6 leaves it to the socket, and shows none.
+    'Unicast TTL':
+      isUnicast && (router.family === 4 || delivery.ttl !== 255) ? String(delivery.ttl) : undefined,
     'Check unicast src': isUnicast ? (delivery.checksSource ? 'yes' : 'no') : undefined,
     'Unicast Peer': isUnicast
       ? delivery.peers.map(({ address, minTtl, maxTtl }) => `${address} min_ttl ${minTtl} max_ttl ${maxTtl}`)
