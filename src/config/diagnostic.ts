@@ -2,7 +2,7 @@
 // line, a caret line and help. Carets line up under tabs, wide and zero-width characters; control characters of
 // the source never reach a terminal.
 
-import type { Origin } from '../model/director-config.js';
+import type { Origin } from '../model/origin.js';
 import type { DiagnosticCode, Severity } from './codes.js';
 
 /** `length` counts characters from `column`; at least 1. */

@@ -11,10 +11,8 @@ import {
   type Scheduler,
   type SchedulerFlag,
 } from './forwarding-table.js';
+import type { Origin } from './origin.js';
 import type { Micros } from './units.js';
-
-/** Where in the text a thing was said; lines and columns count from 1. */
-export type Origin = { readonly file: string; readonly line: number; readonly column: number };
 
 export type DirectorConfig = {
   readonly global: GlobalConfig;

@@ -1,7 +1,7 @@
 // What the operator asked of failover: virtual routers with their scripts, sync groups, what is tracked, and who may run
 // programs. Defaults and inheritance are resolved; src/vrrp wants the `router`, `group` and `TrackScript` parts alone.
 
-import type { Origin } from './director-config.js';
+import type { Origin } from './origin.js';
 import { type Micros, micros } from './units.js';
 import type { Account, SyncGroup, TrackScript, VirtualRouter } from './virtual-router.js';
 

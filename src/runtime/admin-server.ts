@@ -10,10 +10,10 @@ import { dirname } from 'node:path';
 import { DirectorError } from '../errors.js';
 import { answerAdmin, answerMetrics, errorResponse } from './admin-api.js';
 import type { Clock } from './clock.js';
-import type { Director } from './director.js';
+import type { ControlServer, ControlServers, Director } from './director.js';
 import { closeHttpServer, createHttpServer, HttpError } from './http.js';
 
-export type ControlServer = { close(): Promise<void> };
+export const controlServers: ControlServers = { admin: openAdminSocket, metrics: openMetrics };
 
 /** Listens on `path`. Throws ALREADY_RUNNING when a director answers there, IO when it can't be made. */
 export async function openAdminSocket(

@@ -4,8 +4,9 @@
 import { z } from 'zod';
 import { DirectorError } from '../errors.js';
 import { type IpAddress, parseIp } from '../model/address.js';
-import type { DirectorConfig, Origin, RealServer, VirtualServer } from '../model/director-config.js';
+import type { DirectorConfig, RealServer, VirtualServer } from '../model/director-config.js';
 import { endpointText, forwardingMethods, schedulers, serviceKey } from '../model/forwarding-table.js';
+import type { Origin } from '../model/origin.js';
 import type { Breathe } from './slices.js';
 
 const address = z.string().transform((text, context): IpAddress => {

@@ -7,13 +7,15 @@ import { loadNative } from '../dataplane/native-module.js';
 import { createNativeNetwork } from '../dataplane/native-network.js';
 import type { Network } from '../dataplane/network.js';
 import type { Dataplane } from '../dataplane/port.js';
+import { controlServers } from './admin-server.js';
 import { type Clock, systemClock } from './clock.js';
 import { type ConfigSource, createConfigLoader, type Diagnostic, type ReadOptions } from './config-source.js';
 import { Director } from './director.js';
 import { isIpv6Router } from './failover/ipv6-router.js';
 import { createScripts } from './failover/scripts.js';
 import { type Log, silentLog } from './log.js';
-import { createProbes, type NativeProbes, type Probes } from './probes/probe.js';
+import { createProbes } from './probes/create-probes.js';
+import type { NativeProbes, Probes } from './probes/probe.js';
 
 export type DirectorOptions = ReadOptions & {
   /** What moves packets; default: the addon, on this machine's devices. */
@@ -47,6 +49,7 @@ export function createDirector(source: ConfigSource, options: DirectorOptions = 
     random: options.random ?? Math.random,
     load: createConfigLoader(options, clock),
     socket: options.socket,
+    controlServers,
     version: productVersion(),
     onDiagnostics: options.onDiagnostics ?? ((diagnostics) => logDiagnostics(log, diagnostics)),
   });

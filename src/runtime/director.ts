@@ -5,7 +5,6 @@ import type { ConnectionPage, Dataplane, DataplaneEvent } from '../dataplane/por
 import { DirectorError } from '../errors.js';
 import type { DirectorConfig } from '../model/director-config.js';
 import { addMicros, type Micros, micros, seconds } from '../model/units.js';
-import { type ControlServer, openAdminSocket, openMetrics } from './admin-server.js';
 import { applyChanges, type ChangeRequest } from './changes.js';
 import type { Cancel, Clock } from './clock.js';
 import {
@@ -48,6 +47,21 @@ export type FailoverTools = Pick<
   'network' | 'notifier' | 'tracking' | 'accounts' | 'isRouter'
 >;
 
+/** What answers for a director, over a socket or for Prometheus. */
+export type ControlServer = { close(): Promise<void> };
+
+/** Who opens them; a director does not know who asks it. */
+export type ControlServers = {
+  /** Throws ALREADY_RUNNING when a director answers there, IO when it can't be made. */
+  admin(director: Director, path: string, clock: Clock): Promise<ControlServer>;
+  /** Throws IO. */
+  metrics(
+    director: Director,
+    listen: { readonly address: string; readonly port: number },
+    clock: Clock,
+  ): Promise<ControlServer>;
+};
+
 export type DirectorParts = FailoverTools & {
   readonly dataplane: Dataplane;
   readonly clock: Clock;
@@ -57,6 +71,7 @@ export type DirectorParts = FailoverTools & {
   readonly load: LoadConfig;
   /** Path of the control socket; undefined: none. */
   readonly socket: string | undefined;
+  readonly controlServers: ControlServers;
   readonly version: string;
   readonly onDiagnostics: (diagnostics: readonly Diagnostic[]) => void;
 };
@@ -239,9 +254,10 @@ export class Director {
       // The socket first: where another director answers on it, nothing has been touched yet.
       const servers: ControlServer[] = [];
       undo.push(() => closeAll(servers));
-      if (parts.socket !== undefined) servers.push(await openAdminSocket(this, parts.socket, parts.clock));
+      const { socket, controlServers } = parts;
+      if (socket !== undefined) servers.push(await controlServers.admin(this, socket, parts.clock));
       const { metrics } = config.director;
-      if (metrics !== undefined) servers.push(await openMetrics(this, metrics, parts.clock));
+      if (metrics !== undefined) servers.push(await controlServers.metrics(this, metrics, parts.clock));
 
       await parts.dataplane.start(
         {

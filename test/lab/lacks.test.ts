@@ -2,7 +2,7 @@
 // what it lacks. What is lacking is lacking in a mount namespace of its own.
 
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import {
   cliFile,
   type Host,

@@ -5,7 +5,6 @@ import type {
   DirectorConfig,
   DirectorSettings,
   GlobalConfig,
-  Origin,
   RealServer,
   SorryServer,
   StaticAddress,
@@ -19,6 +18,7 @@ import {
   schedulers,
   serviceKey,
 } from '../../src/model/forwarding-table.js';
+import type { Origin } from '../../src/model/origin.js';
 import { type Micros, micros } from '../../src/model/units.js';
 import { arbitraryFailover } from './arbitrary-failover.js';
 

@@ -1,7 +1,6 @@
 // fast-check arbitraries of FailoverConfig: only what a text can say, and in the form that reading gives it, so that
 // printing and reading it is the identity.
 import fc from 'fast-check';
-import type { Origin } from '../../src/model/director-config.js';
 import {
   type FailoverConfig,
   type Fifo,
@@ -14,6 +13,7 @@ import {
   type ScriptCommand,
   type TrackFile,
 } from '../../src/model/failover-config.js';
+import type { Origin } from '../../src/model/origin.js';
 import type { Account, SyncGroup, Track, TrackScript } from '../../src/model/virtual-router.js';
 import { type Shared, shared, type Tracked, tracksOf, virtualRouter } from './arbitrary-router.js';
 import {

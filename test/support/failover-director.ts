@@ -17,6 +17,7 @@ import {
 import type { ForwardingTable } from '../../src/model/forwarding-table.js';
 import { type Micros, micros, seconds } from '../../src/model/units.js';
 import type { SyncGroup, Track, VirtualRouter } from '../../src/model/virtual-router.js';
+import { controlServers } from '../../src/runtime/admin-server.js';
 import { Director } from '../../src/runtime/director.js';
 import type { DirectorEvent } from '../../src/runtime/events.js';
 import type { Tracking } from '../../src/runtime/failover/trackers.js';
@@ -257,6 +258,7 @@ export class FailoverDirector {
         log: { debug: () => {}, info: log, warn: log, error: log },
         load: async () => ({ config: this.config, diagnostics: [] }),
         socket: undefined,
+        controlServers,
         version: '0',
         onDiagnostics: () => {},
         notifier: {

@@ -2,7 +2,7 @@
 // error is reported, no configuration will come of the text, and reading goes on for the sake of further errors.
 
 import type { IpAddress } from '../../model/address.js';
-import type { Origin } from '../../model/director-config.js';
+import type { Origin } from '../../model/origin.js';
 import type { Micros } from '../../model/units.js';
 import type { Place } from '../source.js';
 import { type Block, type Statement, settingOf } from '../tree.js';

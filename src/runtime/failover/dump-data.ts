@@ -8,7 +8,7 @@ import type { Account, AnnouncePolicy, Track, VirtualRouter } from '../../model/
 import { effectivePriority, nextDeadline } from '../../vrrp/state.js';
 import { masterDownInterval } from '../../vrrp/timers.js';
 import { defaultScriptUser, findAccount } from './accounts.js';
-import type { DumpedRouter, DumpInput } from './dump.js';
+import type { DumpedRouter, DumpInput } from './dump-input.js';
 import { addressWords, commandWords, momentWords, stateWord } from './dump-words.js';
 
 export function dataText(input: DumpInput): string {

@@ -2,7 +2,7 @@
 // keepalived's.
 
 import { effectivePriority } from '../../vrrp/state.js';
-import type { DumpedRouter, DumpInput } from './dump.js';
+import type { DumpedRouter, DumpInput } from './dump-input.js';
 import { addressWords, commandWords, stateWord } from './dump-words.js';
 
 const stateNumbers = { INIT: 0, BACKUP: 1, MASTER: 2, FAULT: 3 } as const;

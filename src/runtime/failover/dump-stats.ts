@@ -2,7 +2,7 @@
 // the end, under a heading of its own.
 
 import type { Rejection } from '../../vrrp/receive.js';
-import type { DumpedRouter, DumpInput } from './dump.js';
+import type { DumpedRouter, DumpInput } from './dump-input.js';
 
 /** Rungs of the receive ladder that keepalived has no line for. */
 const furtherErrors: readonly (readonly [string, Rejection])[] = [

@@ -14,7 +14,7 @@ import type { Log } from '../log.js';
 import { createSerial } from '../serial.js';
 import type { AccountDatabase } from './accounts.js';
 import { Announcer } from './announcer.js';
-import type { DumpInput } from './dump.js';
+import type { DumpInput } from './dump-input.js';
 import { Duty } from './duty.js';
 import type { RunningGroup } from './group.js';
 import { Holdings } from './holdings.js';

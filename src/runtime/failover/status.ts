@@ -5,7 +5,7 @@ import { type Micros, micros } from '../../model/units.js';
 import { budgetEntries, groupBudget } from '../../vrrp/budget.js';
 import { describeState } from '../../vrrp/describe.js';
 import { effectivePriority, type HeardMaster, type VrrpState } from '../../vrrp/state.js';
-import type { DumpInput } from './dump.js';
+import type { DumpInput } from './dump-input.js';
 import type { Holdings } from './holdings.js';
 import type { Instance } from './instance.js';
 import type { Roster } from './roster.js';

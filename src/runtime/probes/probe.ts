@@ -3,7 +3,6 @@
 
 import type { ProbeResult } from '../../health/checker.js';
 import type { CheckerPolicy } from '../../model/director-config.js';
-import { createTcpProbe } from './tcp.js';
 
 export type RunningProbe = {
   /** Gives everything back; no result follows. */
@@ -36,11 +35,6 @@ export type NativeTcpProbe = {
   /** The addon gives up by itself after this, as it can't be cancelled. */
   readonly timeout_ms: number;
 };
-
-/** The probes of this process; `native` where the addon offers them. */
-export function createProbes(native?: NativeProbes): Probes {
-  return { tcp: createTcpProbe(native) };
-}
 
 export function startProbe(
   probes: Probes,

@@ -7,7 +7,8 @@ import type { ProbeResult } from '../../../src/health/checker.js';
 import type { IpAddress } from '../../../src/model/address.js';
 import type { TcpCheckPolicy } from '../../../src/model/director-config.js';
 import { seconds } from '../../../src/model/units.js';
-import { createProbes, type NativeTcpProbe } from '../../../src/runtime/probes/probe.js';
+import { createProbes } from '../../../src/runtime/probes/create-probes.js';
+import type { NativeTcpProbe } from '../../../src/runtime/probes/probe.js';
 
 const servers: Server[] = [];
 
