@@ -51,6 +51,15 @@ const imports: Readonly<Record<string, readonly string[]>> = {
   index: ['runtime', 'config', 'dataplane', 'model', 'errors'],
 };
 
+/** Room of src/runtime/ -> other rooms that it may know. What lies in no room puts them together. */
+const rooms: Readonly<Record<string, readonly string[]>> = {
+  probes: [],
+  scripts: [],
+  tracking: ['scripts'],
+  failover: ['scripts', 'tracking'],
+  dumps: ['scripts', 'failover'],
+};
+
 /** Calls with a name, and the folders of src/ that may make them. */
 const effects = /\b(Date\.now|performance\.now|setTimeout|setInterval|setImmediate|Math\.random|process\.)/;
 const effectFolders = ['src/runtime/', 'src/cli/'];
@@ -98,6 +107,15 @@ const rules: readonly Rule[] = [
       { path: 'src/runtime/a.ts', text: "import { Command } from 'commander';" },
       { path: 'src/unheard/a.ts', text: '' },
       { path: 'src/model/a.ts', text: "import { test } from '../../test/support/b.js';" },
+    ],
+  },
+  {
+    name: 'rooms of src/runtime know each other as the table says',
+    check: wrongRoom,
+    bad: [
+      { path: 'src/runtime/scripts/a.ts', text: "import { b } from '../failover/b.js';" },
+      { path: 'src/runtime/failover/a.ts', text: "import type { b } from '../dumps/b.js';" },
+      { path: 'src/runtime/unheard/a.ts', text: '' },
     ],
   },
   {
@@ -238,7 +256,7 @@ test('exceptions name files that exist and need them', () => {
 });
 
 test('no two folders may import each other', () => {
-  for (const table of [includes, imports]) {
+  for (const table of [includes, imports, rooms]) {
     for (const [folder, allowed] of Object.entries(table)) {
       for (const other of allowed) expect(table[other] ?? [], `${folder} <-> ${other}`).not.toContain(folder);
     }
@@ -321,6 +339,25 @@ function wrongImport({ path, text }: SourceFile): string | undefined {
     if (!isAllowed) return `src/${folder} may not import '${target}'`;
   }
   return undefined;
+}
+
+function wrongRoom({ path, text }: SourceFile): string | undefined {
+  const room = roomOf(path);
+  if (room === undefined) return undefined;
+  const allowed = rooms[room];
+  if (allowed === undefined) return `src/runtime/${room} is not in the table`;
+  for (const target of importsOf(path, text)) {
+    const other = roomOf(target);
+    if (other !== undefined && other !== room && !allowed.includes(other))
+      return `src/runtime/${room} may not import '${target}'`;
+  }
+  return undefined;
+}
+
+/** `src/runtime/scripts/a.ts` -> `scripts`; undefined for what lies in none. */
+function roomOf(path: string): string | undefined {
+  const [top, layer, room, file] = path.split('/');
+  return top === 'src' && layer === 'runtime' && file !== undefined ? room : undefined;
 }
 
 /** `src/model/units.ts` -> `model`, `src/errors.js` -> `errors`, `test/support/a.js` -> `test/support/a.js`. */

@@ -6,7 +6,7 @@ import { formatDiagnostics } from '../config/index.js';
 import { systemClock } from '../runtime/clock.js';
 import { createDirector, type DirectorOptions } from '../runtime/create-director.js';
 import type { Director } from '../runtime/director.js';
-import type { DumpKind } from '../runtime/failover/dump.js';
+import type { DumpKind } from '../runtime/dumps/dump.js';
 import { createLog, type Log, type LogFormat, type LogLevel, logFormats, logLevels } from '../runtime/log.js';
 import { openLogOutput } from '../runtime/log-output.js';
 import { boundProcessEnd } from '../runtime/process-end.js';

@@ -8,7 +8,7 @@ import type { ChangeRequest } from './changes.js';
 import { type Clock, nextTurn } from './clock.js';
 import { ConfigError, diagnosticJson } from './config-source.js';
 import type { ChangeResult, Director } from './director.js';
-import { dumpKinds } from './failover/dump.js';
+import { dumpKinds } from './dumps/dump.js';
 import { HttpError, type HttpRequest, type HttpResponse } from './http.js';
 import { metricsContentType, metricsText } from './metrics.js';
 

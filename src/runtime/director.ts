@@ -15,10 +15,10 @@ import {
   sourceName,
 } from './config-source.js';
 import { describeChanges } from './describe-changes.js';
+import { type DumpKind, dumpText } from './dumps/dump.js';
+import { writeDump } from './dumps/dump-file.js';
 import { Engine, fixedSettingsChanged } from './engine.js';
 import { type DirectorEvent, EventStream } from './events.js';
-import { type DumpKind, dumpText } from './failover/dump.js';
-import { writeDump } from './failover/dump-file.js';
 import { Failover, type FailoverParts } from './failover/failover.js';
 import type { SwitchoverOutcome } from './failover/switchover.js';
 import type { FailoverView } from './failover/views.js';
@@ -196,7 +196,7 @@ export class Director {
   /** What keepalived would write on USR1 (`data`), USR2 (`stats`) or for `--signum=JSON`. */
   dumpText(kind: DumpKind): string {
     const { engine, failover } = this.requireRunning();
-    return dumpText(kind, failover.dumpInput(engine.configInForce.global.routerId));
+    return dumpText(kind, failover.reading(engine.configInForce.global.routerId));
   }
 
   /** Writes it to the file that the configuration names, and gives its path. Throws IO. */

@@ -1,7 +1,7 @@
 // Signals as calls, the same as keepalived's: HUP reloads, TERM and INT stop, a second one of them gives up waiting; USR1,
 // USR2 and the real-time signals of keepalived write dumps. QUIT, which keepalived has no use for, stops for a restart.
 
-import type { DumpKind } from './failover/dump.js';
+import type { DumpKind } from './dumps/dump.js';
 import { onRealTimeSignal } from './real-time-signals.js';
 
 export type SignalHandlers = {

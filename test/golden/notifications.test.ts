@@ -12,7 +12,7 @@ import {
   noFailover,
   noNotifyScripts,
 } from '../../src/model/failover-config.js';
-import { Notifications, type NotifyState } from '../../src/runtime/failover/notifier.js';
+import { Notifications, type NotifyState } from '../../src/runtime/scripts/notifier.js';
 import { FakeScriptRunner } from '../support/fake-script-runner.js';
 import { ManualClock } from '../support/manual-clock.js';
 import { RecordingLog } from '../support/recording-log.js';

@@ -20,8 +20,8 @@ import type { SyncGroup, Track, VirtualRouter } from '../../src/model/virtual-ro
 import { controlServers } from '../../src/runtime/admin-server.js';
 import { Director } from '../../src/runtime/director.js';
 import type { DirectorEvent } from '../../src/runtime/events.js';
-import type { Tracking } from '../../src/runtime/failover/trackers.js';
 import type { VirtualRouterView } from '../../src/runtime/failover/views.js';
+import type { Tracking } from '../../src/runtime/tracking/trackers.js';
 import { router } from '../unit/vrrp/fixtures.js';
 import { FakeProbes } from './fake-probes.js';
 import { ManualClock } from './manual-clock.js';

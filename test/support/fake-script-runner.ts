@@ -1,8 +1,8 @@
 // A script runner without processes: a test sees what would run, and says how it ends.
 
 import type { ScriptCommand, ScriptPolicy } from '../../src/model/failover-config.js';
-import type { Fate } from '../../src/runtime/failover/launcher.js';
-import type { Run, ScriptDefect, ScriptEnd, ScriptRunner } from '../../src/runtime/failover/script-runner.js';
+import type { Fate } from '../../src/runtime/scripts/launcher.js';
+import type { Run, ScriptDefect, ScriptEnd, ScriptRunner } from '../../src/runtime/scripts/script-runner.js';
 
 export type FakeRun = {
   readonly command: ScriptCommand;

@@ -9,27 +9,27 @@ import { addMicros, type Micros, micros, seconds } from '../../model/units.js';
 import { causeText } from '../../vrrp/cause.js';
 import { effectivePriority, type NotifyState } from '../../vrrp/state.js';
 import type { Clock } from '../clock.js';
+import type { ConfiguredNotifier } from '../create-scripts.js';
 import type { DirectorEvent } from '../events.js';
 import type { Log } from '../log.js';
+import type { AccountDatabase } from '../scripts/accounts.js';
+import { notifyWord } from '../scripts/notify-words.js';
 import { createSerial } from '../serial.js';
-import type { AccountDatabase } from './accounts.js';
+import type { Tracking } from '../tracking/trackers.js';
 import { Announcer } from './announcer.js';
-import type { DumpInput } from './dump-input.js';
 import { Duty } from './duty.js';
 import type { RunningGroup } from './group.js';
 import { Holdings } from './holdings.js';
 import type { Instance, InstanceParts, Telling, Transition } from './instance.js';
-import { notifyWord } from './notify-words.js';
 import { Prober } from './prober.js';
+import type { FailoverReading } from './reading.js';
 import { planReload } from './reload-plan.js';
 import { Roster } from './roster.js';
 import { Runner } from './runner.js';
-import type { ConfiguredNotifier } from './scripts.js';
-import { dumpInputOf, failoverView } from './status.js';
+import { failoverView, readingOf } from './status.js';
 import { type SwitchoverOutcome, Switchovers } from './switchover.js';
 import { TellGate } from './tell-gate.js';
 import { type TakeoverEntry, Timeline } from './timeline.js';
-import type { Tracking } from './trackers.js';
 import { type FailoverView, noFailoverView } from './views.js';
 
 export type FailoverParts = {
@@ -226,10 +226,10 @@ export class Failover {
   }
 
   /** What the dumps show. */
-  dumpInput(routerId: string | undefined): DumpInput {
+  reading(routerId: string | undefined): FailoverReading {
     const { running, roster, config } = this;
     const { clock } = this.parts;
-    return dumpInputOf(roster, config, routerId, {
+    return readingOf(roster, config, routerId, {
       holdings: running?.holdings,
       status: running?.tracking.status ?? { scripts: [], files: [] },
       accounts: this.parts.accounts(),

@@ -5,13 +5,13 @@ import { type Micros, micros } from '../../model/units.js';
 import { budgetEntries, groupBudget } from '../../vrrp/budget.js';
 import { describeState } from '../../vrrp/describe.js';
 import { effectivePriority, type HeardMaster, type VrrpState } from '../../vrrp/state.js';
-import type { DumpInput } from './dump-input.js';
+import type { Tracking } from '../tracking/trackers.js';
 import type { Holdings } from './holdings.js';
 import type { Instance } from './instance.js';
+import type { FailoverReading } from './reading.js';
 import type { Roster } from './roster.js';
 import type { StraysView } from './strays.js';
 import type { Timeline } from './timeline.js';
-import type { Tracking } from './trackers.js';
 import type { FailoverView, SyncGroupView, VirtualRouterView } from './views.js';
 
 export function failoverView(
@@ -36,17 +36,17 @@ export function failoverView(
 }
 
 /** The parts of a dump that don't come from the virtual routers. */
-export type DumpFacts = Pick<DumpInput, 'accounts' | 'links' | 'now' | 'wall'> & {
+export type DumpFacts = Pick<FailoverReading, 'accounts' | 'links' | 'now' | 'wall'> & {
   readonly holdings: Holdings | undefined;
   readonly status: Tracking['status'];
 };
 
-export function dumpInputOf(
+export function readingOf(
   roster: Roster,
   config: FailoverConfig,
   routerId: string | undefined,
   { holdings, status, accounts, links, now, wall }: DumpFacts,
-): DumpInput {
+): FailoverReading {
   const groupOf = groupNames(config);
   return {
     routerId,

@@ -6,14 +6,13 @@ import { describe, expect, test } from 'vitest';
 import type { Link, Network } from '../../../src/dataplane/network.js';
 import type { IpAddress } from '../../../src/model/address.js';
 import { addMicros, micros, seconds } from '../../../src/model/units.js';
+import { writeDump } from '../../../src/runtime/dumps/dump-file.js';
 import { newCounters } from '../../../src/runtime/failover/counters.js';
-import { writeDump } from '../../../src/runtime/failover/dump-file.js';
 import { Duty } from '../../../src/runtime/failover/duty.js';
 import { Ears } from '../../../src/runtime/failover/ears.js';
 import { footholdOf } from '../../../src/runtime/failover/foothold.js';
 import { groupState } from '../../../src/runtime/failover/group.js';
 import { isIpv6Router } from '../../../src/runtime/failover/ipv6-router.js';
-import { notifyWord } from '../../../src/runtime/failover/notify-words.js';
 import { TellGate, tellPause } from '../../../src/runtime/failover/tell-gate.js';
 import {
   lostAt,
@@ -23,6 +22,7 @@ import {
   takeoverEntry,
 } from '../../../src/runtime/failover/timeline.js';
 import { RouterVoice } from '../../../src/runtime/failover/voice.js';
+import { notifyWord } from '../../../src/runtime/scripts/notify-words.js';
 import type { Cause } from '../../../src/vrrp/cause.js';
 import { createInstance, type VrrpState } from '../../../src/vrrp/state.js';
 import { failoverOf, routerWith } from '../../support/failover-director.js';

@@ -9,7 +9,7 @@ import {
   type ProgramPath,
   runsWithRootPowers,
   walkPath,
-} from '../../../../src/runtime/failover/program-path.js';
+} from '../../../../src/runtime/scripts/program-path.js';
 
 const root = { name: 'root', uid: 0, gid: 0 };
 const nobody = { name: 'nobody', uid: 65534, gid: 65534 };

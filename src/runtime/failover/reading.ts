@@ -1,16 +1,16 @@
-// What the dumps are written from: one reading of the running failover.
+// One reading of the running failover: what the dumps are written from.
 
 import type { Link } from '../../dataplane/network.js';
 import type { IpAddress } from '../../model/address.js';
 import type { FailoverConfig, RouterConfig } from '../../model/failover-config.js';
 import type { Micros } from '../../model/units.js';
 import type { VrrpState } from '../../vrrp/state.js';
-import type { AccountDatabase } from './accounts.js';
+import type { AccountDatabase } from '../scripts/accounts.js';
+import type { FileStatus, ScriptStatus } from '../tracking/trackers.js';
 import type { RouterCounters } from './counters.js';
 import type { GroupState } from './group.js';
-import type { FileStatus, ScriptStatus } from './trackers.js';
 
-export type DumpedRouter = {
+export type RouterReading = {
   readonly config: RouterConfig;
   readonly group: string | undefined;
   readonly state: VrrpState;
@@ -21,10 +21,10 @@ export type DumpedRouter = {
   readonly counters: RouterCounters;
 };
 
-export type DumpInput = {
+export type FailoverReading = {
   readonly routerId: string | undefined;
   readonly config: FailoverConfig;
-  readonly routers: readonly DumpedRouter[];
+  readonly routers: readonly RouterReading[];
   readonly groups: readonly {
     readonly name: string;
     readonly state: GroupState | undefined;

@@ -2,7 +2,7 @@
 // the end, under a heading of its own.
 
 import type { Rejection } from '../../vrrp/receive.js';
-import type { DumpedRouter, DumpInput } from './dump-input.js';
+import type { FailoverReading, RouterReading } from '../failover/reading.js';
 
 /** Rungs of the receive ladder that keepalived has no line for. */
 const furtherErrors: readonly (readonly [string, Rejection])[] = [
@@ -14,11 +14,11 @@ const furtherErrors: readonly (readonly [string, Rejection])[] = [
   ['Unknown Peer', 'unknown-peer'],
 ];
 
-export function statsText({ routers }: Pick<DumpInput, 'routers'>): string {
+export function statsText({ routers }: Pick<FailoverReading, 'routers'>): string {
   return routers.map(routerText).join('');
 }
 
-function routerText({ config, counters }: DumpedRouter): string {
+function routerText({ config, counters }: RouterReading): string {
   const { rejected } = counters;
   const lines = [
     `VRRP Instance: ${config.router.name}`,

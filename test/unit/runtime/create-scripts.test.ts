@@ -17,17 +17,17 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, vi } from 'vitest';
-import { MemoryDataplane } from '../../../../src/dataplane/memory.js';
-import { MemoryNetwork } from '../../../../src/dataplane/memory-network.js';
-import { MemoryWire } from '../../../../src/dataplane/memory-wire.js';
-import { seconds } from '../../../../src/model/units.js';
-import { createDirector } from '../../../../src/runtime/create-director.js';
-import type { Director } from '../../../../src/runtime/director.js';
-import { FakeProbes } from '../../../support/fake-probes.js';
-import { ManualClock } from '../../../support/manual-clock.js';
-import { RecordingLog } from '../../../support/recording-log.js';
-import { requires } from '../../../support/require.js';
-import { ip } from '../../vrrp/fixtures.js';
+import { MemoryDataplane } from '../../../src/dataplane/memory.js';
+import { MemoryNetwork } from '../../../src/dataplane/memory-network.js';
+import { MemoryWire } from '../../../src/dataplane/memory-wire.js';
+import { seconds } from '../../../src/model/units.js';
+import { createDirector } from '../../../src/runtime/create-director.js';
+import type { Director } from '../../../src/runtime/director.js';
+import { FakeProbes } from '../../support/fake-probes.js';
+import { ManualClock } from '../../support/manual-clock.js';
+import { RecordingLog } from '../../support/recording-log.js';
+import { requires } from '../../support/require.js';
+import { ip } from '../vrrp/fixtures.js';
 
 const { test: rootTest } = requires('root', 'launcher');
 let folder: string;

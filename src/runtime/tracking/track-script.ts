@@ -14,7 +14,13 @@ import {
 } from '../../vrrp/tracking.js';
 import type { Cancel, Clock } from '../clock.js';
 import type { Log } from '../log.js';
-import { endText, type Run, type ScriptDefect, type ScriptEnd, type ScriptRunner } from './script-runner.js';
+import {
+  endText,
+  type Run,
+  type ScriptDefect,
+  type ScriptEnd,
+  type ScriptRunner,
+} from '../scripts/script-runner.js';
 
 export type ScriptStatus = {
   readonly name: string;

@@ -7,7 +7,7 @@ import {
   maxWaiting,
   patience,
   ScriptQueue,
-} from '../../../../src/runtime/failover/script-queue.js';
+} from '../../../../src/runtime/scripts/script-queue.js';
 import { FakeScriptRunner, noPolicy } from '../../../support/fake-script-runner.js';
 import { ManualClock } from '../../../support/manual-clock.js';
 import { RecordingLog } from '../../../support/recording-log.js';

@@ -3,7 +3,7 @@
 import { beforeEach, expect, test } from 'vitest';
 import { micros, seconds } from '../../../../src/model/units.js';
 import type { TrackScript } from '../../../../src/model/virtual-router.js';
-import { Trackers } from '../../../../src/runtime/failover/trackers.js';
+import { Trackers } from '../../../../src/runtime/tracking/trackers.js';
 import { FakeScriptRunner, noPolicy } from '../../../support/fake-script-runner.js';
 import { ManualClock } from '../../../support/manual-clock.js';
 import { RecordingLog } from '../../../support/recording-log.js';

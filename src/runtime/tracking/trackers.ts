@@ -6,7 +6,7 @@ import type { ScriptPolicy, TrackFile } from '../../model/failover-config.js';
 import type { TrackScript } from '../../model/virtual-router.js';
 import type { Clock } from '../clock.js';
 import type { Log } from '../log.js';
-import type { ScriptRunner } from './script-runner.js';
+import type { ScriptRunner } from '../scripts/script-runner.js';
 import { FollowedFile, initializeFile } from './track-file.js';
 import { type ScriptStatus, TrackedScript } from './track-script.js';
 

@@ -8,8 +8,8 @@ import {
   noFailover,
   noNotifyScripts,
 } from '../../../../src/model/failover-config.js';
-import { Notifications, stopBound } from '../../../../src/runtime/failover/notifier.js';
-import { serverLine, serviceLine } from '../../../../src/runtime/failover/notify-lines.js';
+import { Notifications, stopBound } from '../../../../src/runtime/scripts/notifier.js';
+import { serverLine, serviceLine } from '../../../../src/runtime/scripts/notify-lines.js';
 import { FakeScriptRunner } from '../../../support/fake-script-runner.js';
 import { ManualClock } from '../../../support/manual-clock.js';
 import { RecordingLog } from '../../../support/recording-log.js';

@@ -1,14 +1,14 @@
 // Everything by which failover runs programs, made of its parts: one runner for tracked scripts, notify scripts and FIFOs.
 
-import type { FailoverConfig } from '../../model/failover-config.js';
-import type { Clock } from '../clock.js';
-import type { DirectorEvent } from '../events.js';
-import type { Log } from '../log.js';
-import type { AccountDatabase } from './accounts.js';
-import { Notifications, type Notifier } from './notifier.js';
-import { thisMachine } from './script-machine.js';
-import { ProcessScriptRunner } from './script-runner.js';
-import { Trackers, type Tracking } from './trackers.js';
+import type { FailoverConfig } from '../model/failover-config.js';
+import type { Clock } from './clock.js';
+import type { DirectorEvent } from './events.js';
+import type { Log } from './log.js';
+import type { AccountDatabase } from './scripts/accounts.js';
+import { Notifications, type Notifier } from './scripts/notifier.js';
+import { thisMachine } from './scripts/script-machine.js';
+import { ProcessScriptRunner } from './scripts/script-runner.js';
+import { Trackers, type Tracking } from './tracking/trackers.js';
 
 /** Whoever runs scripts hears of each configuration before its virtual routers do. */
 export type ConfiguredNotifier = Notifier & {

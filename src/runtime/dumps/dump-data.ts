@@ -7,11 +7,11 @@ import { addMicros, type Micros, micros } from '../../model/units.js';
 import type { Account, AnnouncePolicy, Track, VirtualRouter } from '../../model/virtual-router.js';
 import { effectivePriority, nextDeadline } from '../../vrrp/state.js';
 import { masterDownInterval } from '../../vrrp/timers.js';
-import { defaultScriptUser, findAccount } from './accounts.js';
-import type { DumpedRouter, DumpInput } from './dump-input.js';
+import type { FailoverReading, RouterReading } from '../failover/reading.js';
+import { defaultScriptUser, findAccount } from '../scripts/accounts.js';
 import { addressWords, commandWords, momentWords, stateWord } from './dump-words.js';
 
-export function dataText(input: DumpInput): string {
+export function dataText(input: FailoverReading): string {
   const lines = [
     ...section('Global definitions', globalLines(input)),
     ...section(
@@ -31,7 +31,7 @@ function section(title: string, lines: readonly string[]): readonly string[] {
   return lines.length === 0 ? [] : [`------< ${title} >------`, ...lines];
 }
 
-function globalLines(input: DumpInput): string[] {
+function globalLines(input: FailoverReading): string[] {
   const { routerId, config } = input;
   const { scriptPolicy, tellsStatesOnReload } = config;
   const ids = idWords(undefined, input);
@@ -52,7 +52,7 @@ function globalLines(input: DumpInput): string[] {
   ];
 }
 
-function routerLines(dumped: DumpedRouter, input: DumpInput): string[] {
+function routerLines(dumped: RouterReading, input: FailoverReading): string[] {
   const { now, wall, links } = input;
   const { config, group, state, since, source } = dumped;
   const { router } = config;
@@ -130,7 +130,7 @@ function authenticationLines({ version, authentication }: VirtualRouter): string
   return ['   Authentication type = SIMPLE_PASSWORD', `   Password = ${authentication.password}`];
 }
 
-function addressLines({ config: { router }, hasAddresses }: DumpedRouter): string[] {
+function addressLines({ config: { router }, hasAddresses }: RouterReading): string[] {
   const write = (address: VirtualRouter['addresses'][number]) =>
     `     ${addressWords(address, router, hasAddresses)}`;
   const { addresses, excludedAddresses } = router;
@@ -194,7 +194,7 @@ function trackLine({ kind, name, weight, isReversed }: Track): string {
   return `     ${name}${kind === 'file' ? ',' : ''} weight ${weight}${isReversed ? ' reverse' : ''}`;
 }
 
-function notifyLines(notify: NotifyScripts, input: DumpInput): string[] {
+function notifyLines(notify: NotifyScripts, input: FailoverReading): string[] {
   const scripts = [
     ['Backup', notify.backup],
     ['Master', notify.master],
@@ -209,24 +209,24 @@ function notifyLines(notify: NotifyScripts, input: DumpInput): string[] {
   );
 }
 
-function scriptWords({ words, account }: ScriptCommand, input: DumpInput): string {
+function scriptWords({ words, account }: ScriptCommand, input: FailoverReading): string {
   return withIds(commandWords(words), account, input);
 }
 
 /** Without the numbers where the account is not known. */
-function withIds(text: string, account: Account | undefined, input: DumpInput): string {
+function withIds(text: string, account: Account | undefined, input: FailoverReading): string {
   const ids = idWords(account, input);
   return ids === undefined ? text : `${text}, uid:gid ${ids}`;
 }
 
 /** `65534:65534`. */
-function idWords(account: Account | undefined, { config, accounts }: DumpInput): string | undefined {
+function idWords(account: Account | undefined, { config, accounts }: FailoverReading): string | undefined {
   const usual = config.scriptPolicy.account ?? { user: defaultScriptUser, group: undefined };
   const found = findAccount(account ?? usual, accounts);
   return typeof found === 'string' ? undefined : `${found.uid}:${found.gid}`;
 }
 
-function groupLines(input: DumpInput): string[] {
+function groupLines(input: FailoverReading): string[] {
   const { groups, routers, config } = input;
   return groups.flatMap(({ name, state, members }) => {
     const group = config.groups.find((one) => one.group.name === name);
@@ -245,7 +245,7 @@ function groupLines(input: DumpInput): string[] {
   });
 }
 
-function scriptLines(input: DumpInput): string[] {
+function scriptLines(input: FailoverReading): string[] {
   const { config, scripts } = input;
   return config.scripts.flatMap((script) => {
     const status = scripts.find(({ name }) => name === script.name);
@@ -268,7 +268,7 @@ function scriptLines(input: DumpInput): string[] {
   });
 }
 
-function fileLines(input: DumpInput): string[] {
+function fileLines(input: FailoverReading): string[] {
   const { config, files } = input;
   return config.files.flatMap(({ name, path, weight }) => {
     const status = files.find((file) => file.name === name);
@@ -283,7 +283,7 @@ function fileLines(input: DumpInput): string[] {
 }
 
 /** A group's tracks are its members' too. */
-function trackingLines(kind: Track['kind'], name: string, { config, routers }: DumpInput): string[] {
+function trackingLines(kind: Track['kind'], name: string, { config, routers }: FailoverReading): string[] {
   const groupTracks = (group: string | undefined) =>
     config.groups.find((one) => one.group.name === group)?.group.tracks ?? [];
   const lines = routers.flatMap(({ config: { router }, group }) =>

@@ -16,7 +16,7 @@ import { basename, dirname } from 'node:path';
 import type { TrackFile } from '../../model/failover-config.js';
 import { addMicros, type Micros, seconds } from '../../model/units.js';
 import type { Cancel, Clock } from '../clock.js';
-import { failureText } from './script-machine.js';
+import { failureText } from '../scripts/script-machine.js';
 
 /** A writer that truncates and then writes leaves the file empty for a moment: no number is believed after this. */
 const doubt = seconds(0.1);

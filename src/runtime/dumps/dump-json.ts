@@ -2,16 +2,16 @@
 // keepalived's.
 
 import { effectivePriority } from '../../vrrp/state.js';
-import type { DumpedRouter, DumpInput } from './dump-input.js';
+import type { FailoverReading, RouterReading } from '../failover/reading.js';
 import { addressWords, commandWords, stateWord } from './dump-words.js';
 
 const stateNumbers = { INIT: 0, BACKUP: 1, MASTER: 2, FAULT: 3 } as const;
 
-export function jsonText({ routers }: Pick<DumpInput, 'routers'>): string {
+export function jsonText({ routers }: Pick<FailoverReading, 'routers'>): string {
   return `${JSON.stringify(routers.map((router) => ({ data: dataOf(router), stats: statsOf(router) })))}\n`;
 }
 
-function dataOf({ config, state, since, hasAddresses }: DumpedRouter): object {
+function dataOf({ config, state, since, hasAddresses }: RouterReading): object {
   const { router, notify } = config;
   const { announce, authentication } = router;
   const master = state.kind === 'backup' ? state.master : undefined;
@@ -60,7 +60,7 @@ function dataOf({ config, state, since, hasAddresses }: DumpedRouter): object {
   };
 }
 
-function statsOf({ counters }: DumpedRouter): object {
+function statsOf({ counters }: RouterReading): object {
   const { rejected } = counters;
   return {
     advert_rcvd: counters.received,

@@ -1,7 +1,7 @@
 // Names of accounts to numbers: what /etc/passwd and /etc/group say, numbers that stand for themselves, and what is wrong.
 
 import { expect, test } from 'vitest';
-import { findAccount } from '../../../../src/runtime/failover/accounts.js';
+import { findAccount } from '../../../../src/runtime/scripts/accounts.js';
 
 const database = {
   passwd:

@@ -24,9 +24,9 @@ import {
   noNotifyScripts,
 } from '../../../../src/model/failover-config.js';
 import { seconds } from '../../../../src/model/units.js';
-import { Notifications } from '../../../../src/runtime/failover/notifier.js';
-import { thisMachine } from '../../../../src/runtime/failover/script-machine.js';
-import { ProcessScriptRunner, type ScriptRunner } from '../../../../src/runtime/failover/script-runner.js';
+import { Notifications } from '../../../../src/runtime/scripts/notifier.js';
+import { thisMachine } from '../../../../src/runtime/scripts/script-machine.js';
+import { ProcessScriptRunner, type ScriptRunner } from '../../../../src/runtime/scripts/script-runner.js';
 import { FakeScriptRunner } from '../../../support/fake-script-runner.js';
 import { ManualClock } from '../../../support/manual-clock.js';
 import { RecordingLog } from '../../../support/recording-log.js';
