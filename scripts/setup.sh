@@ -8,7 +8,8 @@ cd "$(dirname "$0")/.."
 # One package a word; `a|b` is satisfied by any of them and installs the first that the distribution has.
 build_packages="build-essential cmake ninja-build clang pkg-config libbpf-dev libpcap-dev ccache git ca-certificates"
 test_packages="doctest-dev bpftool|linux-tools-common libpcap0.8|libpcap0.8t64 iproute2 iputils-ping procps curl
-  ethtool tcpdump nftables nginx-light keepalived ipvsadm frr socat iperf3 wrk openssl"
+  ethtool tcpdump nftables nginx-light keepalived ipvsadm frr socat iperf3 wrk openssl
+  qemu-system-x86 busybox-static kmod"
 # Units of these packages that Debian would start now and at every boot.
 daemons="nginx keepalived frr ipvsadm iperf3"
 

@@ -2,7 +2,15 @@
 // state or the offloads of its NICs. What broke, what was misdirected, and how long the longest answer took.
 
 import { parseArgs } from 'node:util';
-import { Dialogue, type Endurance, Lab, nowMicros, vip, vip6 } from '../../test/support/lab/index.js';
+import {
+  Dialogue,
+  type DirectorOptions,
+  type Endurance,
+  Lab,
+  nowMicros,
+  vip,
+  vip6,
+} from '../../test/support/lab/index.js';
 import { disturbances } from './disturbances.js';
 import { modes, Scene } from './scene.js';
 
@@ -10,6 +18,8 @@ export type DisturbanceOptions = {
   readonly connections: number;
   /** Parts of `METHOD FAMILY, DISTURBANCE`; empty: all. */
   readonly only: readonly string[];
+  /** How the director is started. */
+  readonly director?: DirectorOptions;
   readonly onResult: (result: Result) => void;
 };
 
@@ -38,7 +48,7 @@ export async function measureDisturbances(options: DisturbanceOptions): Promise<
     );
     if (wanted.length === 0) continue;
     await using lab = await Lab.create(mode.topology);
-    const scene = await Scene.start(lab, mode, Object.values(families), port);
+    const scene = await Scene.start(lab, mode, Object.values(families), port, options.director);
     for (const { what, address, disturbance } of wanted) {
       const dialogue = await Dialogue.start(lab.host('client'), address, port, {
         count: options.connections,

@@ -4,6 +4,7 @@
 import {
   configText,
   Director,
+  type DirectorOptions,
   type Host,
   type Lab,
   type ServiceSpec,
@@ -26,13 +27,20 @@ export class Scene {
   private constructor(
     readonly host: Host,
     private readonly config: string,
+    private readonly options: DirectorOptions,
     director: Director,
   ) {
     this.#director = director;
   }
 
   /** Serves dialogues at each address of `vips`, shared out over both servers. */
-  static async start(lab: Lab, mode: Mode, vips: readonly string[], port: number): Promise<Scene> {
+  static async start(
+    lab: Lab,
+    mode: Mode,
+    vips: readonly string[],
+    port: number,
+    options: DirectorOptions = {},
+  ): Promise<Scene> {
     const services = vips.map(
       (address): ServiceSpec => ({
         address,
@@ -49,7 +57,7 @@ export class Scene {
     }
     const host = lab.host('director');
     const config = configText(services);
-    return new Scene(host, config, await Director.start(host, config));
+    return new Scene(host, config, options, await Director.start(host, config, options));
   }
 
   get director(): Director {
@@ -60,7 +68,7 @@ export class Scene {
   async restart(): Promise<void> {
     const { socket } = this.#director;
     await this.#director.process.stop('SIGQUIT', 20);
-    this.#director = await Director.start(this.host, this.config, { socket });
+    this.#director = await Director.start(this.host, this.config, { ...this.options, socket });
   }
 
   /** The director's network devices, without loopback and what is ours. */

@@ -19,6 +19,10 @@ export type DirectorOptions = {
   readonly env?: Readonly<Record<string, string>>;
   /** Socket and configuration of another director of the lab, to start it again in its place. */
   readonly socket?: string;
+  /** Words before the command: `setpriv …`. */
+  readonly startedBy?: readonly string[];
+  /** How long it may take to be ready; default 15. */
+  readonly ready_s?: number;
 };
 
 export type ListedServer = {
@@ -99,7 +103,7 @@ export class Director {
   /** Resolves when the director has said that it is ready; when it ends before, the error shows its output. */
   static async start(host: Host, config: string, options: DirectorOptions = {}): Promise<Director> {
     const director = Director.launch(host, config, options);
-    await director.waitReady();
+    await director.waitReady(options.ready_s);
     return director;
   }
 
@@ -109,14 +113,18 @@ export class Director {
     const configFile = host.writeFile(`director-${directorCount}.conf`, config);
     const socket = options.socket ?? host.file(`director-${directorCount}.sock`);
     const child = host.spawn(
-      ['node', cliFile, 'run', '-f', configFile, '--socket', socket, ...(options.arguments ?? [])],
+      [
+        ...(options.startedBy ?? []),
+        ...['node', cliFile, 'run', '-f', configFile, '--socket', socket],
+        ...(options.arguments ?? []),
+      ],
       { name: 'director', ...(options.env === undefined ? {} : { env: options.env }) },
     );
     return new Director(host, configFile, socket, child);
   }
 
-  async waitReady(): Promise<void> {
-    await this.process.waitForOutput(/\bready\b/, 15);
+  async waitReady(limit_s = 15): Promise<void> {
+    await this.process.waitForOutput(/\bready\b/, limit_s);
   }
 
   log(): string {

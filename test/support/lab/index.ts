@@ -17,6 +17,7 @@ export { Dialogue, type Endurance, serveDialogue } from './dialogue.js';
 export {
   cliFile,
   Director,
+  type DirectorOptions,
   type FailoverStatus,
   type ListedService,
   parseList,
