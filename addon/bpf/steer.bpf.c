@@ -9,7 +9,6 @@
 // lie outside the linear part, and the helper costs less than making it linear.
 
 // libbpf's headers need linux/bpf.h before them:
-// clang-format off
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
@@ -21,7 +20,6 @@
 
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
-// clang-format on
 
 #include "shared/maps.h"
 

@@ -28,7 +28,6 @@ class PcapFile final : public PacketIo {
 
   bool is_at_end() const { return at_end_; }
   // Time of the newest frame that receive() gave: the clock of a replay.
-  Micros last_timestamp() const { return last_timestamp_; }
 
  private:
   PcapFile(std::unique_ptr<CaptureReader> reader, std::unique_ptr<CaptureWriter> writer,

@@ -1,7 +1,7 @@
 // What the verbs share: exit codes, where the configuration and the socket are, and how output is written.
 
 import { existsSync } from 'node:fs';
-import { type Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { type Command, CommanderError, Option } from 'commander';
 import { type Diagnostic, formatDiagnostics } from '../config/index.js';
 import { DirectorError } from '../errors.js';
 import {
@@ -108,12 +108,6 @@ export function formatRemoteDiagnostics(diagnostics: readonly DiagnosticJson[]):
       sourceLine,
     })),
   );
-}
-
-/** Parses a whole number for an option. */
-export function wholeNumber(text: string): number {
-  if (/^\d{1,9}$/.test(text)) return Number(text);
-  throw new InvalidArgumentError('Not a whole number.');
 }
 
 /** Says on stderr what went wrong, and gives the exit code for it. */

@@ -52,7 +52,6 @@ using Row = std::array<TcpState, kTcpStateCount>;
 
 // [direction][event][state]
 inline constexpr std::array<std::array<Row, 4>, 3> kNext = {{
-    // clang-format off
     {{  // INPUT
         //   NO  ES  SS  SR  FW  TW  CL  CW  LA  LI  SA
         Row{SR, ES, ES, SR, SR, SR, SR, SR, SR, SR, SR},  // syn
@@ -74,7 +73,6 @@ inline constexpr std::array<std::array<Row, 4>, 3> kNext = {{
         Row{ES, ES, SS, ES, FW, TW, CL, CW, CL, LI, ES},  // ack
         Row{CL, CL, CL, SR, CL, CL, CL, CL, LA, LI, CL},  // rst
     }},
-    // clang-format on
 }};
 
 }  // namespace tcp_table

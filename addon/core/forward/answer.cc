@@ -1,5 +1,5 @@
-// Our own answers, built in the frame that they answer: ICMP and ICMPv6 errors, TCP
-// resets. How many may leave is answer_limits.h's.
+// Our own answers, built in the frame that they answer: ICMP and ICMPv6 errors.
+// How many may leave is answer_limits.h's.
 #include <algorithm>
 
 #include "core/forward/icmp_error.h"
@@ -67,12 +67,12 @@ void finish(Frame& frame, size_t length) {
 
 // Writes an IP header at l3_offset for `l4_length` bytes behind it and returns the offset of those.
 size_t write_ip_header(Frame& frame, const ParsedPacket& packet, const IpAddress& source,
-                       uint8_t protocol, size_t l4_length, uint8_t type_of_service) {
+                       uint8_t protocol, size_t l4_length) {
   uint8_t* l3 = frame.data + packet.l3_offset;
   if (packet.family == Family::kIpv4) {
     Ipv4Header header{};
     header.version_and_length = 0x45;
-    header.type_of_service = type_of_service;
+    header.type_of_service = kInternetworkControl;
     header.total_length = Be16{static_cast<uint16_t>(sizeof header + l4_length)};
     // Never to be fragmented, so it needs no identification (RFC 6864 4.1).
     header.flags_and_offset = Be16{Ipv4Header::kDontFragment};
@@ -118,7 +118,7 @@ bool answer_with_icmp(Frame& frame, const ParsedPacket& packet, Answer answer,
   const size_t l4_length = sizeof(IcmpHeader) + quote;
   const uint8_t protocol = is_ipv4 ? kProtocolIcmp : kProtocolIcmpv6;
   const size_t l4_offset =
-      write_ip_header(frame, packet, from, protocol, l4_length, kInternetworkControl);
+      write_ip_header(frame, packet, from, protocol, l4_length);
 
   const IcmpCode code = code_of(answer, packet.family);
   IcmpHeader header{};
@@ -133,42 +133,6 @@ bool answer_with_icmp(Frame& frame, const ParsedPacket& packet, Answer answer,
     sum = ones_add(sum, pseudo_header_sum(packet.family, from, packet.source, protocol, covered));
   }
   store(frame.data + l4_offset + offsetof(IcmpHeader, checksum), static_cast<uint16_t>(~sum));
-  finish(frame, length);
-  return true;
-}
-
-bool answer_with_reset(Frame& frame, const ParsedPacket& packet) {
-  if (packet.protocol != kProtocolTcp || !is_answerable(frame, packet)) return false;
-  if (!is_one_host(packet.family, packet.destination)) return false;
-  if ((packet.tcp_flags & tcp_flag::kRst) != 0) return false;  // RFC 9293 3.10.7.1
-  if (packet.is_fragment) return false;  // the segment's length is unknown before reassembly
-  const size_t ip_size = packet.family == Family::kIpv4 ? Ipv4Header::kMinSize : sizeof(Ipv6Header);
-  const size_t length = packet.l3_offset + ip_size + sizeof(TcpHeader);
-  if (length > frame.capacity) return false;
-
-  const auto segment = load<TcpHeader>(frame.data + packet.l4_offset);
-  TcpHeader reset{};
-  reset.source_port = segment.destination_port;
-  reset.destination_port = segment.source_port;
-  reset.data_offset = sizeof reset / 4 << 4;
-  if ((packet.tcp_flags & tcp_flag::kAck) != 0) {
-    reset.sequence = segment.acknowledgement;
-    reset.flags = tcp_flag::kRst;
-  } else {
-    const uint32_t end = packet.l3_offset + packet.l3_length;
-    uint32_t segment_length = end - packet.payload_offset;
-    if ((packet.tcp_flags & tcp_flag::kSyn) != 0) segment_length++;
-    if ((packet.tcp_flags & tcp_flag::kFin) != 0) segment_length++;
-    reset.acknowledgement = Be32{segment.sequence.host() + segment_length};
-    reset.flags = tcp_flag::kRst | tcp_flag::kAck;
-  }
-  const size_t l4_offset =
-      write_ip_header(frame, packet, packet.destination, kProtocolTcp, sizeof reset, 0);
-  store(frame.data + l4_offset, reset);
-  const uint16_t sum = ones_add(ones_sum({frame.data + l4_offset, sizeof reset}),
-                                pseudo_header_sum(packet.family, packet.destination, packet.source,
-                                                  kProtocolTcp, sizeof reset));
-  store(frame.data + l4_offset + offsetof(TcpHeader, checksum), static_cast<uint16_t>(~sum));
   finish(frame, length);
   return true;
 }

@@ -44,9 +44,4 @@ enum class Answer : uint8_t {
 [[nodiscard]] bool answer_with_icmp(Frame& frame, const ParsedPacket& packet, Answer answer,
                                     const IpAddress& from, uint32_t mtu = 0);
 
-// Turns a TCP segment into the RST for it, in the name of its destination (RFC 9293 3.5.2 group
-// 1, 3.10.7.1). False and an untouched frame for what gets none: an RST, a fragment, what is not
-// TCP, and as above.
-[[nodiscard]] bool answer_with_reset(Frame& frame, const ParsedPacket& packet);
-
 }  // namespace uvs

@@ -11,7 +11,7 @@
 namespace uvs {
 
 inline constexpr size_t kBatchSize = 64;
-// io gives every frame at least this much room, so that an answer (ICMP error, RST) can be built in place.
+// io gives every frame at least this much room, so that an answer (an ICMP error) can be built in place.
 inline constexpr size_t kMinFrameCapacity = 2048;
 
 // What PACKET_VNET_HDR tells about a frame that the sender's offloads left unfinished

@@ -23,7 +23,7 @@ static_assert(sizeof(EthernetHeader) == 14 && offsetof(EthernetHeader, type) == 
 // RFC 791 3.1
 struct Ipv4Header {
   static constexpr uint16_t kDontFragment = 0x4000, kMoreFragments = 0x2000, kOffsetMask = 0x1fff;
-  static constexpr size_t kMinSize = 20, kMaxSize = 60;
+  static constexpr size_t kMinSize = 20;
 
   uint8_t version_and_length;
   uint8_t type_of_service;

@@ -32,11 +32,8 @@ void check_translation(OwnedFrame& frame, const ParsedPacket& packet, const IpAd
 void check_answer(OwnedFrame& frame, const ParsedPacket& packet, const IpAddress& from,
                   uint8_t choice, uint32_t mtu) {
   const Octets before = frame.bytes();
-  const bool is_reset = (choice & 4) != 0;
   const auto answer = static_cast<Answer>((choice >> 4) % 5);
-  const bool is_answered = is_reset ? answer_with_reset(frame, packet)
-                                    : answer_with_icmp(frame, packet, answer, from, mtu);
-  if (!is_answered) {
+  if (!answer_with_icmp(frame, packet, answer, from, mtu)) {
     FUZZ_REQUIRE(frame.bytes() == before);
     return;
   }
@@ -44,7 +41,7 @@ void check_answer(OwnedFrame& frame, const ParsedPacket& packet, const IpAddress
   FUZZ_REQUIRE(frame->length <= (packet.family == Family::kIpv4 ? 590u : 1294u));
   FUZZ_REQUIRE(!frame->offload.needs_checksum() && !frame->offload.is_gso());
   const ParsedPacket answered = parse(frame);
-  FUZZ_REQUIRE(answered.kind == (is_reset ? ParsedKind::kTransport : ParsedKind::kIcmpError));
+  FUZZ_REQUIRE(answered.kind == ParsedKind::kIcmpError);
   FUZZ_REQUIRE(answered.destination == packet.source);
   // What was wrong with the packet is wrong with its quote.
   const std::string fault = faults(frame);

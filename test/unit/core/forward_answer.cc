@@ -1,4 +1,4 @@
-// Our own answers: the exact frames, who gets none, and the rate limit.
+// Our own answers: the exact frames, and who gets none.
 #include <doctest/doctest.h>
 
 #include "core/forward/icmp_error.h"
@@ -24,14 +24,6 @@ bool answered(const Packet& packet, Answer answer = Answer::kPortUnreachable,
   const bool result = answer_with_icmp(frame, parsed, answer, source, 1400);
   if (!result) CHECK(frame.bytes() == before);
   if (result) CHECK(faults(frame) == "");
-  return result;
-}
-
-bool reset(const Packet& packet) {
-  OwnedFrame frame = packet.frame();
-  const Octets before = frame.bytes();
-  const bool result = answer_with_reset(frame, parse(frame));
-  if (!result) CHECK(frame.bytes() == before);
   return result;
 }
 
@@ -107,14 +99,10 @@ TEST_CASE("answer: packets that get none (RFC 1122 3.2.2, RFC 4443 2.4 e)") {
   CHECK_FALSE(answered(icmp4(kClient, kVip).icmp(3, 3).quote(udp4(kVip, kClient))));
   CHECK_FALSE(answered(icmp4(kClient, kVip).icmp(8, 0)));
   for (const char* source :
-       {"0.0.0.0:1", "0.1.2.3:1", "127.0.0.1:1", "224.0.0.1:1", "255.255.255.255:1"}) {
+       {"0.0.0.0:1", "0.1.2.3:1", "127.0.0.1:1", "224.0.0.1:1", "255.255.255.255:1"})
     CHECK_FALSE(answered(udp4(source, kVip)));
-    CHECK_FALSE(reset(tcp4(source, kVip)));
-  }
-  for (const char* destination : {"224.0.0.18:80", "255.255.255.255:80"}) {
+  for (const char* destination : {"224.0.0.18:80", "255.255.255.255:80"})
     CHECK_FALSE(answered(udp4(kClient, destination)));
-    CHECK_FALSE(reset(tcp4(kClient, destination)));
-  }
   CHECK_FALSE(answered(udp4(kClient, kVip), Answer::kTtlExceeded, "0.0.0.0"));
   CHECK_FALSE(
       answered(udp4(kClient, kVip).macs(MacAddress{{255, 255, 255, 255, 255, 255}}, kClientMac)));
@@ -132,51 +120,6 @@ TEST_CASE("answer: a frame without room gets none") {
   OwnedFrame frame(tcp4(kClient, kVip).bytes(), {}, 60);
   const ParsedPacket packet = parse(frame);
   CHECK_FALSE(answer_with_icmp(frame, packet, Answer::kPortUnreachable, address("10.9.0.1")));
-  CHECK(answer_with_reset(frame, packet));
-}
-
-TEST_CASE("reset: a segment with ACK gets its acknowledgement as sequence (RFC 9293 3.5.2)") {
-  for (const bool is_ipv6 : {false, true}) {
-    const std::string client = is_ipv6 ? kClient6 : kClient, vip = is_ipv6 ? kVip6 : kVip;
-    OwnedFrame frame =
-        tcp4(client, vip).ack().sequence(5000).acknowledgement(7777).payload(100).frame();
-    REQUIRE(answer_with_reset(frame, parse(frame)));
-    Packet expected =
-        tcp4(vip, client).rst().sequence(7777).window(0).macs(kClientMac, kDirectorMac);
-    CHECK(frame.bytes() == expected.identification(0).dont_fragment().bytes());
-    CHECK(frame->offload.flags == 0);
-  }
-}
-
-TEST_CASE("reset: one without gets sequence 0 and all of it acknowledged, SYN and FIN counted") {
-  const auto expect = [](const Packet& segment, uint32_t acknowledgement) {
-    OwnedFrame frame = segment.frame();
-    REQUIRE(answer_with_reset(frame, parse(frame)));
-    CHECK(frame.bytes() == tcp4(kVip, kClient)
-                               .rst()
-                               .ack()
-                               .sequence(0)
-                               .acknowledgement(acknowledgement)
-                               .window(0)
-                               .macs(kClientMac, kDirectorMac)
-                               .identification(0)
-                               .dont_fragment()
-                               .bytes());
-    CHECK(faults(frame) == "");
-  };
-  expect(tcp4(kClient, kVip).syn().sequence(5000), 5001);
-  expect(tcp4(kClient, kVip).syn().sequence(0xffffffff), 0);
-  expect(tcp4(kClient, kVip).sequence(5000).payload(100), 5100);
-  expect(tcp4(kClient, kVip).fin().sequence(5000).payload(100).tcp_options({1, 1, 1, 1}), 5101);
-  expect(tcp4(kClient, kVip).sequence(5000).payload(40000).gso(1448), 45000);
-}
-
-TEST_CASE("reset: none for a reset, a fragment, UDP") {
-  CHECK_FALSE(reset(tcp4(kClient, kVip).rst()));
-  CHECK_FALSE(reset(tcp4(kClient, kVip).rst().ack()));
-  CHECK_FALSE(reset(tcp4(kClient, kVip).payload(99).fragment(0, 48)));
-  CHECK_FALSE(reset(udp4(kClient, kVip)));
-  CHECK_FALSE(reset(tcp6("[ff02::1]:1", kVip6)));
 }
 
 }  // namespace uvs::test
