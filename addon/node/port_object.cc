@@ -3,8 +3,8 @@
 #include <memory>
 #include <vector>
 
+#include "dataplane/translate.h"
 #include "node/promise.h"
-#include "node/translate.h"
 
 namespace uvs {
 namespace {

@@ -1,6 +1,6 @@
 // The bytes in which a forwarding table crosses into the addon, and in which connections and counters come back.
-// Little-endian, fixed-width; addon/node/translate.h states the same layout. A service's bytes are kept as long as
-// its value lives, so publishing costs what changed.
+// Little-endian, fixed-width; addon/dataplane/translate.h states the same layout, and test/support/rows.txt holds both
+// to it. A service's bytes are kept as long as its value lives, so publishing costs what changed.
 
 import { type Family, familyOf, formatIp, type IpAddress, ipBytes } from '../model/address.js';
 import type { Destination, ForwardingTable, Protocol, Service } from '../model/forwarding-table.js';

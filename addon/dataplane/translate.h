@@ -1,4 +1,5 @@
-// The bytes in which tables come in and connections go out; src/dataplane/table-codec.ts states the same layout.
+// The bytes in which tables come in and connections go out; src/dataplane/table-codec.ts states the same layout, and
+// test/support/rows.txt holds both to it.
 // Little-endian, fixed-width. Any bytes are good input: what does not fit is refused, never read past.
 //
 //   table:        u32 services, u32 tcp_s, u32 fin_s, u32 udp_s, u8 reuse mode, u8 expire nodest, u8 sloppy, 1 zero,

@@ -1,4 +1,4 @@
-#include "node/translate.h"
+#include "dataplane/translate.h"
 
 #include <cstring>
 

@@ -1,0 +1,96 @@
+// The bytes that cross between TypeScript and C++, held against test/support/rows.txt: test/unit/io/translate.cc holds
+// the other side against the same bytes. Every field has a value of its own, so that no two can change places.
+
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { decodeConnections, encodeTable } from '../../../src/dataplane/table-codec.js';
+import type { IpAddress } from '../../../src/model/address.js';
+import type { ForwardingTable } from '../../../src/model/forwarding-table.js';
+
+const ip = (text: string) => text as IpAddress;
+
+const table: ForwardingTable = {
+  policy: {
+    tcpTimeout_s: 0x01020304,
+    tcpFinTimeout_s: 0x05060708,
+    udpTimeout_s: 0x090a0b0c,
+    connReuseMode: 3,
+    expireNodestConn: 'move',
+    sloppyTcp: true,
+  },
+  services: [
+    {
+      protocol: 'tcp',
+      address: ip('10.9.0.1'),
+      port: 0x1234,
+      scheduler: 'sh',
+      flags: ['sh-fallback'],
+      onePacket: false,
+      isDraining: true,
+      isStandby: false,
+      destinations: [
+        {
+          address: ip('10.1.0.2'),
+          port: 0x2345,
+          method: 'nat',
+          weight: 0xabcd,
+          upperThreshold: 0x0d0e0f10,
+          lowerThreshold: 0x11121314,
+          isRemoved: true,
+        },
+        {
+          address: ip('10.1.0.3'),
+          port: 0x3456,
+          method: 'dr',
+          weight: 1,
+          upperThreshold: 2,
+          lowerThreshold: 3,
+        },
+      ],
+    },
+    {
+      protocol: 'udp',
+      address: ip('2001:db8:9::1'),
+      port: 0x4567,
+      scheduler: 'wlc',
+      flags: ['sh-port'],
+      onePacket: true,
+      isDraining: false,
+      isStandby: true,
+      destinations: [],
+    },
+  ],
+  closedAddresses: [ip('10.9.0.7'), ip('2001:db8:9::8')],
+};
+
+const rows = new Map(
+  readFileSync(new URL('../../support/rows.txt', import.meta.url), 'utf8')
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('#'))
+    .map((line) => line.split(' ') as [string, string]),
+);
+
+test('a table becomes the bytes that C++ reads', () => {
+  expect(Buffer.from(encodeTable(table)).toString('hex')).toBe(rows.get('table'));
+});
+
+test("C++'s bytes become connections", () => {
+  expect(decodeConnections(Buffer.from(rows.get('connections') ?? '', 'hex'))).toEqual([
+    {
+      protocol: 'tcp',
+      client: { address: '172.16.0.1', port: 0x1122 },
+      virtual: { address: '10.9.0.1', port: 0x3344 },
+      destination: { address: '10.1.0.2', port: 0x5566 },
+      state: 'FIN_WAIT',
+      expires_ms: 0x778899aa,
+    },
+    {
+      protocol: 'udp',
+      client: { address: '2001:db8::5', port: 1 },
+      virtual: { address: '2001:db8:9::1', port: 2 },
+      destination: { address: '2001:db8:1::2', port: 3 },
+      state: 'UDP',
+      expires_ms: 4,
+    },
+  ]);
+});

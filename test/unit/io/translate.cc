@@ -1,0 +1,110 @@
+// The bytes that cross between C++ and TypeScript, held against test/support/rows.txt:
+// test/unit/dataplane/table-codec.test.ts holds the other side against the same bytes.
+#include "dataplane/translate.h"
+
+#include <doctest/doctest.h>
+
+#include <array>
+#include <fstream>
+#include <string>
+
+#include "core/flow/tcp_state.h"
+#include "core/net/parse.h"
+#include "packet_builder.h"
+
+namespace uvs::test {
+namespace {
+
+Octets row(const std::string& wanted) {
+  std::ifstream file("test/support/rows.txt");
+  for (std::string name, hex; file >> name >> hex;) {
+    if (name != wanted) continue;
+    Octets bytes;
+    for (size_t i = 0; i + 1 < hex.size(); i += 2)
+      bytes.push_back(static_cast<uint8_t>(std::stoi(hex.substr(i, 2), nullptr, 16)));
+    return bytes;
+  }
+  return {};
+}
+
+}  // namespace
+
+TEST_CASE("rows: what TypeScript writes for a table is read as it was meant") {
+  const auto table = decode_table(row("table"));
+  REQUIRE(table.has_value());
+  const Policy policy{.tcp_timeout_s = 0x01020304,
+                      .tcp_fin_timeout_s = 0x05060708,
+                      .udp_timeout_s = 0x090a0b0c,
+                      .conn_reuse_mode = 3,
+                      .expire_nodest_conn = NodestRule::kMove,
+                      .sloppy_tcp = true};
+  CHECK(table->policy == policy);
+  ServiceSpec first{.protocol = kProtocolTcp,
+                    .family = Family::kIpv4,
+                    .address = address("10.9.0.1"),
+                    .port = 0x1234,
+                    .scheduler = SchedulerId::kSourceHash,
+                    .has_sh_fallback = true,
+                    .is_draining = true,
+                    .destinations = {}};
+  first.destinations = {{.family = Family::kIpv4,
+                         .address = address("10.1.0.2"),
+                         .port = 0x2345,
+                         .method = ForwardingMethod::kNat,
+                         .weight = 0xabcd,
+                         .upper_threshold = 0x0d0e0f10,
+                         .lower_threshold = 0x11121314,
+                         .is_removed = true},
+                        {.family = Family::kIpv4,
+                         .address = address("10.1.0.3"),
+                         .port = 0x3456,
+                         .method = ForwardingMethod::kDirectRoute,
+                         .weight = 1,
+                         .upper_threshold = 2,
+                         .lower_threshold = 3}};
+  const ServiceSpec second{.protocol = kProtocolUdp,
+                           .family = Family::kIpv6,
+                           .address = address("2001:db8:9::1"),
+                           .port = 0x4567,
+                           .scheduler = SchedulerId::kWeightedLeastConnection,
+                           .has_sh_port = true,
+                           .is_one_packet = true,
+                           .is_standby = true,
+                           .destinations = {}};
+  REQUIRE(table->services.size() == 2);
+  CHECK(table->services[0] == first);
+  CHECK(table->services[1] == second);
+  REQUIRE(table->closed.size() == 2);
+  CHECK(table->closed[0].family == Family::kIpv4);
+  CHECK(table->closed[0].address == address("10.9.0.7"));
+  CHECK(table->closed[1].family == Family::kIpv6);
+  CHECK(table->closed[1].address == address("2001:db8:9::8"));
+}
+
+TEST_CASE("rows: connections are written as TypeScript reads them") {
+  const std::array connections = {
+      ConnectionView{.family = Family::kIpv4,
+                     .protocol = kProtocolTcp,
+                     .state = static_cast<uint8_t>(TcpState::kFinWait),
+                     .client_port = 0x1122,
+                     .virtual_port = 0x3344,
+                     .destination_port = 0x5566,
+                     .expires_ms = 0x778899aa,
+                     .client = address("172.16.0.1"),
+                     .virtual_address = address("10.9.0.1"),
+                     .destination = address("10.1.0.2")},
+      ConnectionView{.family = Family::kIpv6,
+                     .protocol = kProtocolUdp,
+                     .client_port = 1,
+                     .virtual_port = 2,
+                     .destination_port = 3,
+                     .expires_ms = 4,
+                     .client = address("2001:db8::5"),
+                     .virtual_address = address("2001:db8:9::1"),
+                     .destination = address("2001:db8:1::2")}};
+  std::vector<uint8_t> rows;
+  encode_connections(connections, rows);
+  CHECK(rows == row("connections"));
+}
+
+}  // namespace uvs::test
