@@ -85,7 +85,7 @@ struct {
 /* What uvs_steer_while_alive calls. The kernel empties it when the last descriptor of it is closed. */
 struct {
   __uint(type, BPF_MAP_TYPE_PROG_ARRAY);
-  __uint(max_entries, 1);
+  __uint(max_entries, UVS_ALIVE_ENTRIES);
   __type(key, __u32);
   __type(value, __u32);
 } uvs_alive SEC(".maps");
@@ -344,10 +344,11 @@ static __always_inline __u32 why_ours(struct __sk_buff* skb, struct packet* pack
 }
 
 /* The counter of what is to be done about the packet; UVS_STEER_COUNTERS: it is the host's. */
-static __always_inline __u32 classify(struct __sk_buff* skb, const struct uvs_control* control) {
+static __always_inline __u32 classify(struct __sk_buff* skb, __u32 l3_offset,
+                                      const struct uvs_control* control) {
   struct packet packet = {0};
   const __u8 family = skb->protocol == bpf_htons(ETH_P_IP) ? 4 : 6;
-  if (!read_packet(skb, family, ETH_HLEN, &packet)) return UVS_STEER_COUNTERS;
+  if (!read_packet(skb, family, l3_offset, &packet)) return UVS_STEER_COUNTERS;
   const __u32 why = why_ours(skb, &packet, control);
   if (why < UVS_STEER_COUNTERS) return why;
   return has_role(packet.destination, UVS_ADDRESS_CLOSED, &packet) &&
@@ -363,9 +364,21 @@ static __always_inline bool has_vlan(const struct __sk_buff* skb) {
          skb->protocol == bpf_htons(ETH_P_8021Q) || skb->protocol == bpf_htons(ETH_P_8021AD);
 }
 
-/* Ingress of an attached device. */
-SEC("tc")
-int uvs_steer(struct __sk_buff* skb) {
+/* Puts the tag in the place of the destination MAC. A frame that begins at the IP header gets an
+ * Ethernet header: the worker knows no other frames. */
+static __always_inline bool write_tag(struct __sk_buff* skb, __u32 l3_offset) {
+  const __u32 ifindex = skb->ifindex;
+  /* As words, whole: see above. */
+  const __u64 header[2] = {
+      (__u64)UVS_TAG_MAC_0 | (__u64)UVS_TAG_MAC_1 << 8 | (__u64)bpf_htonl(ifindex) << 16,
+      (__u64)(__u16)skb->protocol << 32,
+  };
+  if (l3_offset != 0) return bpf_skb_store_bytes(skb, 0, header, ETH_ALEN, 0) == 0;
+  return bpf_skb_change_head(skb, ETH_HLEN, 0) == 0 &&
+         bpf_skb_store_bytes(skb, 0, header, ETH_HLEN, 0) == 0;
+}
+
+static __always_inline int steer(struct __sk_buff* skb, const __u32 l3_offset) {
   if (skb->mark == UVS_REINJECT_MARK) {
     skb->mark = 0;
     count(UVS_STEER_REINJECTED);
@@ -382,7 +395,7 @@ int uvs_steer(struct __sk_buff* skb) {
   const __u32 zero = 0;
   const struct uvs_control* control = bpf_map_lookup_elem(&uvs_control, &zero);
   if (!control) return NEXT_PROGRAM;
-  const __u32 why = classify(skb, control);
+  const __u32 why = classify(skb, l3_offset, control);
   if (why >= UVS_STEER_COUNTERS) return NEXT_PROGRAM;
 
   /* The coarse clock lags by up to a tick, so the heartbeat may lie in its future: a signed
@@ -402,30 +415,50 @@ int uvs_steer(struct __sk_buff* skb) {
     return TC_ACT_SHOT;
   }
   if (skb->vlan_present && bpf_skb_vlan_pop(skb)) return NEXT_PROGRAM;
-  const __u32 ifindex = skb->ifindex;
-  const __u64 tag = (__u64)bpf_htonl(ifindex) << 16 | UVS_TAG_MAC_1 << 8 | UVS_TAG_MAC_0;
-  if (bpf_skb_store_bytes(skb, 0, &tag, ETH_ALEN, 0)) return NEXT_PROGRAM;
+  if (!write_tag(skb, l3_offset)) return NEXT_PROGRAM;
   count(why);
   return (int)bpf_redirect(control->slow_path_ifindex, 0);
+}
+
+/* Ingress of an attached device. */
+SEC("tc")
+int uvs_steer(struct __sk_buff* skb) {
+  return steer(skb, ETH_HLEN);
+}
+
+/* The same where frames begin at the IP header: tun, WireGuard, PPP, IP in IP, GRE. */
+SEC("tc")
+int uvs_steer_ip(struct __sk_buff* skb) {
+  return steer(skb, 0);
 }
 
 /* Ingress of an attached device where the filter outlives the process (clsact): steers as long as somebody holds the
  * map's descriptor. */
 SEC("tc")
 int uvs_steer_while_alive(struct __sk_buff* skb) {
-  bpf_tail_call(skb, &uvs_alive, 0);
+  bpf_tail_call(skb, &uvs_alive, UVS_ALIVE_STEER);
   return NEXT_PROGRAM;
 }
 
-/* Ingress of uvs0: what the worker gives back to the host, restored and marked. Nothing else may
- * come out of the pair. */
+SEC("tc")
+int uvs_steer_ip_while_alive(struct __sk_buff* skb) {
+  bpf_tail_call(skb, &uvs_alive, UVS_ALIVE_STEER_IP);
+  return NEXT_PROGRAM;
+}
+
+/* Ingress of uvs0: what the worker gives back to the host, restored and marked, or sends by a device
+ * whose frames begin at the IP header; bpf_redirect takes the Ethernet header off for such a device,
+ * in both directions. (An AF_PACKET socket can't send there: with PACKET_VNET_HDR it must be SOCK_RAW,
+ * and then the kernel takes PPP's header, which it adds itself, for the beginning of the data and
+ * segments no GSO frame.) Nothing else may come out of the pair. */
 SEC("tc")
 int uvs_reinject(struct __sk_buff* skb) {
   __u8 tag[ETH_ALEN];
   if (bpf_skb_load_bytes(skb, 0, tag, sizeof(tag)) || tag[0] != UVS_TAG_MAC_0 ||
-      tag[1] != UVS_TAG_MAC_1)
+      (tag[1] != UVS_TAG_MAC_1 && tag[1] != UVS_TAG_MAC_1_OUT))
     goto refuse;
   const __u32 ifindex = (__u32)tag[2] << 24 | (__u32)tag[3] << 16 | (__u32)tag[4] << 8 | tag[5];
+  if (tag[1] == UVS_TAG_MAC_1_OUT) return (int)bpf_redirect(ifindex, 0);
   const struct uvs_device* device = bpf_map_lookup_elem(&uvs_devices, &ifindex);
   if (!device || bpf_skb_store_bytes(skb, 0, device->mac, sizeof(device->mac), 0)) goto refuse;
   skb->mark = UVS_REINJECT_MARK;

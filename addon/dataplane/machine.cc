@@ -1,9 +1,14 @@
 #include "dataplane/machine.h"
 
+#include <arpa/inet.h>
 #include <sys/random.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <string_view>
+
+#include "host/links.h"
+#include "host/routes.h"
 
 namespace uvs {
 namespace {
@@ -12,6 +17,12 @@ Result<uvs_hash_key> random_key() {
   uvs_hash_key key;
   if (getrandom(&key, sizeof(key), 0) != sizeof(key)) return errno_status(errno, "no random key");
   return key;
+}
+
+std::string text_of(Family family, const IpAddress& address) {
+  char text[INET6_ADDRSTRLEN] = "";
+  (void)inet_ntop(family == Family::kIpv4 ? AF_INET : AF_INET6, address.bytes.data(), text, sizeof(text));
+  return text;
 }
 
 // A standby service's packets are the host's; the replies of connections that it still has are ours.
@@ -86,7 +97,11 @@ Status Machine::open(const MachineOptions& options) {
 
 ControlPort::Steer Machine::steer() {
   ControlPort::Steer steer{
-      .before = [this](const TableSpec& table) { return steering_->cover(keys_of(table)); },
+      .before =
+          [this](const TableSpec& table) {
+            const Status checked = check_ways(table);
+            return checked.ok() ? steering_->cover(keys_of(table)) : checked;
+          },
       .after = [this](const TableSpec& table) { steering_->restrict_to(keys_of(table)); },
       .take_up = nullptr,
   };
@@ -117,6 +132,33 @@ void Machine::take_up(ConnectionFile& file) {
   }
   if (file.malformed() != 0) told += "; " + std::to_string(file.malformed()) + " are not: they are none";
   on_event_({MachineEvent::Kind::kTakenUp, "", told});
+}
+
+// A server behind a device that we can't send by gets no packet: that ends a start. Later it is told
+// only, since a route that has moved may not keep the rest of a change from taking effect.
+Status Machine::check_ways(const TableSpec& table) {
+  const bool is_start = !std::exchange(has_checked_, true);
+  Result<NetlinkSocket> netlink = NetlinkSocket::open();
+  if (!netlink.ok()) return netlink.status();
+  const std::vector<DeviceState> devices = watch_->devices();
+  const auto checked_before = std::exchange(checked_servers_, {});
+  for (const ServiceSpec& service : table.services) {
+    for (const DestinationSpec& server : service.destinations) {
+      const auto [checked, is_new] = checked_servers_.emplace(server.family, server.address.bytes);
+      if (!is_new || checked_before.contains(*checked)) continue;
+      const uint32_t ifindex = device_towards(netlink.value(), server.family, server.address);
+      const auto device = std::find_if(devices.begin(), devices.end(), [&](const DeviceState& state) {
+        return state.ifindex == ifindex && state.layer == LinkLayer::kOther;
+      });
+      if (device == devices.end()) continue;
+      std::string text = "real server " + text_of(server.family, server.address) +
+                         " can't be served: the way there is the device " + device->name + ", and " + kUnservable +
+                         "; route it by another device or remove it";
+      if (is_start) return {ErrorCode::kDeviceUnsupported, std::move(text)};
+      warning(text);
+    }
+  }
+  return {};
 }
 
 Machine::~Machine() { stop(); }

@@ -2,11 +2,14 @@
 // they need each other and taken down so that no packet is swallowed on the way. No N-API.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "dataplane/connection_file.h"
@@ -64,6 +67,7 @@ class Machine final : private HostEvents {
   Status open(const MachineOptions& options);
   ControlPort::Steer steer();
   void take_up(ConnectionFile& file);
+  Status check_ways(const TableSpec& table);
 
   void host_view(std::unique_ptr<const HostView> view) override;
   void device_attached(const DeviceState& device) override;
@@ -75,6 +79,9 @@ class Machine final : private HostEvents {
   void failed(const std::string& message) override;
 
   const OnEvent on_event_;
+  // Servers of the table whose way out was looked at.
+  std::set<std::pair<Family, std::array<uint8_t, 16>>> checked_servers_;
+  bool has_checked_ = false;
   NeighbourTable neighbours_;
   std::string steering_description_;
   std::string connection_file_;

@@ -33,6 +33,9 @@ void DeviceWatch::update_one(const LinkRecord& link) {
   state.ifindex = link.link.ifindex;
   state.mac = link.link.mac;
   state.mtu = link.link.mtu;
+  const bool has_new_layer = state.layer != link.link.layer;
+  state.layer = link.link.layer;
+  if (state.is_attached && has_new_layer) detach(state, "it became another kind of device");
   const std::string reason = refusal(link, interfaces_);
   if (!reason.empty()) {
     if (state.is_attached) detach(state, reason);
@@ -47,7 +50,7 @@ void DeviceWatch::update_one(const LinkRecord& link) {
                       " could not be taken up: " + status.message);
     return;
   }
-  const Status status = follower_.attach(state.ifindex, state.mac);
+  const Status status = follower_.attach(state.ifindex, state.mac, state.layer);
   if (!status.ok()) {
     // Tried again at the device's next change. Said once, as long as the reason is the same.
     if (state.reason != status.message)

@@ -38,6 +38,33 @@ std::optional<ArpSettings> arp_settings(const NetlinkAttributes& attributes) {
   return ArpSettings{*ignore, *announce};
 }
 
+// Not in every libc's <net/if_arp.h>, and <linux/if_arp.h> does not go with <net/if.h>.
+constexpr uint16_t kArphrdRawIp = 519, kArphrdIp6Gre = 823, kArphrdNone = 0xfffe;
+
+LinkLayer layer_of(const ifinfomsg& body, std::string_view kind) {
+  switch (body.ifi_type) {
+    case ARPHRD_ETHER:
+    case ARPHRD_LOOPBACK:
+      return LinkLayer::kEthernet;
+    case kArphrdNone:
+    case kArphrdRawIp:
+    case ARPHRD_PPP:
+    case ARPHRD_TUNNEL:
+    case ARPHRD_TUNNEL6:
+    case ARPHRD_SIT:
+    case ARPHRD_IPGRE:
+    case kArphrdIp6Gre: {
+      // A tunnel with many far ends takes the end from a header that is no IP header, and IPsec's
+      // devices leave before the packet what the tunnel came in.
+      const bool is_ipsec = kind == "xfrm" || kind.starts_with("vti");
+      const bool has_one_end = (body.ifi_flags & IFF_POINTOPOINT) != 0;
+      return has_one_end && !is_ipsec ? LinkLayer::kNone : LinkLayer::kOther;
+    }
+    default:
+      return LinkLayer::kOther;
+  }
+}
+
 std::optional<LinkRecord> read_link(const NetlinkMessage& message, const Ipv4SourceRules& of_all) {
   const auto* body = message.body<ifinfomsg>();
   if (!body || message.type != RTM_NEWLINK) return std::nullopt;
@@ -50,8 +77,12 @@ std::optional<LinkRecord> read_link(const NetlinkMessage& message, const Ipv4Sou
   record.link.ipv4_source = source_rules(attributes, of_all);
   record.is_ethernet = body->ifi_type == ARPHRD_ETHER;
   record.has_carrier = has_carrier(attributes);
+  const auto info = attributes.find(IFLA_LINKINFO);
+  const std::string_view kind =
+      info ? NetlinkAttributes(*info).text(IFLA_INFO_KIND) : std::string_view{};
+  record.link.layer = layer_of(*body, kind);
   record.master = attributes.value<uint32_t>(IFLA_MASTER).value_or(0);
-  if (record.is_ethernet)
+  if (record.link.layer == LinkLayer::kEthernet)
     record.link.mac = attributes.value<MacAddress>(IFLA_ADDRESS).value_or(MacAddress{});
   record.macvlan_parent = macvlan_parent(attributes);
   record.mark = mark_of(attributes);
@@ -100,7 +131,10 @@ std::string refusal(const LinkRecord& link,
   // the parent means both.
   if (interfaces && !is_named(link.name) && !is_named(link.virtual_mac_parent))
     return "it is not among the interfaces of the configuration";
-  if (!link.is_ethernet) return "it is no Ethernet device";
+  // Ethernet headers all the same: the loopback.
+  if (link.link.layer == LinkLayer::kEthernet && !link.is_ethernet)
+    return "what the machine sends to itself passes no ingress";
+  if (link.link.layer == LinkLayer::kOther) return kUnservable;
   // A device that is named is taken even when it is enslaved: a VRF's or bridge's port may be just
   // what is meant.
   if (!interfaces && link.master != 0)

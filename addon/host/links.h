@@ -30,6 +30,10 @@ struct LinkRecord {
   bool operator==(const LinkRecord&) const = default;
 };
 
+// Why nothing can come or leave by a device with LinkLayer::kOther.
+inline constexpr const char* kUnservable =
+    "its frames begin with neither an Ethernet nor an IP header, or it has no single far end";
+
 // Sorted by ifindex. Without our own pair.
 Result<std::vector<LinkRecord>> dump_links(NetlinkSocket& netlink);
 // Null: there is none.

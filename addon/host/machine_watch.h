@@ -22,6 +22,7 @@ struct DeviceState {
   uint32_t ifindex = 0;
   MacAddress mac;
   uint32_t mtu = 0;
+  LinkLayer layer = LinkLayer::kEthernet;
   bool is_attached = false;
   std::string reason;  // why it is not attached; empty when it is
 };
@@ -46,8 +47,8 @@ class HostEvents {
 };
 
 struct MachineWatchOptions {
-  // Devices to attach to; empty optional: every Ethernet device of the namespace that is up and not
-  // enslaved.
+  // Devices to attach to; empty optional: every device of the namespace that is up, not enslaved, and
+  // whose frames begin with an Ethernet or an IP header.
   std::optional<std::vector<std::string>> interfaces = {};
 };
 

@@ -222,6 +222,20 @@ Result<std::vector<Route>> dump_routes(NetlinkSocket& netlink, std::vector<std::
   return std::move(reader.routes);
 }
 
+uint32_t device_towards(NetlinkSocket& netlink, Family family, const IpAddress& address) {
+  rtmsg body{};
+  body.rtm_family = family == Family::kIpv4 ? AF_INET : AF_INET6;
+  body.rtm_dst_len = static_cast<uint8_t>(address_size(family) * 8);
+  NetlinkRequest request(RTM_GETROUTE, NLM_F_ACK, body);
+  request.bytes(RTA_DST, address.bytes.data(), address_size(family));
+  uint32_t ifindex = 0;
+  (void)netlink.request(request, [&](const NetlinkMessage& message) {
+    if (message.type == RTM_NEWROUTE)
+      ifindex = message.attributes<rtmsg>().value<uint32_t>(RTA_OIF).value_or(0);
+  });
+  return ifindex;
+}
+
 Result<std::vector<std::string>> dump_policy_rules(NetlinkSocket& netlink) {
   std::vector<std::string> warnings;
   for (const uint8_t family : {uint8_t{AF_INET}, uint8_t{AF_INET6}}) {

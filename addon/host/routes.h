@@ -17,6 +17,9 @@ namespace uvs {
 // honoured.
 Result<std::vector<Route>> dump_routes(NetlinkSocket& netlink, std::vector<std::string>& warnings);
 
+// The device by which the kernel would send to `address` now; 0: by none.
+uint32_t device_towards(NetlinkSocket& netlink, Family family, const IpAddress& address);
+
 // One sentence for each policy rule other than the kernel's three defaults.
 Result<std::vector<std::string>> dump_policy_rules(NetlinkSocket& netlink);
 

@@ -29,9 +29,10 @@ bool is_tagged(const Frame& frame) {
          frame.data[1] == UVS_TAG_MAC_1;
 }
 
-void write_tag(uint8_t* mac, uint32_t ifindex) {
+// `what`: UVS_TAG_MAC_1 or UVS_TAG_MAC_1_OUT.
+void write_tag(uint8_t* mac, uint8_t what, uint32_t ifindex) {
   mac[0] = UVS_TAG_MAC_0;
-  mac[1] = UVS_TAG_MAC_1;
+  mac[1] = what;
   store(mac + 2, Be32(ifindex));
 }
 
@@ -144,6 +145,7 @@ void AfPacket::receive(Batch& batch) {
     frame.verdict = Verdict::kDrop;
     frame.drop_reason = DropReason::kNone;
     frame.egress_ifindex = 0;
+    frame.egress_layer = LinkLayer::kEthernet;
     if (kept != i) batch.frames[kept] = frame;
     kept++;
   }
@@ -154,15 +156,20 @@ void AfPacket::receive(Batch& batch) {
 void AfPacket::transmit(Batch& batch) {
   // Two passes, so that frames for the wire and for the host are told apart in the counters.
   for (size_t i = 0; i < batch.count; i++) {
-    const Frame& frame = batch.frames[i];
-    if (frame.verdict == Verdict::kForward || frame.verdict == Verdict::kAnswer)
+    Frame& frame = batch.frames[i];
+    if (frame.verdict != Verdict::kForward && frame.verdict != Verdict::kAnswer) continue;
+    if (frame.egress_layer == LinkLayer::kEthernet) {
       impl_->sender.add(frame, frame.egress_ifindex);
+    } else {
+      write_tag(frame.data, UVS_TAG_MAC_1_OUT, frame.egress_ifindex);
+      impl_->sender.add(frame, impl_->slow_path_ifindex);
+    }
   }
   impl_->counters.transmitted.add(impl_->sender.flush(impl_->counters.transmit_failed));
   for (size_t i = 0; i < batch.count; i++) {
     Frame& frame = batch.frames[i];
     if (frame.verdict != Verdict::kToHost) continue;
-    write_tag(frame.data, frame.ifindex);
+    write_tag(frame.data, UVS_TAG_MAC_1, frame.ifindex);
     impl_->sender.add(frame, impl_->slow_path_ifindex);
   }
   impl_->counters.reinjected.add(impl_->sender.flush(impl_->counters.transmit_failed));

@@ -17,6 +17,8 @@ const char* name(ErrorCode code) {
       return "KERNEL_UNSUPPORTED";
     case ErrorCode::kDeviceMissing:
       return "DEVICE_MISSING";
+    case ErrorCode::kDeviceUnsupported:
+      return "DEVICE_UNSUPPORTED";
     case ErrorCode::kLimitReached:
       return "LIMIT_REACHED";
     case ErrorCode::kIo:

@@ -16,6 +16,7 @@ enum class ErrorCode : uint8_t {
   kPrivilegeMissing,
   kKernelUnsupported,
   kDeviceMissing,
+  kDeviceUnsupported,
   kLimitReached,
   kIo,
 };

@@ -10,6 +10,7 @@
 #include <cstdarg>
 #include <cstdio>
 #include <string>
+#include <utility>
 
 extern "C" const unsigned char uvs_bpf_steer_start[], uvs_bpf_steer_end[];
 
@@ -94,19 +95,23 @@ Result<std::unique_ptr<SteerProgram>> SteerProgram::load(uint32_t buckets) {
     return bpf_program__fd(bpf_object__find_program_by_name(object, name));
   };
   program->steer = program_fd("uvs_steer");
+  program->steer_ip = program_fd("uvs_steer_ip");
   program->reinject = program_fd("uvs_reinject");
   program->sink = program_fd("uvs_sink");
   program->steer_while_alive = program_fd("uvs_steer_while_alive");
+  program->steer_ip_while_alive = program_fd("uvs_steer_ip_while_alive");
   program->services = bpf_object__find_map_fd_by_name(object, "uvs_services");
   program->addresses = bpf_object__find_map_fd_by_name(object, "uvs_addresses");
   program->devices = bpf_object__find_map_fd_by_name(object, "uvs_devices");
   program->counters = bpf_object__find_map_fd_by_name(object, "uvs_counters");
 
-  // The one descriptor of this map is ours, and closes at exec: with us its entry goes.
-  const uint32_t only = 0;
-  if (bpf_map_update_elem(bpf_object__find_map_fd_by_name(object, "uvs_alive"), &only,
-                          &program->steer, BPF_ANY) != 0)
-    return errno_status(errno, "cannot enter the steering program into its map", "CAP_BPF");
+  // The one descriptor of this map is ours, and closes at exec: with us its entries go.
+  const int alive = bpf_object__find_map_fd_by_name(object, "uvs_alive");
+  for (const auto& [place, entry] : {std::pair(uint32_t{UVS_ALIVE_STEER}, program->steer),
+                                     std::pair(uint32_t{UVS_ALIVE_STEER_IP}, program->steer_ip)}) {
+    if (bpf_map_update_elem(alive, &place, &entry, BPF_ANY) != 0)
+      return errno_status(errno, "cannot enter the steering program into its map", "CAP_BPF");
+  }
 
   program->control = static_cast<uvs_control*>(
       map_array(bpf_object__find_map_fd_by_name(object, "uvs_control"), sizeof(uvs_control)));

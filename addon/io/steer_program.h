@@ -22,9 +22,10 @@ class SteerProgram {
   SteerProgram(const SteerProgram&) = delete;
   SteerProgram& operator=(const SteerProgram&) = delete;
 
-  int steer = -1, reinject = -1, sink = -1;                        // programs
-  // `steer` as long as this process lives: for filters that outlive it.
-  int steer_while_alive = -1;
+  // Programs; `steer_ip` is `steer` for devices without a link layer.
+  int steer = -1, steer_ip = -1, reinject = -1, sink = -1;
+  // Both as long as this process lives: for filters that outlive it.
+  int steer_while_alive = -1, steer_ip_while_alive = -1;
   int services = -1, addresses = -1, devices = -1, counters = -1;  // maps
   uvs_control* control = nullptr;                                  // shared with the kernel
   std::span<uvs_flow_bucket> flows;                                // shared with the kernel

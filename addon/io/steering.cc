@@ -99,6 +99,11 @@ uvs_address_key address_key(Family family, const IpAddress& address, uvs_address
   return key;
 }
 
+struct Attached {
+  SteerAttachment attachment;
+  int steer;  // steers by itself, for frames as this device has them; a clsact attachment calls it
+};
+
 struct Steering::Impl {
   // Destroyed in reverse: attachments first, then the programs, the lock last.
   FileDescriptor namespace_lock;
@@ -112,7 +117,7 @@ struct Steering::Impl {
   KeySet<uvs_service_key> services{-1};
   KeySet<uvs_address_key> addresses{-1};
   std::vector<SteerAttachment> pair_attachments;
-  std::map<uint32_t, SteerAttachment> devices;
+  std::map<uint32_t, Attached> devices;
   std::vector<LeftoverFilter> leftovers;  // of the director before
   bool is_held = false;
 
@@ -197,7 +202,7 @@ Result<std::unique_ptr<Steering>> Steering::start(const SteeringOptions& options
 Steering::Steering(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Steering::~Steering() = default;
 
-Status Steering::attach(uint32_t ifindex, const MacAddress& mac) {
+Status Steering::attach(uint32_t ifindex, const MacAddress& mac, LinkLayer layer) {
   const std::lock_guard lock(impl_->mutex);
   if (ifindex == impl_->pair.kernel_ifindex || ifindex == impl_->pair.worker_ifindex) {
     return {ErrorCode::kIo, "uvs0 and uvs1 are the director's own and can't be attached to"};
@@ -207,14 +212,16 @@ Status Steering::attach(uint32_t ifindex, const MacAddress& mac) {
   if (impl_->devices.contains(ifindex)) return {};
   // A tcx link dies with the process, a clsact filter does not.
   const SteerProgram& program = *impl_->program;
+  const bool is_ip = layer == LinkLayer::kNone;
+  const int steer = is_ip ? program.steer_ip : program.steer;
+  const int while_alive = is_ip ? program.steer_ip_while_alive : program.steer_while_alive;
   auto attachment = SteerAttachment::attach(
-      impl_->form, ifindex,
-      impl_->form == AttachForm::kTcx ? program.steer : program.steer_while_alive);
+      impl_->form, ifindex, impl_->form == AttachForm::kTcx ? steer : while_alive);
   if (!attachment.ok()) {
     (void)bpf_map_delete_elem(impl_->program->devices, &ifindex);
     return attachment.status();
   }
-  impl_->devices.emplace(ifindex, std::move(attachment.value()));
+  impl_->devices.emplace(ifindex, Attached{std::move(attachment.value()), steer});
   return {};
 }
 
@@ -229,7 +236,7 @@ Status Steering::leave_held() {
   impl_->is_held = true;
   Status failed;
   for (const auto& [ifindex, attached] : impl_->devices) {
-    auto held = SteerAttachment::attach(AttachForm::kClsact, ifindex, impl_->program->steer);
+    auto held = SteerAttachment::attach(AttachForm::kClsact, ifindex, attached.steer);
     if (held.ok()) {
       held.value().leave();
     } else {

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "core/net/address.h"
+#include "core/net/frame.h"
 #include "io/status.h"
 #include "shared/maps.h"
 
@@ -23,7 +24,8 @@ namespace uvs {
 class DeviceFollower {
  public:
   virtual ~DeviceFollower() = default;
-  virtual Status attach(uint32_t ifindex, const MacAddress& mac) = 0;
+  // `layer`: kEthernet or kNone.
+  virtual Status attach(uint32_t ifindex, const MacAddress& mac, LinkLayer layer) = 0;
   // Fine when the device is gone already.
   virtual void detach(uint32_t ifindex) = 0;
   virtual Status change_mac(uint32_t ifindex, const MacAddress& mac) = 0;
@@ -62,7 +64,7 @@ class Steering final : public DeviceFollower {
   ~Steering() override;
 
   // Attaching twice is fine and refreshes the MAC.
-  Status attach(uint32_t ifindex, const MacAddress& mac) override;
+  Status attach(uint32_t ifindex, const MacAddress& mac, LinkLayer layer) override;
   void detach(uint32_t ifindex) override;
   Status change_mac(uint32_t ifindex, const MacAddress& mac) override;
   bool is_attached(uint32_t ifindex) const;

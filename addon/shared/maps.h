@@ -13,6 +13,8 @@
  * Locally administered, unicast: the host's stack takes such a frame for somebody else's. */
 #define UVS_TAG_MAC_0 0x02
 #define UVS_TAG_MAC_1 0x75
+/* Instead of it in what the worker sends by a device without a link layer: the program at uvs0 sends it on there. */
+#define UVS_TAG_MAC_1_OUT 0x76
 
 /* A heartbeat older than the first: the worker is late, and what is ours is dropped, since a RST of the host's would be
  * final and clients send what is lost again. Older than the second: everything passes. */
@@ -50,6 +52,9 @@ struct uvs_address_key {
 #define UVS_ADDRESS_WHAT(family, role) ((UVS_U64)(family) | (UVS_U64)(role) << 8)
 
 /* Map `flows`: array of uvs_flow_bucket, see flow.h. */
+
+/* Map `alive`: program array, what the filters that outlive the process call. */
+enum uvs_alive_entry { UVS_ALIVE_STEER, UVS_ALIVE_STEER_IP, UVS_ALIVE_ENTRIES };
 
 /* Map `devices`: hash, ifindex -> MAC of the device, to restore what the tag replaced. */
 struct uvs_device {

@@ -42,6 +42,7 @@ const checks: readonly Check[] = [
   checkDirectRouting,
   checkOffloads,
   checkVlans,
+  checkWays,
   checkOwnTraffic,
   checkCapture,
 ];
@@ -295,6 +296,38 @@ function checkCapture(): Finding[] {
       "tcpdump -ni any 'host VIP or host SERVER'",
     ),
   ];
+}
+
+/** ARPHRD_ types of linux/if_arp.h: Ethernet and loopback; PPP, raw IP, tunnels of IP, SIT, GRE, none. */
+const ethernetTypes = new Set([1, 772]);
+const ipTypes = new Set([512, 519, 768, 769, 776, 778, 823, 65534]);
+const isPointToPoint = 0x10;
+
+/** As the data plane judges a device (addon/host/links.cc). */
+function checkWays(machine: Machine, { config }: Situation): Finding[] {
+  const servers = new Set(
+    config?.virtualServers.flatMap((service) => service.realServers.map((server) => server.address)) ?? [],
+  );
+  if (servers.size === 0) return [];
+  const isServed = (device: string) => {
+    const fact = (name: string) => Number(machine.read(`/sys/class/net/${device}/${name}`) ?? Number.NaN);
+    const type = fact('type');
+    return ethernetTypes.has(type) || (ipTypes.has(type) && (fact('flags') & isPointToPoint) !== 0);
+  };
+  const ways = [...servers].map((server) => {
+    const route = machine.run('ip', '-o', 'route', 'get', server) ?? '';
+    return { server, device: / dev (\S+)/.exec(route)?.[1] };
+  });
+  const unserved = ways.filter(({ device }) => device !== undefined && !isServed(device));
+  if (unserved.length === 0)
+    return [ok('devices', 'every real server is behind a device that can be served')];
+  return unserved.map(({ server, device }) =>
+    error(
+      'devices',
+      `real server ${server} can't be served: the way there is ${device}, which is neither Ethernet nor IP to one far end`,
+      'route it by another device, or remove it',
+    ),
+  );
 }
 
 /** Devices with a link layer: no loopback, none of ours. */

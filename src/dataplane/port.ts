@@ -12,7 +12,7 @@ import type {
 } from '../model/forwarding-table.js';
 
 export type DataplaneOptions = {
-  /** Devices to attach to; undefined: every Ethernet device that is up and not enslaved, followed as they come and go. */
+  /** Devices to attach to; undefined: every device with Ethernet or IP frames that is up and not enslaved, followed as they come and go. */
   readonly interfaces: readonly string[] | undefined;
   /** Upper bound of the connection table. */
   readonly connections: number;

@@ -108,7 +108,7 @@ export type TcpCheckPolicy = CheckSchedule & {
 
 /** The block `director { }`. */
 export type DirectorSettings = {
-  /** undefined: every Ethernet device that is up and not enslaved, followed as they come and go. */
+  /** undefined: every device with Ethernet or IP frames that is up and not enslaved, followed as they come and go. */
   readonly interfaces: readonly string[] | undefined;
   readonly workers: number | 'auto';
   readonly cpus: readonly number[] | undefined;

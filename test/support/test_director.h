@@ -81,7 +81,8 @@ class TestDirector {
   void publish_view() {
     auto view = std::make_unique<HostView>();
     view->generation = ++view_generation_;
-    view->links = {{kClientLink, client_mtu, kClientMac, true, client_rules}, {kServerLink, server_mtu, kServerMac, true, {}}};
+    view->links = {{kClientLink, client_mtu, kClientMac, true, client_rules, LinkLayer::kEthernet},
+                   {kServerLink, server_mtu, kServerMac, true, {}, server_layer}};
     view->has_policy_rules = has_policy_rules;
     for (const std::string& text : local_addresses) {
       const bool is_vip = text.starts_with("10.9.") || text.starts_with("fd09:");
@@ -177,6 +178,7 @@ class TestDirector {
   Ipv4SourceRules client_rules = {};
   bool has_policy_rules = false;
   std::vector<Route> more_routes;
+  LinkLayer server_layer = LinkLayer::kEthernet;
   bool has_server_route = true;
   bool answers_neighbours = true;
   std::vector<std::string> local_addresses = {"10.9.0.1", "fd09::1", "172.16.255.1", "fd16::ffff"};

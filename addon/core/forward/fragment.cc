@@ -97,6 +97,7 @@ bool Ipv4Fragmenter::next(Frame& to) {
   to.verdict = frame_.verdict;
   to.drop_reason = frame_.drop_reason;
   to.egress_ifindex = frame_.egress_ifindex;
+  to.egress_layer = frame_.egress_layer;
   position_ += size;
   written_++;
   return true;

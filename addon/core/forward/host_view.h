@@ -8,6 +8,7 @@
 
 #include "core/forward/route_table.h"
 #include "core/net/address.h"
+#include "core/net/frame.h"
 
 namespace uvs {
 
@@ -25,6 +26,7 @@ struct Link {
   MacAddress mac;
   bool is_up = false;
   Ipv4SourceRules ipv4_source = {};
+  LinkLayer layer = LinkLayer::kEthernet;
   bool operator==(const Link&) const = default;
 };
 

@@ -33,6 +33,13 @@ struct OffloadHeader {
 };
 static_assert(sizeof(OffloadHeader) == 10);
 
+// What stands before the IP header in the frames of a device.
+enum class LinkLayer : uint8_t {
+  kEthernet,
+  kNone,   // they begin at the IP header, and there is one far end: tun, WireGuard, PPP, IP in IP, GRE
+  kOther,  // nothing that we can send by
+};
+
 struct Frame {
   uint8_t* data = nullptr;   // Ethernet header first
   uint32_t length = 0;       // bytes in use
@@ -42,7 +49,9 @@ struct Frame {
   // Set by path:
   Verdict verdict = Verdict::kDrop;
   DropReason drop_reason = DropReason::kNone;
-  uint32_t egress_ifindex = 0;  // for kForward and kAnswer
+  // For kForward and kAnswer. `data` begins with an Ethernet header in any case; kNone: io leaves it out.
+  uint32_t egress_ifindex = 0;
+  LinkLayer egress_layer = LinkLayer::kEthernet;
 };
 
 struct Batch {

@@ -1,5 +1,6 @@
 // The worker's own view of next hops: routes from the host view, MACs from the neighbour table, and
-// per neighbour the device that leads there. Connections keep the index that find() gave, as long
+// per neighbour the device that leads there. A device without a link layer has one far end and no
+// neighbours: it is itself the next hop, whatever the address. Connections keep the index that find() gave, as long
 // as epoch() is what it was.
 #pragma once
 
@@ -16,6 +17,7 @@ struct Egress {
   uint32_t ifindex = 0;
   uint32_t mtu = 0;
   MacAddress mac;
+  LinkLayer layer = LinkLayer::kEthernet;
   uint32_t view_generation = 0;  // of the two above
   Micros touched_at = 0;
 };
@@ -23,7 +25,7 @@ struct Egress {
 class NextHops {
  public:
   explicit NextHops(NeighbourTable& neighbours)
-      : neighbours_(neighbours), egresses_(NeighbourTable::kCapacity) {}
+      : neighbours_(neighbours), egresses_(kNoNeighbour) {}
 
   bool is_ready() const { return egresses_.is_ready() && neighbours_.is_ready(); }
 
@@ -47,7 +49,7 @@ class NextHops {
     RouteKind kind = RouteKind::kUnreachable;
     NeighbourIndex index = kNoNeighbour;  // for kUnicast; kNoNeighbour: the neighbour table is full
   };
-  // `flow_hash` picks among equal routes.
+  // kUnreachable also when the route leads by a device that we can't send by. `flow_hash` picks among equal routes.
   Found find(Family family, const IpAddress& destination, uint64_t flow_hash);
 
   // The way out to `index`; null when its device is gone.
@@ -57,9 +59,12 @@ class NextHops {
   NeighbourAnswer answer(NeighbourIndex index, Micros now);
 
  private:
+  // Indices from here on are places in the view's links: they are as good as epoch() is.
+  static constexpr size_t kFirstLink = NeighbourTable::kCapacity;
+
   NeighbourTable& neighbours_;
   const HostView* view_ = nullptr;
-  ReservedArray<Egress> egresses_;  // by NeighbourIndex
+  ReservedArray<Egress> egresses_;  // by NeighbourIndex and, from kFirstLink on, by link
   uint32_t epoch_ = 0;
   uint32_t recycled_ = 0;
 };

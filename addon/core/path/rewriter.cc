@@ -79,6 +79,7 @@ Verdict Rewriter::send_on(Frame& frame, const Item& item, bool may_hold) {
   if (!decrement_ttl(frame, packet)) return set_drop(frame, DropReason::kTtlExceeded);
   set_ethernet(frame, neighbour.mac, egress->mac);
   frame.egress_ifindex = egress->ifindex;
+  frame.egress_layer = egress->layer;
   return is_cut ? send_fragments(frame, packet, *egress) : set(frame, Verdict::kForward);
 }
 
@@ -122,7 +123,11 @@ Verdict Rewriter::answer(Frame& frame, const ParsedPacket& packet, Answer kind,
     return set_drop(frame, DropReason::kAnswerRateLimited);
   }
   // On the slow path the frame's own destination is a tag, not the device's address.
-  if (const Link* link = view.find_link(frame.ifindex)) set_ethernet(frame, sender, link->mac);
+  frame.egress_layer = LinkLayer::kEthernet;
+  if (const Link* link = view.find_link(frame.ifindex)) {
+    set_ethernet(frame, sender, link->mac);
+    frame.egress_layer = link->layer;
+  }
   frame.egress_ifindex = frame.ifindex;
   return set(frame, Verdict::kAnswer);
 }

@@ -118,7 +118,7 @@ class AfPacketRig final : public Rig {
     auto started = Steering::start({.connections = 1000, .force_clsact = force_clsact});
     REQUIRE_MESSAGE(started.ok(), started.status().message);
     steering_ = std::move(started.value());
-    REQUIRE(steering_->attach(device(), mac()).ok());
+    REQUIRE(steering_->attach(device(), mac(), LinkLayer::kEthernet).ok());
     REQUIRE(steering_->cover({{service_key(Family::kIpv4, address("10.9.0.1"), 80, 6)}, {}}).ok());
     steering_->set_heartbeat((monotonic_now() + kFarFuture_s * kMicrosPerSecond) * 1000);
     auto opened = AfPacket::open(steering_->receive_ifindex());

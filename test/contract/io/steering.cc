@@ -26,7 +26,7 @@ class Bench {
     auto started = Steering::start({.connections = 1000, .force_clsact = force_clsact});
     REQUIRE_MESSAGE(started.ok(), started.status().message);
     steering = std::move(started.value());
-    REQUIRE(steering->attach(network_.near(), mac()).ok());
+    REQUIRE(steering->attach(network_.near(), mac(), LinkLayer::kEthernet).ok());
     SteeringKeys keys;
     keys.services = {service_key(Family::kIpv4, address(kVip), 80, 6),
                      service_key(Family::kIpv4, address(kVip), 53, 17),

@@ -1,13 +1,19 @@
 // What a start, a stop, a death and a second director do to the machine, in both forms of steering (tcx, clsact).
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/if_tun.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <array>
 #include <cstdio>
+#include <cstring>
+#include <functional>
 
+#include "core/net/parse.h"
 #include "io/af_packet.h"
 #include "io/monotonic_clock.h"
 #include "io/steering.h"
@@ -40,11 +46,11 @@ TEST_CASE("steering leaves nothing behind and keeps to itself") {
     auto started = Steering::start({.force_clsact = force_clsact});
     REQUIRE_MESSAGE(started.ok(), started.status().message);
     auto& steering = *started.value();
-    REQUIRE(steering.attach(network.near(), mac_of(ScratchNetwork::kNear)).ok());
-    REQUIRE(steering.attach(network.near(), mac_of(ScratchNetwork::kNear)).ok());
+    REQUIRE(steering.attach(network.near(), mac_of(ScratchNetwork::kNear), LinkLayer::kEthernet).ok());
+    REQUIRE(steering.attach(network.near(), mac_of(ScratchNetwork::kNear), LinkLayer::kEthernet).ok());
     CHECK(steering.is_attached(network.near()));
-    CHECK(steering.attach(4'000'000, {}).code != ErrorCode::kOk);
-    CHECK_FALSE(steering.attach(steering.receive_ifindex(), {}).ok());
+    CHECK(steering.attach(4'000'000, {}, LinkLayer::kEthernet).code != ErrorCode::kOk);
+    CHECK_FALSE(steering.attach(steering.receive_ifindex(), {}, LinkLayer::kEthernet).ok());
     CHECK(output_of("ip -o addr show dev uvs0; ip -o addr show dev uvs1").empty());
 
     // A second one in this namespace is refused and changes nothing.
@@ -56,7 +62,7 @@ TEST_CASE("steering leaves nothing behind and keeps to itself") {
     steering.detach(network.near());
     steering.detach(network.near());
     CHECK_FALSE(steering.is_attached(network.near()));
-    REQUIRE(steering.attach(network.near(), mac_of(ScratchNetwork::kNear)).ok());
+    REQUIRE(steering.attach(network.near(), mac_of(ScratchNetwork::kNear), LinkLayer::kEthernet).ok());
     started.value().reset();
     CHECK(output_of("ip -o link | cut -d: -f2 | sort") == links_before);
     CHECK(output_of(filters) == filters_before);
@@ -78,7 +84,7 @@ TEST_CASE("three capabilities suffice") {
     if (syscall(SYS_capset, &header, sets) != 0) _exit(2);
     auto started = Steering::start({.connections = 1000});
     if (!started.ok()) fprintf(stderr, "%s\n", started.status().message.c_str());
-    if (!started.ok() || !started.value()->attach(network.near(), {}).ok()) _exit(3);
+    if (!started.ok() || !started.value()->attach(network.near(), {}, LinkLayer::kEthernet).ok()) _exit(3);
     _exit(AfPacket::open(started.value()->receive_ifindex()).ok() ? 0 : 4);
   }
   int status = 0;
@@ -100,8 +106,13 @@ class LocalProgram {
   }
   // Whether one of many datagrams arrives within the time.
   bool hears(Wire& far, const Octets& datagram, int timeout_ms) {
+    return hears([&] { far.send(datagram); }, timeout_ms);
+  }
+  bool hears(const std::function<void()>& send, int timeout_ms) {
+    while (recv(socket_.get(), nullptr, 0, MSG_DONTWAIT | MSG_TRUNC) >= 0) {
+    }
     for (int waited_ms = 0; waited_ms < timeout_ms; waited_ms += 10) {
-      far.send(datagram);
+      send();
       pollfd watched{socket_.get(), POLLIN, 0};
       if (poll(&watched, 1, 10) == 1) return true;
     }
@@ -110,6 +121,26 @@ class LocalProgram {
 
  private:
   FileDescriptor socket_;
+};
+
+// A device whose frames begin at the IP header; what is sent comes in by it.
+class TunDevice {
+ public:
+  static constexpr const char* kName = "uvsio-tun";
+
+  TunDevice() : device_(open("/dev/net/tun", O_RDWR | O_CLOEXEC)) {
+    ifreq request{};
+    std::strncpy(request.ifr_name, kName, IFNAMSIZ - 1);
+    request.ifr_flags = IFF_TUN | IFF_NO_PI;
+    REQUIRE(ioctl(device_.get(), TUNSETIFF, &request) == 0);
+    run("ip link set uvsio-tun up && sysctl -qw net.ipv4.conf.uvsio-tun.rp_filter=0");
+  }
+  void send(const Octets& packet) {
+    REQUIRE(write(device_.get(), packet.data(), packet.size()) == static_cast<ssize_t>(packet.size()));
+  }
+
+ private:
+  FileDescriptor device_;
 };
 
 // Steers a service in another process whose worker is late, and kills that: while it lives the host gets nothing of the
@@ -122,7 +153,7 @@ void die_while_steering(bool force_clsact) {
   if (child == 0) {
     auto started = Steering::start({.connections = 1000, .force_clsact = force_clsact});
     const bool is_good =
-        started.ok() && started.value()->attach(if_nametoindex(ScratchNetwork::kNear), {}).ok() &&
+        started.ok() && started.value()->attach(if_nametoindex(ScratchNetwork::kNear), {}, LinkLayer::kEthernet).ok() &&
         started.value()->cover({{service_key(Family::kIpv4, address(kVip), 53, 17)}, {}}).ok();
     if (is_good) started.value()->set_heartbeat((monotonic_now() - 2 * kMicrosPerSecond) * 1000);
     (void)!write(ready[1], is_good ? "y" : "n", 1);
@@ -165,7 +196,7 @@ TEST_CASE("a start clears what a killed director left, and nothing of anybody el
 
     auto started = Steering::start({.force_clsact = true});
     REQUIRE_MESSAGE(started.ok(), started.status().message);
-    REQUIRE(started.value()->attach(network.near(), mac_of(ScratchNetwork::kNear)).ok());
+    REQUIRE(started.value()->attach(network.near(), mac_of(ScratchNetwork::kNear), LinkLayer::kEthernet).ok());
     CHECK(count(output_of(show), "name uvs_steer") == (was_clsact ? 2 : 1));
     REQUIRE(started.value()->settle().ok());
     const std::string filters = output_of(show);
@@ -175,6 +206,36 @@ TEST_CASE("a start clears what a killed director left, and nothing of anybody el
     CHECK(count(output_of(show), "uvs_") == 0);
     CHECK(output_of(show).find("pref 5 ") != std::string::npos);
     CHECK(output_of("tc qdisc show dev uvsio-near").find("clsact") != std::string::npos);
+  }
+}
+
+TEST_CASE("what a restart holds is held at every kind of device, until the next director has settled") {
+  UVS_REQUIRES("root", "bpf");
+  ScratchNetwork network;
+  TunDevice tun;
+  LocalProgram program;
+  Wire far(network.far());
+  const auto datagram = udp4("172.16.0.1:4000", "10.9.0.1:53").payload(20).macs(mac_of(ScratchNetwork::kNear), {});
+  const Octets framed = datagram.bytes();
+  const Octets packet(framed.begin() + kEthernetHeaderSize, framed.end());
+  const std::function<void()> by_tun = [&] { tun.send(packet); }, by_cable = [&] { far.send(framed); };
+  for (const bool force_clsact : {false, true}) {
+    CAPTURE(force_clsact);
+    CHECK(program.hears(by_tun, 2000));
+    CHECK(program.hears(by_cable, 2000));
+    auto started = Steering::start({.connections = 1000, .force_clsact = force_clsact});
+    REQUIRE_MESSAGE(started.ok(), started.status().message);
+    REQUIRE(started.value()->attach(network.near(), mac_of(ScratchNetwork::kNear), LinkLayer::kEthernet).ok());
+    REQUIRE(started.value()->attach(if_nametoindex(TunDevice::kName), {}, LinkLayer::kNone).ok());
+    REQUIRE(started.value()->cover({{service_key(Family::kIpv4, address(kVip), 53, 17)}, {}}).ok());
+    started.value()->set_heartbeat((monotonic_now() - 2 * kMicrosPerSecond) * 1000);
+    REQUIRE(started.value()->leave_held().ok());
+    started.value().reset();
+    CHECK_FALSE(program.hears(by_tun, 100));
+    CHECK_FALSE(program.hears(by_cable, 100));
+    auto next = Steering::start({.connections = 1000});
+    REQUIRE_MESSAGE(next.ok(), next.status().message);
+    REQUIRE(next.value()->settle().ok());
   }
 }
 

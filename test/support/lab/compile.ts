@@ -10,7 +10,7 @@ import { runOk } from './process.js';
 /** Path of the program made from `NAME.c` beside this file. */
 export async function compiled(
   lab: Lab,
-  name: 'dialogue' | 'inject' | 'meter' | 'shuffled',
+  name: 'dialogue' | 'inject' | 'meter' | 'shuffled' | 'tunnel',
 ): Promise<string> {
   const program = join(lab.dir, name);
   if (existsSync(program)) return program;

@@ -205,3 +205,21 @@ const cases: readonly Case[] = [
 test.each(cases)('$name', ({ facts, situation = quiet, finding }) => {
   expect(examine(machine(facts), situation)).toContainEqual(expect.objectContaining(finding));
 });
+
+test('a real server behind a device that is neither Ethernet nor IP to one far end', () => {
+  const config = configOf(service('NAT'));
+  const at = (device: string, type: string, flags: string) =>
+    machine({
+      files: { [`/sys/class/net/${device}/type`]: type, [`/sys/class/net/${device}/flags`]: flags },
+      programs: { 'ip -o route get 10.1.0.1': `10.1.0.1 dev ${device} src 10.1.0.2 uid 0 \\    cache` },
+    });
+  const found = (answers: Machine) =>
+    examine(answers, { config, isDirectorRunning: false }).find(({ name }) => name === 'devices');
+  expect(found(at('eth0', '1', '0x1003'))?.level).toBe('ok');
+  expect(found(at('wg0', '65534', '0x90'))?.level).toBe('ok');
+  expect(found(at('gre1', '778', '0xc1'))?.level).toBe('error');
+  const refused = found(at('ib0', '32', '0x1003'));
+  expect(refused?.level).toBe('error');
+  expect(refused?.fact).toContain('10.1.0.1');
+  expect(refused?.fact).toContain('ib0');
+});

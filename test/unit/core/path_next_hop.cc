@@ -200,3 +200,15 @@ TEST_CASE("a listed connection says what it is and how long it has") {
   CHECK(all[1].virtual_address == address("fd09::1"));
   CHECK(all[1].expires_ms / 1000 == 290);
 }
+
+TEST_CASE("a device without a link layer is itself the next hop, and one of another kind is none") {
+  Waiting director;
+  director.server_layer = LinkLayer::kNone;
+  director.publish_view();
+  CHECK(director.send_one(syn(1)).verdict == Verdict::kForward);
+  director.server_layer = LinkLayer::kOther;
+  director.publish_view();
+  const Seen refused = director.send_one(syn(1));
+  CHECK(refused.verdict == Verdict::kDrop);
+  CHECK(refused.reason == DropReason::kNoRoute);
+}

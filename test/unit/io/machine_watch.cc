@@ -21,7 +21,7 @@ namespace {
 
 class RecordingFollower final : public DeviceFollower {
  public:
-  Status attach(uint32_t ifindex, const MacAddress& mac) override {
+  Status attach(uint32_t ifindex, const MacAddress& mac, LinkLayer) override {
     const std::lock_guard lock(mutex);
     attached[ifindex] = mac;
     return {};

@@ -181,7 +181,7 @@ TEST_CASE(
   Rig rig;
   auto steering = Steering::start({.connections = 1000});
   REQUIRE_MESSAGE(steering.ok(), steering.status().message);
-  REQUIRE(steering.value()->attach(network.near(), mac_of(ScratchNetwork::kNear)).ok());
+  REQUIRE(steering.value()->attach(network.near(), mac_of(ScratchNetwork::kNear), LinkLayer::kEthernet).ok());
   REQUIRE(
       steering.value()->cover({{service_key(Family::kIpv4, address("10.9.0.1"), 80, 6)}, {}}).ok());
   auto io = AfPacket::open(steering.value()->receive_ifindex());
@@ -222,7 +222,7 @@ TEST_CASE("packets pass the whole way from device to device") {
   auto steering = Steering::start({.connections = 1000});
   REQUIRE_MESSAGE(steering.ok(), steering.status().message);
   const MacAddress near_mac = mac_of(ScratchNetwork::kNear);
-  REQUIRE(steering.value()->attach(network.near(), near_mac).ok());
+  REQUIRE(steering.value()->attach(network.near(), near_mac, LinkLayer::kEthernet).ok());
   REQUIRE(
       steering.value()->cover({{service_key(Family::kIpv4, address("10.9.0.1"), 80, 6)}, {}}).ok());
   auto io = AfPacket::open(steering.value()->receive_ifindex());
