@@ -1,4 +1,5 @@
-// `director check`: reads a configuration and says all that is wrong with it. Text only: it looks at no device.
+// `director check`: reads a configuration and says all that is wrong with it. Text only, unless --here asks for this
+// machine's devices and accounts, too.
 
 import { diagnosticJson, formatDiagnostics, parseConfig, printConfig } from '../config/index.js';
 import { readSource } from '../runtime/config-source.js';
@@ -18,11 +19,15 @@ import {
   socketOption,
   werrorOption,
 } from './command.js';
+import { examineConfig } from './config-checks.js';
+import { formatFindings } from './finding.js';
+import { thisMachine } from './machine.js';
 
 type Options = {
   readonly file?: string;
   readonly directorConfig?: string;
   readonly configId?: string;
+  readonly here?: true;
   readonly print?: true;
   readonly lenient?: true;
   readonly werror?: true;
@@ -32,10 +37,11 @@ type Options = {
 export const addCheck: AddVerb = (program) => {
   program
     .command('check')
-    .description('check a configuration without looking at this machine')
+    .description('check a configuration; --here: with the devices, scripts and accounts of this machine')
     .addOption(fileOption())
     .addOption(directorConfigOption())
     .addOption(configIdOption())
+    .option('--here', 'look at this machine, too: are its devices here, and who runs its scripts')
     .option('--print', 'print what it means, in the form of keepalived.conf')
     .addOption(lenientOption())
     .addOption(werrorOption())
@@ -57,12 +63,15 @@ async function check(options: Options): Promise<void> {
   );
   const { config, diagnostics } = parseConfig(request);
   const text = options.print && config !== undefined ? printConfig(config) : undefined;
+  const findings = options.here && config !== undefined ? examineConfig(thisMachine, config) : undefined;
+  const isGood = config !== undefined && findings?.some(({ level }) => level === 'error') !== true;
   if (options.json) {
+    const here = findings === undefined ? {} : { findings };
     const print = text === undefined ? {} : { text, config };
-    printJson({ isGood: config !== undefined, diagnostics: diagnostics.map(diagnosticJson), ...print });
+    printJson({ isGood, diagnostics: diagnostics.map(diagnosticJson), ...here, ...print });
   } else {
-    printError(formatDiagnostics(diagnostics));
+    printError(`${formatDiagnostics(diagnostics)}${formatFindings(findings ?? [])}`);
     if (text !== undefined) print(text);
   }
-  if (config === undefined) throw new Exit(exitCodes.failed);
+  if (!isGood) throw new Exit(exitCodes.failed);
 }

@@ -2,25 +2,9 @@
 
 import type { DirectorConfig, VirtualServer } from '../model/director-config.js';
 import type { ForwardingMethod } from '../model/forwarding-table.js';
+import { configChecks } from './config-checks.js';
+import { type Check, error, type Finding, ok, type Situation, warning } from './finding.js';
 import type { Machine } from './machine.js';
-
-export type Finding = {
-  /** Stable, for scripts. */
-  readonly name: string;
-  readonly level: 'ok' | 'warning' | 'error';
-  readonly fact: string;
-  readonly remedy?: string;
-};
-
-export type Situation = {
-  /** Without it, what depends on it is not asked. */
-  readonly config: DirectorConfig | undefined;
-  readonly isDirectorRunning: boolean;
-  /** Frames that the running director has left to the host for their VLAN id. */
-  readonly taggedFrames?: bigint;
-};
-
-type Check = (machine: Machine, situation: Situation) => readonly Finding[];
 
 /** All findings, in the order in which one would mend them. */
 export function examine(machine: Machine, situation: Situation): readonly Finding[] {
@@ -40,6 +24,7 @@ const checks: readonly Check[] = [
   checkForwarding,
   checkRedirects,
   checkDirectRouting,
+  ...configChecks,
   checkOffloads,
   checkVlans,
   checkWays,
@@ -349,16 +334,4 @@ function drServers(service: VirtualServer): string[] {
 
 function hasBit(bit: number): (set: bigint) => boolean {
   return (set) => ((set >> BigInt(bit)) & 1n) === 1n;
-}
-
-function ok(name: string, fact: string, remedy?: string): Finding {
-  return { name, level: 'ok', fact, ...(remedy === undefined ? {} : { remedy }) };
-}
-
-function warning(name: string, fact: string, remedy: string): Finding {
-  return { name, level: 'warning', fact, remedy };
-}
-
-function error(name: string, fact: string, remedy: string): Finding {
-  return { name, level: 'error', fact, remedy };
 }

@@ -16,7 +16,8 @@ import {
   printJson,
   socketOption,
 } from './command.js';
-import { examine, type Finding, type Situation } from './doctor-checks.js';
+import { examine } from './doctor-checks.js';
+import { type Finding, formatFindings, type Situation } from './finding.js';
 import { thisMachine } from './machine.js';
 
 type Stats = { readonly passes: readonly { readonly reason: string; readonly count: string }[] };
@@ -38,16 +39,6 @@ async function doctor(options: Options): Promise<void> {
   if (options.json) printJson({ findings });
   else print(formatFindings(findings));
   if (findings.some(({ level }) => level === 'error')) throw new Exit(exitCodes.failed);
-}
-
-/** One finding a paragraph: level, name, what was seen, and what to do. */
-export function formatFindings(findings: readonly Finding[]): string {
-  return findings
-    .map(({ level, name, fact, remedy }) => {
-      const head = `${level.padEnd(8)}${name.padEnd(16)}${fact}\n`;
-      return remedy === undefined ? head : `${head}${' '.repeat(24)}→ ${remedy}\n`;
-    })
-    .join('');
 }
 
 /** Without a good configuration the questions that depend on it are left out; `check` is for the rest. */

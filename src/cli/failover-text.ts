@@ -1,6 +1,6 @@
 // What `director status` says of virtual routers, sync groups and what has happened to them.
 
-import type { FailoverView, SyncGroupView, VirtualRouterView } from '../runtime/views.js';
+import type { FailoverView, ScriptView, SyncGroupView, VirtualRouterView } from '../runtime/views.js';
 
 /** Of the timeline, which has more of them with --json. */
 const shownTransitions = 5;
@@ -77,6 +77,29 @@ function takeoverText({ takeovers }: VirtualRouterView): string[] {
   const verdict = last.isWithin ? ', in time' : ', too long';
   const took = `${secondsText(last.took)} of ${secondsText(last.budget)}${verdict}`;
   return [`last takeover ${timeText(last.at)}: ${took}: ${last.why}`];
+}
+
+/** Who runs the scripts, how the tracked ones do, and what nobody runs. */
+export function formatScripts(scripts: readonly ScriptView[]): string[] {
+  const told = new Map<string, string[]>();
+  const lines: string[] = [];
+  for (const { title, runsAs, defect, dependents, isUp, lastResult } of scripts) {
+    if (defect !== undefined || runsAs === undefined) {
+      const harm = dependents.length === 0 ? '' : `; never master while that is so: ${dependents.join(', ')}`;
+      lines.push(`${label('warning')}${title} ${defect?.why ?? 'is not run'}${harm}`);
+      if (defect !== undefined) lines.push(`${label('')}→ ${defect.remedy}`);
+    } else if (title.startsWith('script ')) {
+      const verdict = isUp === undefined ? 'no result yet' : isUp ? 'good' : 'failed';
+      const result = lastResult === undefined ? '' : ` (${lastResult})`;
+      lines.push(`${label('script')}${title.slice('script '.length)}, run as ${runsAs}: ${verdict}${result}`);
+    } else {
+      told.set(runsAs, [...(told.get(runsAs) ?? []), title]);
+    }
+  }
+  const rest = [...told].map(
+    ([account, titles]) => `${label('scripts')}run as ${account}: ${titles.join(', ')}`,
+  );
+  return [...lines, ...rest];
 }
 
 function groupLine({ name, state, members }: SyncGroupView): string {

@@ -3,6 +3,9 @@
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
+import type { ScriptCommand, ScriptPolicy } from '../model/failover-config.js';
+import { type Inspection, inspectCommand, inspectionOf } from '../runtime/scripts/script-inspection.js';
+import { thisMachine as scriptMachine } from '../runtime/scripts/script-machine.js';
 
 export type Machine = {
   /** The file's text without the last line end; undefined when it can't be read. */
@@ -14,6 +17,8 @@ export type Machine = {
   readonly run: (program: string, ...args: readonly string[]) => string | undefined;
   /** Addresses on the devices of this machine. */
   readonly addresses: () => ReadonlySet<string>;
+  /** As whom a script would run here, or why nobody runs it. */
+  readonly inspect: (command: ScriptCommand, policy: ScriptPolicy) => Inspection;
 };
 
 const programTimeout_ms = 3_000;
@@ -37,6 +42,7 @@ export const thisMachine: Machine = {
         .flat()
         .flatMap((entry) => (entry === undefined ? [] : [entry.address])),
     ),
+  inspect: (command, policy) => inspectionOf(inspectCommand(command, policy, scriptMachine)),
 };
 
 function attempt<T>(action: () => T): T | undefined {

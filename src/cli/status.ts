@@ -3,7 +3,7 @@
 import { durationText } from '../model/units.js';
 import type { CheckerView, DirectorStatus, ServerView, ServiceView } from '../runtime/views.js';
 import { type AddVerb, clientOf, jsonOption, print, printJson, socketOption } from './command.js';
-import { formatFailover } from './failover-text.js';
+import { formatFailover, formatScripts } from './failover-text.js';
 import { numericName } from './listing.js';
 
 type Options = { readonly socket: string; readonly json?: true };
@@ -45,6 +45,7 @@ export function formatStatus(answer: DirectorStatus, services: readonly ServiceV
     ...(answer.log.lost === 0 ? [] : [`warning        ${answer.log.lost} log lines could not be written`]),
     ...services.flatMap(troubleOf),
     ...formatFailover(answer),
+    ...formatScripts(answer.scripts),
   ];
   return `${lines.join('\n')}\n`;
 }

@@ -74,7 +74,7 @@ export type Fifo = {
 
 /** `script_user`, `enable_script_security`. */
 export type ScriptPolicy = {
-  /** undefined: `keepalived_script` where that account exists, else nobody may run a script. */
+  /** undefined: `keepalived_script` where that account exists, else root for programs that root alone can change. */
   readonly account: Account | undefined;
   /** A script that runs as root may not be writable, or replaceable, by anybody else. */
   readonly isSecure: boolean;

@@ -1,11 +1,12 @@
 // Everything by which failover runs programs, made of its parts: one runner for tracked scripts, notify scripts and FIFOs.
 
-import type { FailoverConfig } from '../model/failover-config.js';
+import type { FailoverConfig, ScriptCommand, ScriptPolicy } from '../model/failover-config.js';
 import type { Clock } from './clock.js';
 import type { DirectorEvent } from './events.js';
 import type { Log } from './log.js';
 import type { AccountDatabase } from './scripts/accounts.js';
 import { Notifications, type Notifier } from './scripts/notifier.js';
+import type { Inspection } from './scripts/script-inspection.js';
 import { thisMachine } from './scripts/script-machine.js';
 import { ProcessScriptRunner } from './scripts/script-runner.js';
 import { Trackers, type Tracking } from './tracking/trackers.js';
@@ -27,6 +28,8 @@ export type Scripts = {
   readonly notifier: ConfiguredNotifier;
   readonly tracking: (onChange: () => void) => Tracking;
   readonly accounts: () => AccountDatabase;
+  /** As whom a command would run now. */
+  readonly inspect: (command: ScriptCommand, policy: ScriptPolicy) => Inspection;
 };
 
 /** Runs real programs; starts nothing before a configuration asks for it. */
@@ -53,6 +56,7 @@ export function createScripts(clock: Clock, log: Log): Scripts {
     },
     tracking: (onChange) => new Trackers({ clock, log, runner }, onChange),
     accounts: thisMachine.accounts,
+    inspect: (command, policy) => runner.inspect(command, policy),
   };
 }
 

@@ -44,7 +44,7 @@ export type ChangeResult = {
 /** What failover does its work with; see FailoverParts. */
 export type FailoverTools = Pick<
   FailoverParts,
-  'network' | 'notifier' | 'tracking' | 'accounts' | 'isRouter'
+  'network' | 'notifier' | 'tracking' | 'accounts' | 'inspect' | 'isRouter'
 >;
 
 /** What answers for a director, over a socket or for Prometheus. */

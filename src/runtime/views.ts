@@ -10,7 +10,7 @@ import type { UnwrittenLines } from './log.js';
 import type { Rates } from './rates.js';
 
 export type { ConnectionPage, ConnectionRecord, Traffic } from '../dataplane/port.js';
-export type { FailoverView, SyncGroupView, VirtualRouterView } from './failover/views.js';
+export type { FailoverView, ScriptView, SyncGroupView, VirtualRouterView } from './failover/views.js';
 
 export type CheckerView = {
   readonly kind: CheckerPolicy['kind'];

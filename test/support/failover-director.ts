@@ -272,6 +272,7 @@ export class FailoverDirector {
         },
         tracking: this.tracking.create,
         accounts: () => ({ passwd: '', group: '' }),
+        inspect: () => ({ runsAs: 'root' }),
         isRouter: () => false,
       },
     );

@@ -2,7 +2,8 @@
 
 import type { ScriptCommand, ScriptPolicy } from '../../src/model/failover-config.js';
 import type { Fate } from '../../src/runtime/scripts/launcher.js';
-import type { Run, ScriptDefect, ScriptEnd, ScriptRunner } from '../../src/runtime/scripts/script-runner.js';
+import type { Inspection, ScriptDefect } from '../../src/runtime/scripts/script-inspection.js';
+import type { Run, ScriptEnd, ScriptRunner } from '../../src/runtime/scripts/script-runner.js';
 
 export type FakeRun = {
   readonly command: ScriptCommand;
@@ -22,14 +23,14 @@ export class FakeScriptRunner implements ScriptRunner {
   /** Program → what is wrong with it. */
   readonly defects = new Map<string, ScriptDefect>();
 
-  inspect({ words: [program = ''] }: ScriptCommand): ScriptDefect | undefined {
-    return this.defects.get(program);
+  inspect({ words: [program = ''] }: ScriptCommand): Inspection {
+    return this.defects.get(program) ?? { runsAs: 'somebody' };
   }
 
   run(command: ScriptCommand, policy: ScriptPolicy, fate: Fate, onEnd: (end: ScriptEnd) => void): Run {
-    const defect = this.inspect(command);
-    if (defect !== undefined) {
-      queueMicrotask(() => onEnd({ kind: 'not-run', why: defect.why }));
+    const found = this.inspect(command);
+    if ('why' in found) {
+      queueMicrotask(() => onEnd({ kind: 'not-run', why: found.why }));
       return { end: () => {} };
     }
     const run: FakeRun = {

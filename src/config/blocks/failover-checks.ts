@@ -176,13 +176,9 @@ export function reportMissingScriptUser(root: Block, hasScriptUser: boolean, rep
     const place = block === undefined ? undefined : scriptWithoutUser(shape.name, block);
     if (place === undefined) continue;
     const message =
-      'nobody is named to run scripts: they run as keepalived_script where that account exists, else not at all';
-    report.add(
-      'no-script-user',
-      place,
-      message,
-      'write script_user NAME into global_defs (root only if it must be)',
-    );
+      'nobody is named to run scripts: keepalived_script runs them where that account exists, else root those that root alone can change; the rest is not run';
+    const help = 'write script_user NAME into global_defs; check --here says what that means on this machine';
+    report.add('no-script-user', place, message, help);
     return;
   }
 }

@@ -8,7 +8,7 @@ import type { Account, AnnouncePolicy, Track, VirtualRouter } from '../../model/
 import { effectivePriority, nextDeadline } from '../../vrrp/state.js';
 import { masterDownInterval } from '../../vrrp/timers.js';
 import type { FailoverReading, RouterReading } from '../failover/reading.js';
-import { defaultScriptUser, findAccount } from '../scripts/accounts.js';
+import { findAccount, usualAccount } from '../scripts/accounts.js';
 import { addressWords, commandWords, momentWords, stateWord } from './dump-words.js';
 
 export function dataText(input: FailoverReading): string {
@@ -221,8 +221,8 @@ function withIds(text: string, account: Account | undefined, input: FailoverRead
 
 /** `65534:65534`. */
 function idWords(account: Account | undefined, { config, accounts }: FailoverReading): string | undefined {
-  const usual = config.scriptPolicy.account ?? { user: defaultScriptUser, group: undefined };
-  const found = findAccount(account ?? usual, accounts);
+  const wanted = account ?? config.scriptPolicy.account;
+  const found = wanted === undefined ? usualAccount(accounts) : findAccount(wanted, accounts);
   return typeof found === 'string' ? undefined : `${found.uid}:${found.gid}`;
 }
 
@@ -260,7 +260,9 @@ function scriptLines(input: FailoverReading): string[] {
       `   Fall = ${script.fall}`,
       `   Status = ${word}`,
       ...(status?.lastResult === undefined ? [] : [`   Last result = ${status.lastResult}`]),
-      ...(status?.defect === undefined ? [] : [`   Can not run = ${status.defect}`]),
+      ...(status?.defect === undefined
+        ? []
+        : [`   Can not run = ${status.defect.why}: ${status.defect.remedy}`]),
       ...(ids === undefined ? [] : [`   Script uid:gid = ${ids}`]),
       ...trackingLines('script', script.name, input),
       `   State = ${status?.isRunning === true ? 'running' : 'idle'}`,

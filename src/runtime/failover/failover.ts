@@ -9,11 +9,12 @@ import { addMicros, type Micros, micros, seconds } from '../../model/units.js';
 import { causeText } from '../../vrrp/cause.js';
 import { effectivePriority, type NotifyState } from '../../vrrp/state.js';
 import type { Clock } from '../clock.js';
-import type { ConfiguredNotifier } from '../create-scripts.js';
+import type { ConfiguredNotifier, Scripts } from '../create-scripts.js';
 import type { DirectorEvent } from '../events.js';
 import type { Log } from '../log.js';
 import type { AccountDatabase } from '../scripts/accounts.js';
 import { notifyWord } from '../scripts/notify-words.js';
+import { type ScriptOutlook, sayOutlooks, scriptOutlooks } from '../scripts/script-outlook.js';
 import { createSerial } from '../serial.js';
 import type { Tracking } from '../tracking/trackers.js';
 import { Announcer } from './announcer.js';
@@ -26,7 +27,7 @@ import type { FailoverReading } from './reading.js';
 import { planReload } from './reload-plan.js';
 import { Roster } from './roster.js';
 import { Runner } from './runner.js';
-import { failoverView, readingOf } from './status.js';
+import { failoverView, readingOf, scriptViews } from './status.js';
 import { type SwitchoverOutcome, Switchovers } from './switchover.js';
 import { TellGate } from './tell-gate.js';
 import { type TakeoverEntry, Timeline } from './timeline.js';
@@ -40,6 +41,7 @@ export type FailoverParts = {
   readonly notifier: ConfiguredNotifier;
   readonly tracking: (onChange: () => void) => Tracking;
   readonly accounts: () => AccountDatabase;
+  readonly inspect: Scripts['inspect'];
   /** Has the data plane forward as `duty` says now; resolves when it does. */
   readonly publishDuty: () => Promise<void>;
   /** The network around us has changed: servers that failed may be there again. */
@@ -67,6 +69,7 @@ export class Failover {
   private config = noFailover;
   private readonly roster = new Roster();
   private readonly timeline = new Timeline();
+  private outlooks: readonly ScriptOutlook[] = [];
   private readonly gate = new TellGate();
   private readonly switchovers: Switchovers;
   private readonly notifyInTurn = createSerial();
@@ -95,6 +98,9 @@ export class Failover {
     this.isStarted = true;
     const { running, roster } = this;
     this.config = config;
+    const before = this.outlooks;
+    this.outlooks = scriptOutlooks(config, this.parts.inspect);
+    sayOutlooks(this.parts.log, before, this.outlooks);
     if (running === undefined) {
       // FIFOs hear of virtual servers, too.
       this.parts.notifier.configure(config);
@@ -213,16 +219,12 @@ export class Failover {
   view(): FailoverView {
     const { running, roster, timeline, config } = this;
     const { lostLineCount } = this.parts.notifier;
-    if (running === undefined) return { ...noFailoverView, lostLineCount };
-    return failoverView(
-      roster,
-      config,
-      timeline,
-      running.runner.strays.view,
-      this.parts.clock.now(),
-      running.holdings,
-      lostLineCount,
-    );
+    const scripts = scriptViews(this.outlooks, running?.tracking.status.scripts ?? []);
+    if (running === undefined) return { ...noFailoverView, scripts, lostLineCount };
+    const { runner, holdings } = running;
+    const now = this.parts.clock.now();
+    const rest = { strays: runner.strays.view, scripts, lostLineCount };
+    return { ...failoverView(roster, config, timeline, now, holdings), ...rest };
   }
 
   /** What the dumps show. */

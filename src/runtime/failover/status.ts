@@ -5,24 +5,22 @@ import { type Micros, micros } from '../../model/units.js';
 import { budgetEntries, groupBudget } from '../../vrrp/budget.js';
 import { describeState } from '../../vrrp/describe.js';
 import { effectivePriority, type HeardMaster, type VrrpState } from '../../vrrp/state.js';
-import type { Tracking } from '../tracking/trackers.js';
+import type { ScriptOutlook } from '../scripts/script-outlook.js';
+import type { ScriptStatus, Tracking } from '../tracking/trackers.js';
 import type { Holdings } from './holdings.js';
 import type { Instance } from './instance.js';
 import type { FailoverReading } from './reading.js';
 import type { Roster } from './roster.js';
-import type { StraysView } from './strays.js';
 import type { Timeline } from './timeline.js';
-import type { FailoverView, SyncGroupView, VirtualRouterView } from './views.js';
+import type { FailoverView, ScriptView, SyncGroupView, VirtualRouterView } from './views.js';
 
 export function failoverView(
   roster: Roster,
   config: FailoverConfig,
   timeline: Timeline,
-  strays: StraysView,
   now: Micros,
   holdings: Holdings,
-  lostLineCount: number,
-): FailoverView {
+): Pick<FailoverView, 'virtualRouters' | 'syncGroups' | 'timeline'> {
   const groupOf = groupNames(config);
   return {
     virtualRouters: roster.all.map((instance) =>
@@ -30,9 +28,20 @@ export function failoverView(
     ),
     syncGroups: groupViews(roster),
     timeline: [...timeline.entries],
-    strays,
-    lostLineCount,
   };
+}
+
+/** What was seen when they were configured, and of those that run again and again what is seen now. */
+export function scriptViews(
+  outlooks: readonly ScriptOutlook[],
+  tracked: readonly ScriptStatus[],
+): ScriptView[] {
+  const running = new Map(tracked.map((status) => [`script ${status.name}`, status]));
+  return outlooks.map((outlook) => {
+    const status = running.get(outlook.title);
+    const { runsAs, defect } = status ?? outlook;
+    return { ...outlook, runsAs, defect, isUp: status?.isUp, lastResult: status?.lastResult };
+  });
 }
 
 /** The parts of a dump that don't come from the virtual routers. */

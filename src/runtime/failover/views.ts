@@ -5,6 +5,7 @@ import type { Micros } from '../../model/units.js';
 import type { VrrpVersion } from '../../model/virtual-router.js';
 import type { BudgetEntry } from '../../vrrp/budget.js';
 import type { VrrpState } from '../../vrrp/state.js';
+import type { ScriptOutlook } from '../scripts/script-outlook.js';
 import type { RouterCounters } from './counters.js';
 import type { GroupState } from './group.js';
 import { noStrays, type StraysView } from './strays.js';
@@ -54,6 +55,14 @@ export type SyncGroupView = {
   readonly members: readonly string[];
 };
 
+/** A program that the configuration has us run. */
+export type ScriptView = ScriptOutlook & {
+  /** Of a `vrrp_script`: its verdict; undefined: none yet. */
+  readonly isUp: boolean | undefined;
+  /** `exit status 1`, `timeout`; undefined before the first. */
+  readonly lastResult: string | undefined;
+};
+
 export type FailoverView = {
   /** In the order of the configuration; those that a reload has removed and that still give up stand behind. */
   readonly virtualRouters: readonly VirtualRouterView[];
@@ -62,6 +71,7 @@ export type FailoverView = {
   readonly timeline: readonly TransitionEntry[];
   /** Adverts that are no virtual router's of ours. */
   readonly strays: StraysView;
+  readonly scripts: readonly ScriptView[];
   /** Lines for notify FIFOs that nobody will read. */
   readonly lostLineCount: number;
 };
@@ -71,5 +81,6 @@ export const noFailoverView: FailoverView = {
   syncGroups: [],
   timeline: [],
   strays: noStrays,
+  scripts: [],
   lostLineCount: 0,
 };

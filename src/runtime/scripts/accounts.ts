@@ -11,6 +11,18 @@ export type AccountDatabase = { readonly passwd: string; readonly group: string 
 /** keepalived's account for scripts that name none. */
 export const defaultScriptUser = 'keepalived_script';
 
+/** Whom scripts run as that name nobody while the file names nobody either: keepalived's account for them, else root. */
+export function usualAccount(database: AccountDatabase): AccountIds {
+  const own = findAccount({ user: defaultScriptUser, group: undefined }, database);
+  return typeof own === 'string' ? { name: 'root', uid: 0, gid: 0 } : own;
+}
+
+/** `joe`, else the number; `kind` says which of the two files to look in. */
+export function nameOfId(id: number, kind: keyof AccountDatabase, database: AccountDatabase): string {
+  const row = database[kind].split('\n').find((line) => line.split(':')[2] === String(id));
+  return row?.split(':')[0] ?? String(id);
+}
+
 /** Numbers stand for themselves; a number without an entry needs a group. What is wrong, as it follows `run as`. */
 export function findAccount(account: Account, database: AccountDatabase): AccountIds | string {
   const { user, group } = account;

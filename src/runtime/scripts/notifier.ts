@@ -62,7 +62,6 @@ export class Notifications implements Notifier {
   private readonly departed = new Map<string, Told>();
   private fifos: NotifyFifo[] = [];
   private readonly queue: ScriptQueue;
-  private readonly saidDefects = new Set<string>();
   /** The last state of each virtual router and group. */
   private readonly said = new Map<string, Said>();
 
@@ -71,8 +70,8 @@ export class Notifications implements Notifier {
   }
 
   /**
-   * In force from now on. Scripts that could not be run are named in the log. A FIFO whose configuration is the same stays
-   * open, and its script runs on; one that has ended is started again.
+   * In force from now on. A FIFO whose configuration is the same stays open, and its script runs on; one that has ended is
+   * started again.
    */
   configure(config: FailoverConfig): void {
     const isReload = this.config !== noFailover;
@@ -81,7 +80,6 @@ export class Notifications implements Notifier {
     for (const name of this.routers.keys()) this.departed.delete(name);
     this.config = config;
     this.configureFifos(config.fifos, config.scriptPolicy);
-    this.sayDefects();
     if (isReload && config.tellsStatesOnReload) this.repeatStates();
   }
 
@@ -161,23 +159,6 @@ export class Notifications implements Notifier {
       ({ fifo, same }) => same ?? new NotifyFifo(fifo, policy, { ...this.parts, machine }),
     );
     for (const { same } of kept) same?.revive();
-  }
-
-  private sayDefects(): void {
-    const { routers, groups, fifos, scriptPolicy } = this.config;
-    const commands = [
-      ...routers.flatMap(({ router, notify }) => commandsOf(notify, router.name)),
-      ...groups.flatMap(({ group, notify }) => commandsOf(notify, group.name)),
-      ...fifos.map(({ path, script }) => ({ title: `the script of FIFO ${path}`, command: script })),
-    ];
-    for (const { title, command } of commands) {
-      if (command?.words.length === 0) continue;
-      const defect = command && this.parts.runner.inspect(command, scriptPolicy);
-      const text = `${title} ${defect?.why}`;
-      if (defect === undefined || this.saidDefects.has(text)) continue;
-      this.saidDefects.add(text);
-      this.parts.log.warn(text, { remedy: defect.remedy });
-    }
   }
 
   private run(
@@ -262,14 +243,6 @@ function anyOf(
   priority: number,
 ): ScriptCommand | undefined {
   return any && { ...any, words: [...any.words, ...notifyArguments(kind, name, state, priority)] };
-}
-
-function commandsOf(notify: NotifyScripts, name: string) {
-  const states = Object.keys(keywords) as NotifyState[];
-  return [
-    ...states.map((state) => ({ title: `${keywords[state]} of ${name}`, command: commandOf(notify, state) })),
-    { title: `notify of ${name}`, command: notify.any },
-  ];
 }
 
 function toldOf({ routers, scriptPolicy: policy }: FailoverConfig): ReadonlyMap<string, Told> {

@@ -17,7 +17,7 @@ import type { Fifo, ScriptPolicy } from '../../model/failover-config.js';
 import { addMicros, seconds } from '../../model/units.js';
 import type { Clock } from '../clock.js';
 import type { Log } from '../log.js';
-import { defaultScriptUser, findAccount } from './accounts.js';
+import { findAccount, usualAccount } from './accounts.js';
 import { failureText, type ScriptMachine } from './script-machine.js';
 import { endText, type Run, type ScriptEnd, type ScriptRunner } from './script-runner.js';
 
@@ -126,8 +126,9 @@ export class NotifyFifo {
   /** To the account that reads it: its own, else that of scripts. */
   private giveAway(fd: number): void {
     const { log, machine } = this.parts;
-    const wanted = this.fifo.account ?? this.policy.account ?? { user: defaultScriptUser, group: undefined };
-    const account = findAccount(wanted, machine.accounts());
+    const wanted = this.fifo.account ?? this.policy.account;
+    const accounts = machine.accounts();
+    const account = wanted === undefined ? usualAccount(accounts) : findAccount(wanted, accounts);
     if (typeof account === 'string') {
       if (this.fifo.account !== undefined) log.warn(`FIFO ${this.fifo.path} should belong to ${account}`);
       return;

@@ -1,7 +1,7 @@
 // The way to a program through directories and links, and what may go wrong on it: nothing there, not executable by an
 // account, or within reach of somebody who is not root. Facts about files are handed in.
 
-import type { AccountIds } from './accounts.js';
+import { type AccountDatabase, type AccountIds, nameOfId } from './accounts.js';
 
 export type FileFacts = {
   readonly kind: 'file' | 'directory' | 'link' | 'other';
@@ -16,7 +16,7 @@ export type FileFacts = {
 /** lstat, or why it failed, in words. */
 export type LookAt = (path: string) => FileFacts | string;
 
-type Step = { readonly path: string; readonly facts: FileFacts };
+export type Step = { readonly path: string; readonly facts: FileFacts };
 
 /** Everything that was passed from `/` on, links included; the program stands last. */
 export type ProgramPath = { readonly steps: readonly Step[]; readonly program: Step };
@@ -87,8 +87,23 @@ export function runsWithRootPowers({ program: { facts } }: ProgramPath, account:
  * found none may run the program afterwards: from `/` on each entry is root's alone, so nobody else can have moved it
  * between the look and the start. In a sticky directory (/tmp) an entry that belongs to root can't be replaced.
  */
-export function firstUnsafe({ steps }: ProgramPath): string | undefined {
-  return steps.find(({ facts }) => isOpenToOthers(facts))?.path;
+export function firstUnsafe({ steps }: ProgramPath): Step | undefined {
+  return steps.find(({ facts }) => isOpenToOthers(facts));
+}
+
+/** `/srv/check belongs to joe`, `/srv can be changed by everybody`: who else than root, of what firstUnsafe() found. */
+export function unsafeText({ path, facts: { uid, gid, mode } }: Step, database: AccountDatabase): string {
+  if (uid !== 0) return `${path} belongs to ${nameOfId(uid, 'passwd', database)}`;
+  const isForAll = (mode & 0o002) !== 0;
+  return `${path} can be changed by ${isForAll ? 'everybody' : `the group ${nameOfId(gid, 'group', database)}`}`;
+}
+
+/** What makes it root's alone. */
+export function unsafeRemedy({ path, facts: { uid, mode } }: Step): string {
+  const isWritable = (mode & 0o022) !== 0;
+  return [uid === 0 ? '' : `chown root ${path}`, isWritable ? `chmod go-w ${path}` : '']
+    .filter((command) => command !== '')
+    .join('; ');
 }
 
 function isOpenToOthers({ kind, uid, gid, mode }: FileFacts): boolean {

@@ -14,13 +14,8 @@ import {
 } from '../../vrrp/tracking.js';
 import type { Cancel, Clock } from '../clock.js';
 import type { Log } from '../log.js';
-import {
-  endText,
-  type Run,
-  type ScriptDefect,
-  type ScriptEnd,
-  type ScriptRunner,
-} from '../scripts/script-runner.js';
+import type { ScriptDefect } from '../scripts/script-inspection.js';
+import { endText, type Run, type ScriptEnd, type ScriptRunner } from '../scripts/script-runner.js';
 
 export type ScriptStatus = {
   readonly name: string;
@@ -32,8 +27,9 @@ export type ScriptStatus = {
   /** Wall-clock time of the last result. */
   readonly at: Micros | undefined;
   readonly isRunning: boolean;
-  /** Why it can not be run, with the remedy. */
-  readonly defect: string | undefined;
+  /** The account; undefined: it can not be run. */
+  readonly runsAs: string | undefined;
+  readonly defect: ScriptDefect | undefined;
 };
 
 type Result = { readonly text: string; readonly exitStatus: number | undefined; readonly at: Micros };
@@ -43,6 +39,7 @@ const notRunStatus = 126;
 
 export class TrackedScript {
   defect: ScriptDefect | undefined;
+  private runsAs: string | undefined;
   private state: ScriptState;
   private last: Result | undefined;
   private process: Run | undefined;
@@ -78,13 +75,16 @@ export class TrackedScript {
       exitStatus: last?.exitStatus,
       at: last?.at,
       isRunning: state.phase.kind === 'running',
-      defect: defect === undefined ? undefined : `${defect.why}: ${defect.remedy}`,
+      runsAs: this.runsAs,
+      defect,
     };
   }
 
   /** Looks whether it can be run, now and at each run; a defect is said once. */
   look(): void {
-    const defect = this.parts.runner.inspect(this.command, this.policy);
+    const found = this.parts.runner.inspect(this.command, this.policy);
+    const defect = 'why' in found ? found : undefined;
+    this.runsAs = 'why' in found ? undefined : found.runsAs;
     if (defect?.why === this.defect?.why) return;
     this.defect = defect;
     const { name } = this.script;

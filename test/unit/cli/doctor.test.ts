@@ -1,9 +1,11 @@
 // `doctor` on machines made of tables: each thing that can be wrong, one by one, on a machine that is otherwise well.
 
 import { expect, test } from 'vitest';
-import { examine, type Situation } from '../../../src/cli/doctor-checks.js';
+import { examine } from '../../../src/cli/doctor-checks.js';
+import type { Situation } from '../../../src/cli/finding.js';
 import type { Machine } from '../../../src/cli/machine.js';
 import { parseConfig } from '../../../src/config/index.js';
+import type { Inspection } from '../../../src/runtime/scripts/script-inspection.js';
 
 type Facts = {
   readonly files?: Readonly<Record<string, string>>;
@@ -11,6 +13,7 @@ type Facts = {
   readonly links?: Readonly<Record<string, string>>;
   readonly programs?: Readonly<Record<string, string>>;
   readonly addresses?: readonly string[];
+  readonly scripts?: Readonly<Record<string, Inspection>>;
 };
 
 const healthy: Required<Pick<Facts, 'files' | 'lists' | 'links'>> = {
@@ -40,6 +43,7 @@ function machine(facts: Facts): Machine {
     link: (path) => links[path],
     run: (program, ...args) => facts.programs?.[[program, ...args].join(' ')],
     addresses: () => new Set(facts.addresses),
+    inspect: ({ words: [program = ''] }) => facts.scripts?.[program] ?? { runsAs: 'root' },
   };
 }
 
@@ -60,6 +64,34 @@ function configOf(text: string) {
 
 const nat = configOf(service('NAT'));
 const dr = configOf(service('DR'));
+const instance = (name: string, id: number, more: string) => `
+vrrp_instance ${name} {
+  interface ens33
+  virtual_router_id ${id}
+  virtual_ipaddress {
+    10.0.0.10${id}
+  }
+  ${more}
+}`;
+const failover = {
+  config: configOf(`
+vrrp_script check {
+  script "/srv/check"
+}
+static_ipaddress {
+  10.0.0.9 dev eth7
+}
+${instance('VI_1', 1, 'use_vmac\n track_script {\n check\n }\n notify /srv/notify')}
+${instance('VI_2', 2, '')}
+${instance('VI_3', 3, '')}
+vrrp_sync_group G {
+  group {
+    VI_1
+    VI_2
+  }
+}`),
+  isDirectorRunning: false,
+};
 const quiet = { config: undefined, isDirectorRunning: false };
 
 test.each([quiet, { config: nat, isDirectorRunning: true }, { config: dr, isDirectorRunning: true }])(
@@ -198,6 +230,58 @@ const cases: readonly Case[] = [
     name: 'LRO',
     facts: { programs: { 'ethtool -k eth0': 'Features for eth0:\nlarge-receive-offload: on\n' } },
     finding: { name: 'offloads', level: 'warning', remedy: 'ethtool -K eth0 lro off' },
+  },
+  {
+    name: 'an interface that is not here, with the nearest that is',
+    facts: { lists: { '/sys/class/net': ['lo', 'ens34', 'wlan0'] } },
+    situation: failover,
+    finding: {
+      name: 'devices',
+      level: 'error',
+      fact: 'there is no interface ens33, which vrrp_instance VI_1 names',
+      remedy: 'did you mean ens34?',
+    },
+  },
+  {
+    name: 'an interface that is not here, and nothing like it',
+    facts: { lists: { '/sys/class/net': ['lo', 'eth0', 'eth1', 'uvs0', 'uvs1'] } },
+    situation: failover,
+    finding: { name: 'devices', remedy: 'name one of those that are here: eth0, eth1' },
+  },
+  {
+    name: 'an interface that is not here, and one that can be meant alone',
+    facts: {},
+    situation: failover,
+    finding: { name: 'devices', remedy: 'did you mean eth0?' },
+  },
+  {
+    name: 'the interface of a static address',
+    facts: {},
+    situation: failover,
+    finding: { fact: 'there is no interface eth7, which the static address 10.0.0.9 names' },
+  },
+  {
+    name: 'interfaces that are here; those of virtual MACs come with the director',
+    facts: { lists: { '/sys/class/net': ['lo', 'ens33', 'eth7'] } },
+    situation: failover,
+    finding: { name: 'devices', level: 'ok', fact: "the configuration's devices are here: ens33, eth7" },
+  },
+  {
+    name: 'who runs the scripts',
+    facts: {},
+    situation: failover,
+    finding: { name: 'scripts', level: 'ok', fact: 'run as root: script check, notify of VI_1' },
+  },
+  {
+    name: 'a script that nobody runs, and what that keeps from being master',
+    facts: { scripts: { '/srv/check': { why: 'has nobody to run as', remedy: 'script_user' } } },
+    situation: failover,
+    finding: {
+      name: 'scripts',
+      level: 'warning',
+      fact: 'script check has nobody to run as; never master while that is so: VI_1, VI_2',
+      remedy: 'script_user',
+    },
   },
   { name: 'always: own traffic', facts: {}, finding: { name: 'own-traffic', level: 'ok' } },
 ];

@@ -55,6 +55,7 @@ test('status has the virtual routers, their groups and the timeline', async () =
     'syncGroups',
     'timeline',
     'strays',
+    'scripts',
     'lostLineCount',
   ]);
   const services = await ask(b, 'GET', '/v1/services');

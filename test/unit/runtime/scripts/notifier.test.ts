@@ -1,9 +1,8 @@
-// What is said to whom, beyond the recorded life in test/golden: priorities, virtual servers, reloads, defects, stop.
+// What is said to whom, beyond the recorded life in test/golden: priorities, virtual servers, reloads, stop.
 
 import { beforeEach, expect, test } from 'vitest';
 import {
   type FailoverConfig,
-  type Fifo,
   type NotifyScripts,
   noFailover,
   noNotifyScripts,
@@ -74,27 +73,6 @@ test('notify_deleted without a script changes the word alone', () => {
   notifications.configure(noFailover);
   notifications.routerChanged('VI_1', 'DELETED', 100);
   expect([runner.started, log.take()]).toEqual([['any INSTANCE VI_1 DELETED 100'], []]);
-});
-
-test('scripts that can not be run are said when they are configured, once, with the remedy', () => {
-  const defect = {
-    why: 'has no program to run (/no: no such file or directory)',
-    remedy: 'correct its path',
-  };
-  runner.defects.set('/no', defect);
-  const fifo: Fifo = { hears: 'lvs', path: '/nowhere/fifo', account: undefined, script: command('/no') };
-  const config = configOf(
-    { master: command('/no'), any: command('/no'), stop: command('/yes') },
-    { fifos: [fifo] },
-  );
-  notifications.configure(config);
-  notifications.configure(config);
-  const text = `${defect.why} remedy=${defect.remedy}`;
-  expect(log.take()).toEqual([
-    `warn notify_master of VI_1 ${text}`,
-    `warn notify of VI_1 ${text}`,
-    `warn the script of FIFO /nowhere/fifo ${text}`,
-  ]);
 });
 
 test('a stop waits for its scripts, at most so long, and leaves them running', async () => {

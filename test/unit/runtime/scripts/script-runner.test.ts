@@ -170,7 +170,7 @@ rootTest('</path tests whether the account can open a file', async () => {
 });
 
 rootTest(
-  'whom it runs as: its own account, else script_user, else keepalived_script, else nobody',
+  'whom it runs as: its own account, else script_user, else keepalived_script, else root',
   async () => {
     const passwd = 'root:x:0:0::/:/bin/sh\nkeepalived_script:x:61234:61234::/:/bin/sh\n';
     const withDefault = createRunner({ accounts: () => ({ passwd, group: '' }) });
@@ -187,10 +187,7 @@ rootTest(
       await whoAmI(withDefault, undefined, { ...noPolicy, account: { user: '61236', group: '1' } }),
     ).toBe(61236);
     expect(await whoAmI(withDefault, undefined)).toBe(61234);
-    expect(await whoAmI(without, undefined)).toEqual({
-      kind: 'not-run',
-      why: 'has nobody to run as: name an account by script_user in global_defs, or make one called keepalived_script',
-    });
+    expect(await whoAmI(without, undefined)).toBe(0);
     expect(await whoAmI(without, undefined, { ...noPolicy, account: root })).toBe(0);
     const gone = { ...noPolicy, account: { user: 'gone', group: undefined } };
     expect(without.inspect({ words: ['/bin/true'], account: undefined }, gone)).toEqual({
@@ -200,10 +197,52 @@ rootTest(
   },
 );
 
+rootTest('root runs unasked what root alone can change, and nothing else', async () => {
+  const joes = createRunner({
+    accounts: () => ({ passwd: 'joe:x:61237:61237::/:\n', group: 'staff:x:50:\n' }),
+  });
+  const path = script('unasked', '#!/bin/sh\nexit 0\n');
+  const look = (...words: string[]) => joes.inspect({ words, account: undefined }, noPolicy);
+  const refusal = (who: string, remedy: string) => ({
+    why: `has nobody to run as: no account is named, and root does not run it unasked, for ${who}`,
+    remedy: `name one by script_user in global_defs, or make an account called keepalived_script; or, for root: ${remedy}`,
+  });
+  expect(look(path)).toEqual({ runsAs: 'root' });
+
+  chownSync(path, 61237, 0);
+  const [belongs, chown] = [`${path} belongs to joe`, `chown root ${path}`];
+  expect(look(path)).toEqual(refusal(belongs, chown));
+  expect(await runIn(joes, [path], noPolicy)).toMatchObject({ kind: 'not-run' });
+  // An interpreter is a safe program; what it is told to run is not.
+  expect(look('/bin/sh', path)).toEqual(refusal(belongs, chown));
+  expect(look('/usr/bin/env', 'sh', '-e', path)).toEqual(refusal(belongs, chown));
+  expect(look('/bin/cat', path)).toEqual({ runsAs: 'root' });
+  expect(look(`<${path}`)).toEqual({ runsAs: 'root' });
+
+  chownSync(path, 0, 50);
+  chmodSync(path, 0o775);
+  expect(look(path)).toEqual(refusal(`${path} can be changed by the group staff`, `chmod go-w ${path}`));
+  chmodSync(path, 0o757);
+  expect(look(path)).toEqual(refusal(`${path} can be changed by everybody`, `chmod go-w ${path}`));
+
+  chmodSync(path, 0o755);
+  chownSync(folder, 61237, 0);
+  try {
+    expect(look(path)).toEqual(refusal(`${folder} belongs to joe`, `chown root ${folder}`));
+    // Whoever names root has said so.
+    expect(joes.inspect({ words: [path], account: { user: '0', group: '0' } }, noPolicy)).toEqual({
+      runsAs: '0',
+    });
+  } finally {
+    chownSync(folder, 0, 0);
+  }
+  log.take();
+});
+
 test('without the right to change accounts only its own account is left, and the remedy is said', () => {
   const runner = createRunner({ mayChangeAccount: () => false, uid: 65534, gid: 65534 });
   const words = ['/bin/true'];
-  expect(runner.inspect({ words, account: somebody }, noPolicy)).toBeUndefined();
+  expect(runner.inspect({ words, account: somebody }, noPolicy)).toEqual({ runsAs: '65534' });
   expect(runner.inspect({ words, account: { user: '7', group: '7' } }, noPolicy)).toEqual({
     why: 'can not be run as 7: the director may not change accounts',
     remedy: 'give it CAP_SETUID and CAP_SETGID (in systemd: AmbientCapabilities, CapabilityBoundingSet)',
@@ -216,28 +255,33 @@ rootTest(
     const runner = createRunner();
     const path = script('secure', '#!/bin/sh\nexit 0\n');
     const command = { words: [path], account: undefined };
-    const refusal = (what: string) => ({
-      why: `is refused by enable_script_security: it runs as root, and others than root can change ${what}`,
-      remedy: `chown root ${what}; chmod go-w ${what}`,
+    const refusal = (what: string, how: string, remedy: string) => ({
+      why: `is refused by enable_script_security: it runs as root, and ${what} ${how}`,
+      remedy: `${remedy} ${what}`,
     });
-    expect(runner.inspect(command, secure)).toBeUndefined();
+    const asRoot = { runsAs: 'root' };
+    expect(runner.inspect(command, secure)).toEqual(asRoot);
 
     chmodSync(path, 0o757);
-    expect(runner.inspect(command, secure)).toEqual(refusal(path));
-    expect(runner.inspect({ ...command, account: somebody }, secure)).toBeUndefined();
+    expect(runner.inspect(command, secure)).toEqual(
+      refusal(path, 'can be changed by everybody', 'chmod go-w'),
+    );
+    expect(runner.inspect({ ...command, account: somebody }, secure)).toEqual({ runsAs: '65534' });
     expect(await runIn(runner, [path], secure)).toMatchObject({ kind: 'not-run' });
-    expect(runner.inspect(command, { ...secure, isSecure: false })).toBeUndefined();
+    expect(runner.inspect(command, { ...secure, isSecure: false })).toEqual(asRoot);
     expect(log.take()).toEqual([
-      expect.stringContaining(`warn a script runs as root, and others than root can change ${path}`),
+      expect.stringContaining(
+        `warn a script is not safe: it runs as root, and ${path} can be changed by everybody`,
+      ),
     ]);
 
     chmodSync(path, 0o755);
     chownSync(path, 65534, 0);
-    expect(runner.inspect(command, secure)).toEqual(refusal(path));
+    expect(runner.inspect(command, secure)).toEqual(refusal(path, 'belongs to 65534', 'chown root'));
     chownSync(path, 0, 0);
     chownSync(folder, 65534, 0);
     try {
-      expect(runner.inspect(command, secure)).toEqual(refusal(folder));
+      expect(runner.inspect(command, secure)).toEqual(refusal(folder, 'belongs to 65534', 'chown root'));
     } finally {
       chownSync(folder, 0, 0);
     }

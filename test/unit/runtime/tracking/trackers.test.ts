@@ -63,6 +63,7 @@ test('runs at once and on its interval; only a verdict that changes is reported'
     exitStatus: 3,
     at: clock.wall(),
     isRunning: false,
+    runsAs: 'somebody',
     defect: undefined,
   });
   expect(log.take()).toEqual([
@@ -123,7 +124,7 @@ test('a script that can not be run is bad at once, is said once with its remedy,
     'warn script check has nobody to run as remedy=script_user',
     'warn script check failed result=has nobody to run as',
   ]);
-  expect(status()?.defect).toBe('has nobody to run as: script_user');
+  expect(status()).toMatchObject({ runsAs: undefined, defect: { why: 'has nobody to run as' } });
   runner.defects.clear();
   await clock.advance(seconds(2));
   runner.exit(0);

@@ -1,0 +1,133 @@
+// Every program that a configuration has us run, with who would run it on this machine or why nobody does, and which
+// virtual routers that keeps from ever being master. What `check --here`, `doctor`, a start and `status` say comes from here.
+
+import { isSame } from '../../model/diff.js';
+import type {
+  FailoverConfig,
+  NotifyScripts,
+  ScriptCommand,
+  ScriptPolicy,
+} from '../../model/failover-config.js';
+import type { Track } from '../../model/virtual-router.js';
+import type { Log } from '../log.js';
+import type { Inspection } from './script-inspection.js';
+
+export type ScriptOutlook = {
+  /** `script check_nginx`, `notify_master of VI_1`, `the script of FIFO /run/fifo`. */
+  readonly title: string;
+  readonly command: string;
+  /** Name of the account; undefined: it is not run. */
+  readonly runsAs: string | undefined;
+  /** Why it is not run, as it follows the title, and what to do. */
+  readonly defect: { readonly why: string; readonly remedy: string } | undefined;
+  /** Virtual routers that depend on it: at fault for as long as it is not run. */
+  readonly dependents: readonly string[];
+};
+
+type Titled = {
+  readonly title: string;
+  readonly command: ScriptCommand;
+  readonly dependents: readonly string[];
+};
+type Inspect = (command: ScriptCommand, policy: ScriptPolicy) => Inspection;
+
+/** In the order of the configuration: tracked scripts, notify scripts, scripts of FIFOs. */
+export function scriptOutlooks(config: FailoverConfig, inspect: Inspect): ScriptOutlook[] {
+  // Hundreds of virtual routers have one notify script.
+  const seen = new Map<string, Inspection>();
+  const inspectOnce = (command: ScriptCommand): Inspection => {
+    const key = JSON.stringify([command.words, command.account]);
+    const found = seen.get(key) ?? inspect(command, config.scriptPolicy);
+    seen.set(key, found);
+    return found;
+  };
+  return commandsOf(config).map(({ title, command, dependents }) => {
+    const found = inspectOnce(command);
+    const text = command.words.join(' ');
+    return 'why' in found
+      ? { title, command: text, runsAs: undefined, defect: found, dependents }
+      : { title, command: text, runsAs: found.runsAs, defect: undefined, dependents };
+  });
+}
+
+/** Says who runs what, and what nobody runs, where that is new since `before`. Tracked scripts say their defects themselves. */
+export function sayOutlooks(
+  log: Log,
+  before: readonly ScriptOutlook[],
+  outlooks: readonly ScriptOutlook[],
+): void {
+  const known = new Map(before.map((outlook) => [outlook.title, outlook]));
+  const fresh = outlooks.filter((outlook) => !isSame(known.get(outlook.title), outlook));
+  for (const { title, defect, dependents } of fresh) {
+    if (defect !== undefined && !isTracked(title))
+      log.warn(`${title} ${defect.why}`, { remedy: defect.remedy });
+    if (defect !== undefined && dependents.length > 0) {
+      log.warn(`never master while ${title} is not run: ${dependents.join(', ')}`);
+    }
+  }
+  for (const [account, titles] of byAccount(fresh))
+    log.info(`scripts run as ${account}: ${titles.join(', ')}`);
+}
+
+/** Account → titles of what runs as that account. */
+export function byAccount(outlooks: readonly ScriptOutlook[]): ReadonlyMap<string, readonly string[]> {
+  const accounts = new Map<string, string[]>();
+  for (const { title, runsAs } of outlooks) {
+    if (runsAs === undefined) continue;
+    const titles = accounts.get(runsAs) ?? [];
+    accounts.set(runsAs, titles);
+    titles.push(title);
+  }
+  return accounts;
+}
+
+function commandsOf(config: FailoverConfig): Titled[] {
+  const { routers, groups, scripts, fifos } = config;
+  return [
+    ...scripts.map(({ name, command, account }) => ({
+      title: `script ${name}`,
+      command: { words: command, account },
+      dependents: dependentsOf(name, config),
+    })),
+    ...routers.flatMap(({ router, notify }) => notifyCommands(notify, router.name)),
+    ...groups.flatMap(({ group, notify }) => notifyCommands(notify, group.name)),
+    ...fifos.flatMap(({ path, script }) =>
+      script === undefined ? [] : [{ title: `the script of FIFO ${path}`, command: script, dependents: [] }],
+    ),
+  ];
+}
+
+function isTracked(title: string): boolean {
+  return title.startsWith('script ');
+}
+
+/** Those for which its failure is a fault, and with them all of their sync group. */
+function dependentsOf(script: string, { routers, groups }: FailoverConfig): string[] {
+  const isFault = ({ kind, name, weight }: Track) => kind === 'script' && name === script && weight === 0;
+  const own = new Set(
+    routers.filter(({ router }) => router.tracks.some(isFault)).map(({ router }) => router.name),
+  );
+  for (const { group } of groups) {
+    const isHeld = group.tracks.some(isFault) || group.members.some((name) => own.has(name));
+    if (isHeld) for (const name of group.members) own.add(name);
+  }
+  return routers.map(({ router }) => router.name).filter((name) => own.has(name));
+}
+
+const notifyKeywords: Readonly<Record<Exclude<keyof NotifyScripts, 'tellsPriority'>, string>> = {
+  master: 'notify_master',
+  backup: 'notify_backup',
+  fault: 'notify_fault',
+  stop: 'notify_stop',
+  deleted: 'notify_deleted',
+  masterRxLowerPriority: 'notify_master_rx_lower_pri',
+  any: 'notify',
+};
+
+function notifyCommands({ tellsPriority: _, ...notify }: NotifyScripts, name: string): Titled[] {
+  return Object.entries(notify).flatMap(([kind, command]) =>
+    command === undefined || command.words.length === 0
+      ? []
+      : [{ title: `${notifyKeywords[kind as keyof typeof notify]} of ${name}`, command, dependents: [] }],
+  );
+}
