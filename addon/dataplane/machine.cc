@@ -9,6 +9,7 @@
 
 #include "host/links.h"
 #include "host/routes.h"
+#include "io/monotonic_clock.h"
 
 namespace uvs {
 namespace {
@@ -79,7 +80,9 @@ Status Machine::open(const MachineOptions& options) {
   connection_file_ = options.connection_file;
   Status swept = remove_leftover_addresses({});
   if (!swept.ok()) return swept;
-  Result<std::unique_ptr<MachineWatch>> watch = MachineWatch::start({options.interfaces}, neighbours_, *steering_, *this);
+  Result<std::unique_ptr<MachineWatch>> watch =
+      MachineWatch::start({.interfaces = options.interfaces, .look_after_ours = [this] { look_after_ours(); }},
+                          neighbours_, *steering_, *this);
   if (!watch.ok()) return watch.status();
   watch_ = std::move(watch.value());
 
@@ -159,6 +162,15 @@ Status Machine::check_ways(const TableSpec& table) {
     }
   }
   return {};
+}
+
+// While the pair is broken and can't be put back nothing may be steered into it: without heartbeats what is ours is
+// dropped for a while, then the host has it.
+void Machine::look_after_ours() {
+  (void)custody_.look(steering_->deviations(), monotonic_now());
+  const Status listening = io_->listen_at(steering_->receive_ifindex());
+  if (!listening.ok()) warning(listening.message);
+  steering_->check_reachable(listening.ok());
 }
 
 Machine::~Machine() { stop(); }

@@ -15,6 +15,7 @@
 #include "dataplane/connection_file.h"
 #include "dataplane/control_port.h"
 #include "host/addresses.h"
+#include "host/custody.h"
 #include "host/machine_watch.h"
 #include "io/af_packet.h"
 #include "io/steering.h"
@@ -56,6 +57,8 @@ class Machine final : private HostEvents {
   std::vector<DeviceState> devices() const;
   std::vector<LocalAddress> local_addresses() const;
   const std::string& steering() const { return steering_description_; }
+  // What of ours in the kernel somebody else has changed.
+  CustodyReport custody() const { return custody_.report(); }
   // What was dropped on the way to the path and behind it.
   std::vector<DropCount> drops() const;
   // What steering left to the host although services may be meant.
@@ -68,6 +71,7 @@ class Machine final : private HostEvents {
   ControlPort::Steer steer();
   void take_up(ConnectionFile& file);
   Status check_ways(const TableSpec& table);
+  void look_after_ours();
 
   void host_view(std::unique_ptr<const HostView> view) override;
   void device_attached(const DeviceState& device) override;
@@ -85,6 +89,7 @@ class Machine final : private HostEvents {
   NeighbourTable neighbours_;
   std::string steering_description_;
   std::string connection_file_;
+  Custody custody_{[this](const std::string& message) { warning(message); }};
   std::unique_ptr<Steering> steering_;
   std::unique_ptr<AfPacket> io_;
   std::unique_ptr<Director> director_;

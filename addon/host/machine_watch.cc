@@ -32,6 +32,7 @@ constexpr Micros kCoalesce = 10'000;
 // goes into it.
 constexpr Micros kDumpShare = 10;
 constexpr Micros kSweepInterval = 250'000;
+constexpr Micros kLookInterval = kMicrosPerSecond;
 // As long as no next hop was ever asked for: the first one wakes us.
 constexpr Micros kIdleSweepInterval = 2 * kMicrosPerSecond;
 // The kernel tells nobody of a changed accept_local or route_localnet: they are read again.
@@ -71,6 +72,9 @@ struct MachineWatch::Impl {
   std::atomic<bool> is_stopping = false;
   std::thread thread;
 
+  const std::function<void()> look_after_ours;
+  Micros look_at = 0;  // when to look after what is ours
+
   Dirt dirt = Dirt::all();
   Micros dump_at = 0;        // 0: nothing is due
   Micros dump_duration = 0;  // of the routes, which may be many
@@ -93,7 +97,8 @@ struct MachineWatch::Impl {
         questions_socket(std::move(a_questions_socket)),
         events(some_events),
         watch(options.interfaces, follower, some_events),
-        resolver(neighbours) {}
+        resolver(neighbours),
+        look_after_ours(options.look_after_ours) {}
 
   void warn_once(const std::string& message) {
     if (told_warnings.insert(message).second) events.warning(message);
@@ -201,6 +206,7 @@ void MachineWatch::Impl::note(const NetlinkMessage& message, bool& has_answered)
     case RTM_DELLINK:
       // Routes go with a device that goes down, without events of their own.
       dirt.links = dirt.routes = true;
+      look_at = 0;
       break;
     case RTM_NEWNETCONF:
       dirt.links = true;
@@ -246,7 +252,8 @@ bool MachineWatch::Impl::read_events() {
 }
 
 int MachineWatch::Impl::wait_ms(Micros now, Micros sweep_at) const {
-  const Micros until = dump_at != 0 ? std::min(dump_at, sweep_at) : sweep_at;
+  Micros until = dump_at != 0 ? std::min(dump_at, sweep_at) : sweep_at;
+  if (look_after_ours) until = std::min(until, look_at);
   return until <= now ? 0 : static_cast<int>((until - now + 999) / 1000);
 }
 
@@ -259,6 +266,11 @@ void MachineWatch::Impl::loop() {
       dirt.links = true;
       if (dump_at == 0) dump_at = now;
       settings_at = now + kSettingsInterval;
+    }
+    // Before the dumps, which may take their time.
+    if (look_after_ours && look_at <= now) {
+      look_at = now + kLookInterval;
+      look_after_ours();
     }
     if (dump_at != 0 && dump_at <= now) {
       if (const Status status = refresh(); !status.ok()) {

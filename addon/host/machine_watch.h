@@ -50,6 +50,9 @@ struct MachineWatchOptions {
   // Devices to attach to; empty optional: every device of the namespace that is up, not enslaved, and
   // whose frames begin with an Ethernet or an IP header.
   std::optional<std::vector<std::string>> interfaces = {};
+  // Called each second and when a device has changed, on the housekeeping thread: what is ours in the kernel is looked
+  // after.
+  std::function<void()> look_after_ours = {};
 };
 
 class MachineWatch {

@@ -7,6 +7,7 @@
 #include <sys/uio.h>
 
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 
@@ -113,7 +114,7 @@ size_t Sender::flush(Counted<uint64_t>& failed) {
 }  // namespace
 
 struct AfPacket::Impl {
-  uint32_t slow_path_ifindex = 0;
+  std::atomic<uint32_t> slow_path_ifindex = 0;
   std::unique_ptr<PacketRing> ring;
   Sender sender;
   IoCounters counters;
@@ -131,6 +132,11 @@ Result<std::unique_ptr<AfPacket>> AfPacket::open(uint32_t receive_ifindex) {
 
 AfPacket::AfPacket(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 AfPacket::~AfPacket() = default;
+
+Status AfPacket::listen_at(uint32_t receive_ifindex) {
+  if (impl_->slow_path_ifindex.exchange(receive_ifindex) == receive_ifindex) return {};
+  return impl_->ring->bind_to(receive_ifindex);
+}
 
 void AfPacket::receive(Batch& batch) {
   impl_->ring->receive(batch, impl_->counters);
@@ -183,9 +189,10 @@ void AfPacket::release(Batch& batch) {
 int AfPacket::descriptor() const { return impl_->ring->descriptor(); }
 
 const char* AfPacket::failure() {
-  // Whatever the error was: without the pair no packet reaches us, and the kernel must stop
-  // steering them into it.
-  return impl_->ring->take_error() == 0 ? nullptr : "the device uvs1 went down or was removed";
+  // The device went down or was removed: whoever has the pair in custody puts it back, or sees to it that the kernel
+  // stops steering packets into it.
+  const int error = impl_->ring->take_error();
+  return error == 0 || error == ENETDOWN ? nullptr : "the packet socket on uvs1 has failed";
 }
 
 const IoCounters& AfPacket::counters() const { return impl_->counters; }

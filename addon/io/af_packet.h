@@ -16,6 +16,9 @@ class AfPacket final : public PacketIo {
   static Result<std::unique_ptr<AfPacket>> open(uint32_t receive_ifindex);
   ~AfPacket() override;
 
+  // Any thread: from now on at another pair; nothing when it is the same. IO.
+  Status listen_at(uint32_t receive_ifindex);
+
   void receive(Batch& batch) override;
   void transmit(Batch& batch) override;
   void release(Batch& batch) override;

@@ -68,14 +68,17 @@ Result<std::unique_ptr<PacketRing>> PacketRing::open(uint32_t ifindex) {
   ring->memory_ = static_cast<uint8_t*>(memory);
   ring->large_.resize(kBatchSize * kLarge_bytes);
 
+  if (Status status = ring->bind_to(ifindex); !status.ok()) return status;
+  return ring;
+}
+
+Status PacketRing::bind_to(uint32_t ifindex) {
   sockaddr_ll address{};
   address.sll_family = AF_PACKET;
   address.sll_protocol = htons(ETH_P_ALL);
   address.sll_ifindex = static_cast<int>(ifindex);
-  if (bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0) {
-    return errno_status(errno, "cannot bind a packet socket to the slow path");
-  }
-  return ring;
+  if (bind(socket_.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0) return {};
+  return errno_status(errno, "cannot bind a packet socket to the slow path");
 }
 
 PacketRing::~PacketRing() {

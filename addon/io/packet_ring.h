@@ -22,6 +22,8 @@ namespace uvs {
 class PacketRing {
  public:
   static Result<std::unique_ptr<PacketRing>> open(uint32_t ifindex);
+  // Any thread. What waits in the ring stays.
+  Status bind_to(uint32_t ifindex);
   ~PacketRing();
   PacketRing(const PacketRing&) = delete;
   PacketRing& operator=(const PacketRing&) = delete;

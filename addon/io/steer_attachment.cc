@@ -38,6 +38,19 @@ void collect_our_filters(NetlinkSocket& netlink, uint32_t ifindex,
   });
 }
 
+uint32_t program_id(int program) {
+  bpf_prog_info info{};
+  uint32_t size = sizeof(info);
+  return bpf_obj_get_info_by_fd(program, &info, &size) == 0 ? info.id : 0;
+}
+
+// The kernel's struct bpf_link_info as far as it concerns tcx: newer than Debian 12's headers.
+struct TcxLinkInfo {
+  uint32_t type, id, program, zero;
+  uint32_t ifindex, attach_type;
+  uint8_t rest[64];
+};
+
 }  // namespace
 
 SteerAttachment::SteerAttachment(SteerAttachment&& other) noexcept { *this = std::move(other); }
@@ -46,6 +59,7 @@ SteerAttachment& SteerAttachment::operator=(SteerAttachment&& other) noexcept {
   if (this == &other) return *this;
   detach();
   link_ = std::move(other.link_);
+  program_ = other.program_;
   ifindex_ = std::exchange(other.ifindex_, 0);
   handle_ = other.handle_;
   priority_ = other.priority_;
@@ -55,6 +69,7 @@ SteerAttachment& SteerAttachment::operator=(SteerAttachment&& other) noexcept {
 
 Result<SteerAttachment> SteerAttachment::attach(AttachForm form, uint32_t ifindex, int program) {
   SteerAttachment attachment;
+  attachment.program_ = program_id(program);
   if (form == AttachForm::kTcx) {
     LIBBPF_OPTS(bpf_link_create_opts, options, .flags = kBefore);
     const int link = bpf_link_create(program, static_cast<int>(ifindex), kTcxIngress, &options);
@@ -81,6 +96,20 @@ Result<SteerAttachment> SteerAttachment::attach(AttachForm form, uint32_t ifinde
     return attachment;
   }
   return errno_status(-error, "cannot attach a clsact filter", "CAP_BPF and CAP_NET_ADMIN");
+}
+
+bool SteerAttachment::is_in_place() const {
+  if (link_.is_open()) {
+    TcxLinkInfo info{};
+    uint32_t size = sizeof(info);
+    // A link that somebody detached lives on without a device.
+    return bpf_obj_get_info_by_fd(link_.get(), &info, &size) == 0 && info.ifindex != 0 && info.program == program_;
+  }
+  if (ifindex_ == 0) return false;
+  LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = static_cast<int>(ifindex_),
+              .attach_point = BPF_TC_INGRESS);
+  LIBBPF_OPTS(bpf_tc_opts, options, .handle = handle_, .priority = priority_);
+  return bpf_tc_query(&hook, &options) == 0 && options.prog_id == program_;
 }
 
 void SteerAttachment::detach() {

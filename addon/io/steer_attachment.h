@@ -24,11 +24,15 @@ class SteerAttachment {
   // A clsact filter stays, also when we are gone: the next start removes it as a leftover.
   void leave() { ifindex_ = 0; }
 
+  // Asks the kernel for this link or filter alone: is it still at the device, with the same program?
+  bool is_in_place() const;
+
  private:
   SteerAttachment() = default;
   void detach();
 
   FileDescriptor link_;   // tcx
+  uint32_t program_ = 0;  // its id
   uint32_t ifindex_ = 0;  // clsact; 0: nothing is attached
   uint32_t handle_ = 0;
   uint32_t priority_ = 0;

@@ -2,6 +2,7 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <net/if.h>
 #include <sys/random.h>
 
 #include <algorithm>
@@ -12,6 +13,7 @@
 #include <iterator>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -100,8 +102,8 @@ uvs_address_key address_key(Family family, const IpAddress& address, uvs_address
 }
 
 struct Attached {
-  SteerAttachment attachment;
-  int steer;  // steers by itself, for frames as this device has them; a clsact attachment calls it
+  std::optional<SteerAttachment> attachment;  // empty: it should be there, and could not be put back
+  LinkLayer layer;
 };
 
 struct Steering::Impl {
@@ -120,6 +122,7 @@ struct Steering::Impl {
   std::map<uint32_t, Attached> devices;
   std::vector<LeftoverFilter> leftovers;  // of the director before
   bool is_held = false;
+  std::atomic<bool> is_reachable = true;
 
   explicit Impl(NetlinkSocket socket) : netlink(std::move(socket)) {}
   ~Impl() {
@@ -130,7 +133,11 @@ struct Steering::Impl {
   }
 
   Status set_up(const SteeringOptions& options);
-  Status attach_pair(bool force_clsact);
+  Status choose_form(bool force_clsact);
+  Status attach_pair();
+  Status remake_pair();
+  int program_for(LinkLayer layer) const;
+  int held_program_for(LinkLayer layer) const;
   Status set_mac(uint32_t ifindex, const MacAddress& mac);
 };
 
@@ -143,32 +150,37 @@ Status Steering::Impl::set_up(const SteeringOptions& options) {
   services = KeySet<uvs_service_key>(program->services);
   addresses = KeySet<uvs_address_key>(program->addresses);
 
-  auto made = create_slow_path_pair(netlink);
-  if (!made.ok()) return made.status();
-  pair = made.value();
-  owns_pair = true;
-  program->control->slow_path_ifindex = pair.kernel_ifindex;
   program->control->bucket_mask = static_cast<uint32_t>(program->flows.size() - 1);
   if (getrandom(&program->control->key, sizeof(program->control->key), 0) < 0) {
     return errno_status(errno, "cannot get random bytes for the flow table's key");
   }
+  auto made = create_slow_path_pair(netlink);
+  if (!made.ok()) return made.status();
+  pair = made.value();
+  owns_pair = true;
   // The programs are there before the pair is up: nothing slips through meanwhile.
-  if (Status status = attach_pair(options.force_clsact); !status.ok()) return status;
+  if (Status status = choose_form(options.force_clsact); !status.ok()) return status;
+  if (Status status = attach_pair(); !status.ok()) return status;
+  program->control->slow_path_ifindex = pair.kernel_ifindex;
   return raise_slow_path_pair(netlink, pair);
 }
 
-Status Steering::Impl::attach_pair(bool force_clsact) {
+Status Steering::Impl::choose_form(bool force_clsact) {
   if (force_clsact) {
     form = AttachForm::kClsact;
     description = "clsact filters (asked for)";
-  } else {
-    auto probed = probe_attach_form(pair.kernel_ifindex, program->reinject);
-    if (!probed.ok()) return probed.status();
-    form = probed.value();
-    description = form == AttachForm::kTcx
-                      ? "tcx links (they die with the process)"
-                      : "clsact filters (this kernel has no tcx: 6.6 or later)";
+    return {};
   }
+  auto probed = probe_attach_form(pair.kernel_ifindex, program->reinject);
+  if (!probed.ok()) return probed.status();
+  form = probed.value();
+  description = form == AttachForm::kTcx ? "tcx links (they die with the process)"
+                                         : "clsact filters (this kernel has no tcx: 6.6 or later)";
+  return {};
+}
+
+Status Steering::Impl::attach_pair() {
+  pair_attachments.clear();
   const std::pair<uint32_t, int> wanted[] = {{pair.kernel_ifindex, program->reinject},
                                              {pair.worker_ifindex, program->sink}};
   for (const auto& [ifindex, fd] : wanted) {
@@ -177,6 +189,28 @@ Status Steering::Impl::attach_pair(bool force_clsact) {
     pair_attachments.push_back(std::move(attachment.value()));
   }
   return {};
+}
+
+// An end is gone: removed, or moved to another namespace. What is left goes, too (its peer with it).
+Status Steering::Impl::remake_pair() {
+  if (Status status = remove_slow_path_pair(netlink); !status.ok()) return status;
+  auto made = create_slow_path_pair(netlink);
+  if (!made.ok()) return made.status();
+  pair = made.value();
+  if (Status status = attach_pair(); !status.ok()) return status;
+  if (Status status = raise_slow_path_pair(netlink, pair); !status.ok()) return status;
+  std::atomic_ref(program->control->slow_path_ifindex).store(pair.kernel_ifindex);
+  return {};
+}
+
+// A tcx link dies with the process, a clsact filter does not.
+int Steering::Impl::program_for(LinkLayer layer) const {
+  if (form == AttachForm::kTcx) return held_program_for(layer);
+  return layer == LinkLayer::kNone ? program->steer_ip_while_alive : program->steer_while_alive;
+}
+
+int Steering::Impl::held_program_for(LinkLayer layer) const {
+  return layer == LinkLayer::kNone ? program->steer_ip : program->steer;
 }
 
 Status Steering::Impl::set_mac(uint32_t ifindex, const MacAddress& mac) {
@@ -210,18 +244,12 @@ Status Steering::attach(uint32_t ifindex, const MacAddress& mac, LinkLayer layer
   // First the MAC: a redirected packet may come back from the worker at once.
   if (Status status = impl_->set_mac(ifindex, mac); !status.ok()) return status;
   if (impl_->devices.contains(ifindex)) return {};
-  // A tcx link dies with the process, a clsact filter does not.
-  const SteerProgram& program = *impl_->program;
-  const bool is_ip = layer == LinkLayer::kNone;
-  const int steer = is_ip ? program.steer_ip : program.steer;
-  const int while_alive = is_ip ? program.steer_ip_while_alive : program.steer_while_alive;
-  auto attachment = SteerAttachment::attach(
-      impl_->form, ifindex, impl_->form == AttachForm::kTcx ? steer : while_alive);
+  auto attachment = SteerAttachment::attach(impl_->form, ifindex, impl_->program_for(layer));
   if (!attachment.ok()) {
     (void)bpf_map_delete_elem(impl_->program->devices, &ifindex);
     return attachment.status();
   }
-  impl_->devices.emplace(ifindex, Attached{std::move(attachment.value()), steer});
+  impl_->devices.emplace(ifindex, Attached{std::move(attachment.value()), layer});
   return {};
 }
 
@@ -236,7 +264,7 @@ Status Steering::leave_held() {
   impl_->is_held = true;
   Status failed;
   for (const auto& [ifindex, attached] : impl_->devices) {
-    auto held = SteerAttachment::attach(AttachForm::kClsact, ifindex, attached.steer);
+    auto held = SteerAttachment::attach(AttachForm::kClsact, ifindex, impl_->held_program_for(attached.layer));
     if (held.ok()) {
       held.value().leave();
     } else {
@@ -287,10 +315,65 @@ std::span<uvs_flow_bucket> Steering::flow_buckets() { return impl_->program->flo
 const uvs_hash_key& Steering::flow_key() const { return impl_->program->control->key; }
 
 void Steering::set_heartbeat(uint64_t now_ns) {
+  if (now_ns != 0 && !impl_->is_reachable.load(std::memory_order_relaxed)) return;
   std::atomic_ref(impl_->program->control->heartbeat_ns).store(now_ns, std::memory_order_relaxed);
 }
 
-uint32_t Steering::receive_ifindex() const { return impl_->pair.worker_ifindex; }
+uint32_t Steering::receive_ifindex() const {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->pair.worker_ifindex;
+}
+
+void Steering::check_reachable(bool is_listening) {
+  const std::lock_guard lock(impl_->mutex);
+  const PairState state = inspect_slow_path_pair(impl_->netlink, impl_->pair);
+  impl_->is_reachable = is_listening && state.is_whole && state.is_up;
+}
+
+std::vector<Deviation> Steering::deviations() {
+  Impl& impl = *impl_;
+  const std::lock_guard lock(impl.mutex);
+  std::vector<Deviation> found;
+  const auto locked = [&impl](auto put_back) {
+    return [&impl, put_back]() -> Status {
+      const std::lock_guard again(impl.mutex);
+      return put_back();
+    };
+  };
+  const PairState state = inspect_slow_path_pair(impl.netlink, impl.pair);
+  if (!state.is_whole) {
+    // Attachments of the pair are made with it.
+    found.push_back({"the pair uvs0/uvs1", "is gone", locked([&impl] { return impl.remake_pair(); })});
+  } else {
+    const char* names[2] = {kKernelEnd, kWorkerEnd};
+    for (size_t end = 0; end < 2; end++) {
+      if (state.changes[end].empty()) continue;
+      found.push_back({names[end], state.changes[end],
+                       locked([&impl, end] { return restore_pair_end(impl.netlink, impl.pair, end); })});
+    }
+    const auto in_place = [](const SteerAttachment& attachment) { return attachment.is_in_place(); };
+    if (impl.pair_attachments.size() != 2 || !std::ranges::all_of(impl.pair_attachments, in_place))
+      found.push_back({"a program on uvs0/uvs1", "is gone", locked([&impl] { return impl.attach_pair(); })});
+  }
+  for (const auto& [ifindex, attached] : impl.devices) {
+    if (attached.attachment && attached.attachment->is_in_place()) continue;
+    char name[IF_NAMESIZE];
+    // Gone, or in another namespace: who follows the devices hears of it.
+    if (if_indextoname(ifindex, name) == nullptr) continue;
+    found.push_back({std::string("the program on ") + name, "is gone", locked([&impl, ifindex]() -> Status {
+      const auto found = impl.devices.find(ifindex);
+      if (found == impl.devices.end()) return {};  // detached meanwhile: the director stops
+      Attached& again = found->second;
+      // The old one first: a new filter may get its number.
+      again.attachment.reset();
+      auto made = SteerAttachment::attach(impl.form, ifindex, impl.program_for(again.layer));
+      if (!made.ok()) return made.status();
+      again.attachment = std::move(made.value());
+      return {};
+    })});
+  }
+  return found;
+}
 
 SteeringCounters Steering::counters() const {
   SteeringCounters counters;

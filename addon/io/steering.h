@@ -15,6 +15,7 @@
 
 #include "core/net/address.h"
 #include "core/net/frame.h"
+#include "io/deviation.h"
 #include "io/status.h"
 #include "shared/maps.h"
 
@@ -92,6 +93,11 @@ class Steering final : public DeviceFollower {
 
   // Where AfPacket listens (uvs1).
   uint32_t receive_ifindex() const;
+  // What somebody else has changed of what is ours in the kernel: the pair and every attachment. Their put_back is
+  // called before anything else of this object. After it receive_ifindex() may be another.
+  std::vector<Deviation> deviations();
+  // Looks whether packets get through the pair to `is_listening`. While they don't no heartbeat is written.
+  void check_reachable(bool is_listening);
   SteeringCounters counters() const;
   // What was picked and why, in words; for status.
   const std::string& description() const;

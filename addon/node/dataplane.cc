@@ -68,6 +68,15 @@ Napi::Object device_object(Napi::Env env, const DeviceState& device) {
   return object;
 }
 
+Napi::Object custody_object(Napi::Env env, const CustodyReport& report) {
+  Napi::Array deviations = Napi::Array::New(env);
+  for (const std::string& deviation : report.deviations) deviations.Set(deviations.Length(), deviation);
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("putBack", static_cast<double>(report.put_back));
+  object.Set("deviations", deviations);
+  return object;
+}
+
 class Dataplane final : public Napi::ObjectWrap<Dataplane> {
  public:
   explicit Dataplane(const Napi::CallbackInfo& info) : ObjectWrap(info) {}
@@ -154,6 +163,7 @@ class Dataplane final : public Napi::ObjectWrap<Dataplane> {
     Napi::Array devices = Napi::Array::New(env);
     for (const DeviceState& device : machine.devices()) devices.Set(devices.Length(), device_object(env, device));
     status.Set("devices", devices);
+    status.Set("custody", custody_object(env, machine.custody()));
     status.Set("io", "af_packet: TPACKET_V2 rings with PACKET_VNET_HDR on the slow-path pair uvs0/uvs1");
     status.Set("steering", machine.steering());
     return status;

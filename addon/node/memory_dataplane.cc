@@ -133,6 +133,10 @@ class MemoryDataplane final : public Napi::ObjectWrap<MemoryDataplane> {
   Napi::Value status(const Napi::CallbackInfo& info) {
     Napi::Object status = port_status(info.Env(), *port());
     status.Set("devices", Napi::Array::New(info.Env()));
+    Napi::Object custody = Napi::Object::New(info.Env());
+    custody.Set("putBack", 0);
+    custody.Set("deviations", Napi::Array::New(info.Env()));
+    status.Set("custody", custody);
     status.Set("io", "memory_link");
     status.Set("steering", "none: in memory");
     return status;

@@ -19,6 +19,7 @@ const checks: readonly Check[] = [
   checkIpvs,
   checkKeepalived,
   checkLeftovers,
+  checkCustody,
   checkReversePath,
   checkOwnSources,
   checkForwarding,
@@ -247,6 +248,19 @@ function checkOffloads(machine: Machine): Finding[] {
       merging.map((device) => `ethtool -K ${device} lro off`).join('; '),
     ),
   ];
+}
+
+function checkCustody(_: Machine, { custody }: Situation): Finding[] {
+  if (custody === undefined) return [];
+  const { putBack, deviations } = custody;
+  const remedy =
+    'find what manages devices and tc programs here (NetworkManager, a CNI, scripts) and leave ours out of it';
+  if (deviations.length > 0) return [error('custody', deviations.join('; '), remedy)];
+  if (putBack > 0) {
+    const fact = `somebody else changed what is ours in the kernel ${putBack} time${putBack === 1 ? '' : 's'}; it was put back`;
+    return [warning('custody', fact, remedy)];
+  }
+  return [ok('custody', 'nobody has changed what is ours in the kernel')];
 }
 
 function checkVlans(machine: Machine, { taggedFrames = 0n }: Situation): Finding[] {

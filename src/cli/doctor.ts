@@ -20,7 +20,10 @@ import { examine } from './doctor-checks.js';
 import { type Finding, formatFindings, type Situation } from './finding.js';
 import { thisMachine } from './machine.js';
 
-type Stats = { readonly passes: readonly { readonly reason: string; readonly count: string }[] };
+type Stats = {
+  readonly passes: readonly { readonly reason: string; readonly count: string }[];
+  readonly custody: Situation['custody'];
+};
 type Options = { readonly file?: string; readonly socket: string; readonly json?: true };
 
 export const addDoctor: AddVerb = (program: Command) => {
@@ -68,11 +71,11 @@ async function loadConfig(
   return { config: undefined, finding };
 }
 
-async function askDirector(socket: string): Promise<Pick<Situation, 'isDirectorRunning' | 'taggedFrames'>> {
+async function askDirector(socket: string): Promise<Omit<Situation, 'config'>> {
   try {
-    const { passes } = (await createAdminClient(socket).get('/v1/stats')) as Stats;
+    const { passes, custody } = (await createAdminClient(socket).get('/v1/stats')) as Stats;
     const tagged = passes.find(({ reason }) => reason === 'vlan_tagged')?.count ?? 0;
-    return { isDirectorRunning: true, taggedFrames: BigInt(tagged) };
+    return { isDirectorRunning: true, taggedFrames: BigInt(tagged), custody };
   } catch {
     return { isDirectorRunning: false };
   }

@@ -17,6 +17,8 @@ export type Situation = {
   readonly isDirectorRunning: boolean;
   /** Frames that the running director has left to the host for their VLAN id. */
   readonly taggedFrames?: bigint;
+  /** What of the running director's own things in the kernel somebody else has changed. */
+  readonly custody?: { readonly putBack: number; readonly deviations: readonly string[] } | undefined;
 };
 
 export type Check = (machine: Machine, situation: Situation) => readonly Finding[];

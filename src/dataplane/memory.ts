@@ -121,6 +121,7 @@ export class MemoryDataplane implements Dataplane {
       drops: [],
       flowEvents: [],
       passes: [],
+      custody: { putBack: 0, deviations: [] },
       devices: [...this.devices].map((name, i) => ({
         name,
         ifindex: i + 2,

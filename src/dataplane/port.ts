@@ -105,10 +105,19 @@ export type DataplaneStatus = {
   readonly flowEvents: readonly FlowEventCount[];
   /** What was left to the host although a service may have been meant; counted beside the verdicts. */
   readonly passes: readonly DropReasonCount[];
+  readonly custody: CustodyStatus;
   readonly devices: readonly DeviceStatus[];
   /** What was picked and why, in words. */
   readonly io: string;
   readonly steering: string;
+};
+
+/** What is ours in the kernel, and was changed by somebody else. */
+export type CustodyStatus = {
+  /** How often something was put back since the start. */
+  readonly putBack: number;
+  /** What deviates now and is left as it is, in words with the reason. */
+  readonly deviations: readonly string[];
 };
 
 export type DeviceStatus = {

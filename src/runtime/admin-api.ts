@@ -103,7 +103,7 @@ async function getServices(director: Director): Promise<Iterable<string>> {
 async function getStats(director: Director): Promise<Iterable<string>> {
   const services = await director.services();
   const { dataplane } = director.status();
-  const { verdicts, drops, passes, flowEvents, connectionCount, connectionLimit } = dataplane;
+  const { verdicts, drops, passes, custody, flowEvents, connectionCount, connectionLimit } = dataplane;
   const rows = services.map(({ protocol, address, port, traffic, rates, destinations }) => ({
     protocol,
     address,
@@ -121,6 +121,7 @@ async function getStats(director: Director): Promise<Iterable<string>> {
     verdicts,
     drops,
     passes,
+    custody,
     flowEvents,
     connectionCount,
     connectionLimit,

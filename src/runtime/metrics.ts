@@ -73,6 +73,14 @@ function families(status: DirectorStatus, services: readonly ServiceView[]): Fam
       'Packets left to the host although a service may have been meant, by reason.',
       dataplane.passes.map(({ reason, count }): Sample => [label('reason', reason), count]),
     ),
+    counter(
+      'uvs_put_back_total',
+      'What is ours in the kernel and was put back after somebody else changed it.',
+      [['', dataplane.custody.putBack]],
+    ),
+    gauge('uvs_deviations', 'What is ours in the kernel, was changed by somebody else and is left so.', [
+      ['', dataplane.custody.deviations.length],
+    ]),
     gauge(
       'uvs_device_attached',
       '1 when packets of the device are handled.',

@@ -147,6 +147,18 @@ const cases: readonly Case[] = [
     finding: { name: 'vlan', level: 'ok' },
   },
   {
+    name: 'what is ours was changed and put back',
+    facts: {},
+    situation: { ...quiet, custody: { putBack: 2, deviations: [] } },
+    finding: { name: 'custody', level: 'warning', fact: expect.stringContaining('2 times') },
+  },
+  {
+    name: 'what is ours was changed and stays so',
+    facts: {},
+    situation: { ...quiet, custody: { putBack: 10, deviations: ['uvs0 is down: why'] } },
+    finding: { name: 'custody', level: 'error', fact: 'uvs0 is down: why' },
+  },
+  {
     name: 'BPF interpreted',
     facts: { files: { '/proc/sys/net/core/bpf_jit_enable': '0' } },
     finding: { name: 'bpf-jit', level: 'warning', remedy: 'sysctl -w net.core.bpf_jit_enable=1' },

@@ -1,12 +1,19 @@
 // The assembled data plane as a plain C++ program uses it: no Node, no control plane, one table.
 #include "dataplane/machine.h"
 
+#include <bpf/bpf.h>
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <cstdlib>
+#include <functional>
 #include <mutex>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "../../contract/io/scratch_network.h"
+#include "io/monotonic_clock.h"
 
 namespace uvs::test {
 namespace {
@@ -31,45 +38,174 @@ TableSpec one_service() {
   return table;
 }
 
-TEST_CASE("a data plane forwards for a program without Node, and leaves nothing behind") {
-  UVS_REQUIRES("root", "bpf");
-  ScratchNetwork network;
-  const std::string near = ScratchNetwork::kNear;
-  run("ip addr add 10.9.1.1/24 dev " + near);
-  run(std::string("ip neigh add ") + kServer + " lladdr " + kServerMac + " dev " + near);
-  {
-    std::mutex mutex;
-    std::vector<MachineEvent> events;
-    const MachineOptions options = {
-        .interfaces = std::vector{near}, .connections = 1000, .cpu = {}, .connection_file = {}};
-    auto started = Machine::start(options, [&](MachineEvent event) {
-      const std::lock_guard lock(mutex);
-      events.push_back(std::move(event));
+MachineOptions only(std::vector<std::string> interfaces) {
+  return {.interfaces = std::move(interfaces), .connections = 1000, .cpu = {}, .connection_file = {}};
+}
+
+// A running data plane with one service behind DR, and the rest of the link at the far end.
+class Bench {
+ public:
+  Bench() {
+    const std::string near = ScratchNetwork::kNear;
+    run("ip addr add 10.9.1.1/24 dev " + near);
+    run(std::string("ip neigh add ") + kServer + " lladdr " + kServerMac + " dev " + near);
+    auto started = Machine::start(only({near}), [this](MachineEvent event) {
+      const std::lock_guard lock(mutex_);
+      events_.push_back(std::move(event));
     });
     REQUIRE_MESSAGE(started.ok(), started.status().message);
-    Machine& machine = *started.value();
-    const auto published = machine.port().publish(one_service());
+    machine = started.value();
+    const auto published = machine->port().publish(one_service());
     REQUIRE_MESSAGE(published.ok(), published.status().message);
-    CHECK(machine.port().status().generation == published.value());
+    CHECK(machine->port().status().generation == published.value());
+    far_.emplace(network.far());
+  }
+  ~Bench() { machine->stop(); }
 
-    Wire far(network.far());
-    far.send(tcp4(std::string(kClient) + ":4000", std::string(kVip) + ":80")
-                 .syn()
-                 .macs(mac_of(ScratchNetwork::kNear), mac_of(ScratchNetwork::kFar))
-                 .bytes());
+  // A client's SYN comes out again, for the server.
+  bool forwards() {
     const MacAddress server{{2, 0, 0, 0, 0, 0x33}};
-    const auto forwarded = far.receive();
-    REQUIRE(forwarded);
-    CHECK(std::equal(server.bytes.begin(), server.bytes.end(), forwarded->bytes.begin()));
-    const auto page = machine.port().connections(10, 0);
+    far_->send(tcp4(std::string(kClient) + ":" + std::to_string(++port_), std::string(kVip) + ":80")
+                   .syn()
+                   .macs(mac_of(ScratchNetwork::kNear), mac_of(ScratchNetwork::kFar))
+                   .bytes());
+    while (const auto frame = far_->receive(100)) {
+      if (std::equal(server.bytes.begin(), server.bytes.end(), frame->bytes.begin())) return true;
+    }
+    return false;
+  }
+  bool forwards_again() {
+    for (int i = 0; i < 100; i++) {
+      if (forwards()) return true;
+    }
+    return false;
+  }
+  bool has_told(MachineEvent::Kind kind, const std::string& part) {
+    const std::lock_guard lock(mutex_);
+    return std::ranges::any_of(events_, [&](const MachineEvent& event) {
+      return event.kind == kind && event.text.find(part) != std::string::npos;
+    });
+  }
+
+  ScratchNetwork network;
+  std::shared_ptr<Machine> machine;
+
+ private:
+  std::mutex mutex_;
+  std::vector<MachineEvent> events_;
+  std::optional<Wire> far_;
+  int port_ = 4000;
+};
+
+bool eventually(const std::function<bool()>& is_so) {
+  const Micros until = monotonic_now() + 20 * kMicrosPerSecond;
+  while (!is_so()) {
+    if (monotonic_now() >= until) return false;
+    usleep(2000);
+  }
+  return true;
+}
+
+// As `bpftool link detach` does.
+void detach_links_of(uint32_t ifindex) {
+  for (uint32_t id = 0; bpf_link_get_next_id(id, &id) == 0;) {
+    const FileDescriptor link(bpf_link_get_fd_by_id(id));
+    struct {
+      uint32_t type, id, program, zero, ifindex, attach_type;
+      uint8_t rest[64];
+    } info{};
+    uint32_t size = sizeof(info);
+    constexpr uint32_t kTcx = 11;
+    if (link.is_open() && bpf_obj_get_info_by_fd(link.get(), &info, &size) == 0 && info.type == kTcx &&
+        info.ifindex == ifindex)
+      REQUIRE(bpf_link_detach(link.get()) == 0);
+  }
+}
+
+TEST_CASE("a data plane forwards for a program without Node, and leaves nothing behind") {
+  UVS_REQUIRES("root", "bpf");
+  {
+    Bench bench;
+    CHECK(bench.forwards());
+    const auto page = bench.machine->port().connections(10, 0);
     REQUIRE(page.ok());
     CHECK(page.value().connections.size() == 1);
-    machine.stop();
-    const std::lock_guard lock(mutex);
-    REQUIRE_FALSE(events.empty());
-    CHECK(events.front().kind == MachineEvent::Kind::kDeviceAttached);
+    CHECK(bench.has_told(MachineEvent::Kind::kDeviceAttached, ""));
+    bench.machine->stop();
+    CHECK(if_nametoindex("uvs0") == 0);
   }
-  CHECK(if_nametoindex("uvs0") == 0);
+}
+
+TEST_CASE("what somebody else does to what is ours in the kernel is put back, counted and told") {
+  UVS_REQUIRES("root", "bpf");
+  for (const bool is_clsact : {false, true}) {
+    CAPTURE(is_clsact);
+    if (is_clsact) setenv("UVS_STEERING", "clsact", 1);
+    Bench bench;
+    unsetenv("UVS_STEERING");
+    REQUIRE(bench.forwards());
+    uint64_t put_back = 0;
+    const auto survives = [&](const std::string& command) {
+      CAPTURE(command);
+      run(command);
+      CHECK(eventually([&] { return bench.machine->custody().put_back > put_back; }));
+      CHECK(bench.forwards_again());
+      CHECK(bench.machine->custody().deviations.empty());
+      put_back = bench.machine->custody().put_back;
+    };
+    survives("ip link set uvs0 down");
+    CHECK(bench.has_told(MachineEvent::Kind::kWarning, "uvs0 is down"));
+    survives("ip link set uvs1 down");
+    survives("ip link set uvs0 mtu 1500");
+    survives("ip link set uvs0 arp on");
+    survives("ip link set uvs1 address 02:00:00:00:00:77");
+    survives("ip link set uvs0 name uvsio-odd");
+    survives("ip link del uvs0");
+    CHECK(bench.has_told(MachineEvent::Kind::kWarning, "the pair uvs0/uvs1 is gone"));
+    run("ip netns add uvsio-else");
+    survives("ip link set uvs1 netns uvsio-else");
+    run("ip netns del uvsio-else");
+    if (is_clsact) {
+      survives(std::string("tc qdisc del dev ") + ScratchNetwork::kNear + " clsact");
+      survives("tc qdisc del dev uvs0 clsact");
+    } else {
+      for (const char* device : {ScratchNetwork::kNear, "uvs0"}) {
+        detach_links_of(if_nametoindex(device));
+        survives("true");
+      }
+    }
+  }
+}
+
+TEST_CASE("somebody who insists on removing the pair: what is ours is dropped then, and it is said") {
+  UVS_REQUIRES("root", "bpf");
+  Bench bench;
+  REQUIRE(bench.forwards());
+  const auto is_left = [&] {
+    const std::vector<std::string> left = bench.machine->custody().deviations;
+    return !left.empty() && left[0].find("find out who changes it") != std::string::npos;
+  };
+  CHECK(eventually([&] {
+    (void)std::system("ip link del uvs0 2>/dev/null");
+    return is_left();
+  }));
+  CHECK(bench.machine->custody().put_back <= Custody::kPutBacks);
+  const auto held_back = [&] {
+    const std::vector<DropCount> drops = bench.machine->drops();
+    const auto late = std::ranges::find(drops, std::string_view("worker_late"), &DropCount::reason);
+    return late != drops.end() && late->count > 0;
+  };
+  CHECK(eventually([&] { return !bench.forwards() && held_back(); }));
+}
+
+TEST_CASE("a device of the user's that is called as ours is left alone, and the start says so") {
+  UVS_REQUIRES("root", "bpf");
+  ScratchNetwork network;
+  run("ip link add uvs0 type veth peer name uvsio-peer");
+  const auto started = Machine::start(only({}), [](MachineEvent) {});
+  REQUIRE_FALSE(started.ok());
+  CHECK(started.status().message.find("uvs0") != std::string::npos);
+  CHECK(if_nametoindex("uvs0") != 0);
 }
 
 }  // namespace

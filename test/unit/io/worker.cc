@@ -174,8 +174,7 @@ TEST_CASE("a CPU that is not there is refused") {
   CHECK(worker.start().ok());
 }
 
-TEST_CASE(
-    "without its device the worker says so, holds back what is ours and goes on with tasks") {
+TEST_CASE("while its pair is gone the worker goes on with tasks, and the kernel holds back what is ours") {
   UVS_REQUIRES("root", "bpf");
   ScratchNetwork network;
   Rig rig;
@@ -192,9 +191,7 @@ TEST_CASE(
       {.steering = steering.value().get(), .on_failure = [&](const std::string&) { failures++; }});
   REQUIRE(worker.start().ok());
   run("ip link del uvs0");
-  const Micros limit = monotonic_now() + 2 * kMicrosPerSecond;
-  while (failures == 0 && monotonic_now() < limit) usleep(1000);
-  CHECK(failures == 1);
+  steering.value()->check_reachable(true);
   // As in a stall: from a second after the last heartbeat the kernel drops what is ours.
   Wire far(network.far());
   const Octets syn =
@@ -212,7 +209,7 @@ TEST_CASE(
   while (rig.director->tables().adopted() < generation && monotonic_now() < patience) usleep(1000);
   CHECK(rig.director->tables().adopted() == generation);
   worker.stop();
-  CHECK(failures == 1);
+  CHECK(failures == 0);
 }
 
 TEST_CASE("packets pass the whole way from device to device") {
