@@ -17,6 +17,7 @@
 #include <set>
 #include <utility>
 
+#include "io/namespace_lock.h"
 #include "io/privilege.h"
 #include "io/rtnetlink.h"
 #include "io/slow_path_pair.h"
@@ -108,7 +109,7 @@ struct Attached {
 
 struct Steering::Impl {
   // Destroyed in reverse: attachments first, then the programs, the lock last.
-  FileDescriptor namespace_lock;
+  std::optional<NamespaceLock> namespace_lock;
   NetlinkSocket netlink;
   bool owns_pair = false;
   SlowPathPair pair;
@@ -223,12 +224,12 @@ Status Steering::Impl::set_mac(uint32_t ifindex, const MacAddress& mac) {
 
 Result<std::unique_ptr<Steering>> Steering::start(const SteeringOptions& options) {
   if (Status status = check_capabilities(); !status.ok()) return status;
-  auto lock = lock_namespace();
+  auto lock = NamespaceLock::take();
   if (!lock.ok()) return lock.status();
   auto netlink = NetlinkSocket::open();
   if (!netlink.ok()) return netlink.status();
   auto impl = std::make_unique<Impl>(std::move(netlink.value()));
-  impl->namespace_lock = std::move(lock.value());
+  impl->namespace_lock.emplace(std::move(lock.value()));
   if (Status status = impl->set_up(options); !status.ok()) return status;
   return std::unique_ptr<Steering>(new Steering(std::move(impl)));
 }

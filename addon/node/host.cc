@@ -1,7 +1,11 @@
 #include "node/host.h"
 
+#include <memory>
+#include <optional>
+
 #include "host/service_manager.h"
 #include "host/tcp_probe.h"
+#include "io/file_lock.h"
 #include "node/errors.h"
 
 namespace uvs {
@@ -58,10 +62,21 @@ Napi::Value probe_tcp(const Napi::CallbackInfo& info) {
   return promise;
 }
 
+Napi::Value lock_file(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  auto taken = FileLock::take(info[0].ToString().Utf8Value(), info[1].ToString().Utf8Value());
+  if (!taken.ok()) throw to_error(env, taken.status());
+  auto lock = std::make_shared<std::optional<FileLock>>(std::move(taken.value()));
+  Napi::Object held = Napi::Object::New(env);
+  held.Set("release", Napi::Function::New(env, [lock](const Napi::CallbackInfo&) { lock->reset(); }));
+  return held;
+}
+
 }  // namespace
 
 void export_host(Napi::Env env, Napi::Object exports) {
   exports.Set("sdNotify", Napi::Function::New(env, sd_notify));
+  exports.Set("lockFile", Napi::Function::New(env, lock_file));
   exports.Set("probeTcp", Napi::Function::New(env, probe_tcp));
 }
 

@@ -81,6 +81,8 @@ export type NativeModule = {
   readonly MemoryDataplane: new (options: { connections: number; host: MemoryHost }) => NativeMemoryDataplane;
   /** Sends `text` to the service manager ($NOTIFY_SOCKET); false when there is none. */
   sdNotify(text: string): boolean;
+  /** Until it is released or the process ends. Throws ALREADY_RUNNING with the number of who has it, IO. */
+  lockFile(path: string, holder: string): { release(): void };
   /** Connects and closes; resolves with undefined when it worked, else with the reason. */
   probeTcp(probe: TcpProbe): Promise<string | undefined>;
   /** The end of the process, which is under way, takes no longer: a thread that hangs in a file would hold it up. */

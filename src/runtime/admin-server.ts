@@ -1,15 +1,10 @@
-// The control socket, a UNIX socket with mode 0600, and the optional TCP address for Prometheus. A socket left by a
-// dead director is replaced; one that a living director answers on is never touched.
+// What answers HTTP: the control socket, and the optional TCP address for Prometheus.
 
-import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { chmod, lstat, mkdir, rename, stat, unlink } from 'node:fs/promises';
-import type { Server } from 'node:http';
-import { connect } from 'node:net';
-import { dirname } from 'node:path';
 import { DirectorError } from '../errors.js';
 import { answerAdmin, answerMetrics, errorResponse } from './admin-api.js';
 import type { Clock } from './clock.js';
+import { bindControlSocket } from './control-socket.js';
 import type { ControlServer, ControlServers, Director } from './director.js';
 import { closeHttpServer, createHttpServer, HttpError } from './http.js';
 
@@ -22,24 +17,16 @@ export async function openAdminSocket(
   clock: Clock,
 ): Promise<ControlServer> {
   const server = createHttpServer((request) => answerAdmin(director, clock, request), errorResponse);
-  await mkdir(dirname(path), { recursive: true }).catch(ioFailure(`can't make ${dirname(path)}`));
-  await requireNobodyOn(path);
-
-  // Bound under a name of its own and moved into place when its mode is right: nobody can connect in between, and
-  // a dead director's socket is replaced in one step.
-  const draft = `${path}.${randomBytes(4).toString('hex')}`;
-  try {
-    server.listen(draft);
-    await once(server, 'listening');
-    await chmod(draft, 0o600);
-    await rename(draft, path);
-  } catch (error) {
+  const remove = await bindControlSocket(server, path).catch(async (error: unknown) => {
     await closeHttpServer(server).catch(() => {});
-    await unlink(draft).catch(() => {});
-    return ioFailure(`can't listen on ${path}`)(error);
-  }
-  const { ino } = await stat(path);
-  return { close: () => closeSocket(server, path, ino) };
+    throw error;
+  });
+  return {
+    close: async () => {
+      await remove();
+      await closeHttpServer(server);
+    },
+  };
 }
 
 /** Prometheus over TCP: `/metrics` and nothing else. Throws IO. */
@@ -63,40 +50,6 @@ export async function openMetrics(
   const address = server.address();
   const port = typeof address === 'object' && address !== null ? address.port : listen.port;
   return { port, close: () => closeHttpServer(server) };
-}
-
-async function closeSocket(server: Server, path: string, ino: number): Promise<void> {
-  // By now somebody else's socket may stand at the path.
-  const there = await stat(path).catch(() => undefined);
-  if (there?.ino === ino) await unlink(path).catch(() => {});
-  await closeHttpServer(server);
-}
-
-async function requireNobodyOn(path: string): Promise<void> {
-  const there = await lstat(path).catch(() => undefined);
-  if (there === undefined) return;
-  if (!there.isSocket())
-    throw new DirectorError('IO', `${path} is there and is no socket; give another --socket`);
-  if (await isAnswered(path)) {
-    throw new DirectorError(
-      'ALREADY_RUNNING',
-      `a director answers on ${path}; stop it or give another --socket`,
-    );
-  }
-}
-
-function isAnswered(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(path);
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    // Refused: its owner is dead. Anything else (no permission, a full queue) may be a living one.
-    socket.once('error', (error: NodeJS.ErrnoException) => {
-      resolve(error.code !== 'ECONNREFUSED' && error.code !== 'ENOENT');
-    });
-  });
 }
 
 function ioFailure(what: string): (error: unknown) => never {

@@ -1,0 +1,102 @@
+// A server at a path, for its owner alone: bound under a lock beside it, so that of two that start at the same moment
+// one has it and the other says so. What a dead director left there is replaced, a living one is never touched.
+
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { chmod, lstat, mkdir, rename, stat, unlink } from 'node:fs/promises';
+import { connect, type Server } from 'node:net';
+import { dirname } from 'node:path';
+import { loadNative } from '../dataplane/native-module.js';
+import { DirectorError } from '../errors.js';
+
+/** Nobody but its owner and root may write where it stands. */
+const directoryMode = 0o755;
+
+/**
+ * Makes `server` listen at `path`, mode 0600. Resolves with what takes the socket away again; the server stays open then.
+ * Throws ALREADY_RUNNING when a director has the path, IO when nothing can be made there; the server listens nowhere then.
+ */
+export async function bindControlSocket(server: Server, path: string): Promise<() => Promise<void>> {
+  await mkdir(dirname(path), { recursive: true, mode: directoryMode }).catch(
+    ioFailure(`can't make ${dirname(path)}`),
+  );
+  const lock = takeLock(path);
+  try {
+    await requireNobodyOn(path);
+    const { ino } = await bindAt(server, path);
+    return async () => {
+      // By now somebody else's socket may stand at the path.
+      const there = await stat(path).catch(() => undefined);
+      if (there?.ino === ino) await unlink(path).catch(() => {});
+      lock.release();
+    };
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+function takeLock(path: string): { release(): void } {
+  try {
+    return loadNative().lockFile(`${path}.lock`, 'a director');
+  } catch (error) {
+    if ((error as { code?: string }).code !== 'ALREADY_RUNNING')
+      return ioFailure(`can't listen on ${path}`)(error);
+    const { message } = error as Error;
+    throw new DirectorError('ALREADY_RUNNING', `${message}; stop it or give another --socket`, {
+      cause: error,
+    });
+  }
+}
+
+/**
+ * Bound under a name of its own and moved into place when its mode is right: nobody can connect in between, and a dead
+ * director's socket is replaced in one step.
+ */
+async function bindAt(server: Server, path: string): Promise<{ readonly ino: number }> {
+  const draft = `${path}.${randomBytes(4).toString('hex')}`;
+  try {
+    server.listen(draft);
+    await once(server, 'listening');
+    await chmod(draft, 0o600);
+    await rename(draft, path);
+    return await stat(path);
+  } catch (error) {
+    server.close();
+    await unlink(draft).catch(() => {});
+    return ioFailure(`can't listen on ${path}`)(error);
+  }
+}
+
+async function requireNobodyOn(path: string): Promise<void> {
+  const there = await lstat(path).catch(() => undefined);
+  if (there === undefined) return;
+  if (!there.isSocket())
+    throw new DirectorError('IO', `${path} is there and is no socket; give another --socket`);
+  if (await isAnswered(path)) {
+    throw new DirectorError(
+      'ALREADY_RUNNING',
+      `a director answers on ${path}; stop it or give another --socket`,
+    );
+  }
+}
+
+function isAnswered(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    // Refused: its owner is dead. Anything else (no permission, a full queue) may be a living one.
+    socket.once('error', (error: NodeJS.ErrnoException) => {
+      resolve(error.code !== 'ECONNREFUSED' && error.code !== 'ENOENT');
+    });
+  });
+}
+
+function ioFailure(what: string): (error: unknown) => never {
+  return (error) => {
+    throw new DirectorError('IO', `${what}: ${(error as Error).message}`, { cause: error });
+  };
+}
