@@ -14,6 +14,9 @@
 namespace uvs {
 namespace {
 
+// What a director that was told to end may still need once its control socket is gone.
+constexpr Micros kPatience = 5 * kMicrosPerSecond;
+
 Result<uvs_hash_key> random_key() {
   uvs_hash_key key;
   if (getrandom(&key, sizeof(key), 0) != sizeof(key)) return errno_status(errno, "no random key");
@@ -62,7 +65,7 @@ Result<std::shared_ptr<Machine>> Machine::start(const MachineOptions& options, O
 Status Machine::open(const MachineOptions& options) {
   const char* form = std::getenv("UVS_STEERING");
   const bool is_clsact_wanted = form != nullptr && std::string_view(form) == "clsact";
-  Result<std::unique_ptr<Steering>> steering = Steering::start({options.connections, is_clsact_wanted});
+  Result<std::unique_ptr<Steering>> steering = Steering::start({options.connections, is_clsact_wanted, kPatience});
   if (!steering.ok()) return steering.status();
   steering_ = std::move(steering.value());
   steering_description_ = steering_->description();

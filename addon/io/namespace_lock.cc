@@ -10,12 +10,15 @@
 #include <cstring>
 #include <string_view>
 
+#include "io/monotonic_clock.h"
+
 namespace uvs {
 
 namespace {
 
 // The leading zero byte makes it abstract: no file, and one name space for each network namespace.
 constexpr std::string_view kPresence{"\0uvs-director", 13};
+constexpr useconds_t kRetry_us = 20'000;
 constexpr mode_t kOthersMayWrite = S_IWGRP | S_IWOTH;
 
 Status check_directory(const std::string& directory) {
@@ -68,7 +71,15 @@ Result<FileDescriptor> take_presence() {
 
 }  // namespace
 
-Result<NamespaceLock> NamespaceLock::take(const std::string& directory) {
+Result<NamespaceLock> NamespaceLock::take(const std::string& directory, Micros patience) {
+  for (const Micros until = monotonic_now() + patience;;) {
+    auto taken = attempt(directory);
+    if (taken.ok() || taken.status().code != ErrorCode::kAlreadyRunning || monotonic_now() >= until) return taken;
+    usleep(kRetry_us);
+  }
+}
+
+Result<NamespaceLock> NamespaceLock::attempt(const std::string& directory) {
   if (Status status = check_directory(directory); !status.ok()) return status;
   struct stat space;
   if (stat("/proc/thread-self/ns/net", &space) != 0)

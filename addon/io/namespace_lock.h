@@ -4,9 +4,9 @@
 // holders with root's rights or ours.
 #pragma once
 
-#include <optional>
 #include <string>
 
+#include "core/net/time.h"
 #include "io/file_descriptor.h"
 #include "io/file_lock.h"
 #include "io/status.h"
@@ -17,11 +17,13 @@ inline constexpr const char* kRunDirectory = "/run/uvs";
 
 class NamespaceLock {
  public:
-  // Of the calling thread's namespace; makes `directory` when it is not there. ALREADY_RUNNING; IO when the directory
-  // can't be made or written, or is not ours alone.
-  static Result<NamespaceLock> take(const std::string& directory = kRunDirectory);
+  // Of the calling thread's namespace; makes `directory` when it is not there. A holder has `patience` to end: the start
+  // may come beside a director that is about to. ALREADY_RUNNING; IO when the directory can't be made or written, or is
+  // not ours alone.
+  static Result<NamespaceLock> take(const std::string& directory = kRunDirectory, Micros patience = 0);
 
  private:
+  static Result<NamespaceLock> attempt(const std::string& directory);
   NamespaceLock(FileLock file, FileDescriptor presence)
       : file_(std::move(file)), presence_(std::move(presence)) {}
 

@@ -224,7 +224,7 @@ Status Steering::Impl::set_mac(uint32_t ifindex, const MacAddress& mac) {
 
 Result<std::unique_ptr<Steering>> Steering::start(const SteeringOptions& options) {
   if (Status status = check_capabilities(); !status.ok()) return status;
-  auto lock = NamespaceLock::take();
+  auto lock = NamespaceLock::take(kRunDirectory, options.patience);
   if (!lock.ok()) return lock.status();
   auto netlink = NetlinkSocket::open();
   if (!netlink.ok()) return netlink.status();

@@ -15,6 +15,7 @@
 
 #include "core/net/address.h"
 #include "core/net/frame.h"
+#include "core/net/time.h"
 #include "io/deviation.h"
 #include "io/status.h"
 #include "shared/maps.h"
@@ -35,6 +36,7 @@ class DeviceFollower {
 struct SteeringOptions {
   uint64_t connections = 1'000'000;  // sizes the map of expected replies
   bool force_clsact = false;         // for tests ($UVS_STEERING): the form of kernels before 6.6
+  Micros patience = 0;               // for the director before, which may be about to end
 };
 
 // The addresses that are ours, as the maps want them.

@@ -10,14 +10,18 @@ import { closeHttpServer, createHttpServer, HttpError } from './http.js';
 
 export const controlServers: ControlServers = { admin: openAdminSocket, metrics: openMetrics };
 
-/** Listens on `path`. Throws ALREADY_RUNNING when a director answers there, IO when it can't be made. */
+/**
+ * Listens on `path`. Throws ALREADY_RUNNING when a director has it and does not end within five seconds (`onWait` gets
+ * the reason at once), IO when it can't be made.
+ */
 export async function openAdminSocket(
   director: Director,
   path: string,
   clock: Clock,
+  onWait: (reason: string) => void,
 ): Promise<ControlServer> {
   const server = createHttpServer((request) => answerAdmin(director, clock, request), errorResponse);
-  const remove = await bindControlSocket(server, path).catch(async (error: unknown) => {
+  const remove = await bindControlSocket(server, path, clock, onWait).catch(async (error: unknown) => {
     await closeHttpServer(server).catch(() => {});
     throw error;
   });

@@ -1,5 +1,6 @@
 // A server at a path, for its owner alone: bound under a lock beside it, so that of two that start at the same moment
-// one has it and the other says so. What a dead director left there is replaced, a living one is never touched.
+// one has it and the other says so. What a dead director left there is replaced, a living one is never touched; one that
+// is about to end has a moment for it.
 
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -8,18 +9,46 @@ import { connect, type Server } from 'node:net';
 import { dirname } from 'node:path';
 import { loadNative } from '../dataplane/native-module.js';
 import { DirectorError } from '../errors.js';
+import { addMicros, seconds } from '../model/units.js';
+import type { Clock } from './clock.js';
 
 /** Nobody but its owner and root may write where it stands. */
 const directoryMode = 0o755;
 
+/** A master that gives up waits for its successor's advert: two advert intervals and half a second. */
+const patience = seconds(5);
+const retryPause = seconds(0.05);
+
+/** Takes the socket away again; the server stays open. */
+export type Unbind = () => Promise<void>;
+
 /**
- * Makes `server` listen at `path`, mode 0600. Resolves with what takes the socket away again; the server stays open then.
- * Throws ALREADY_RUNNING when a director has the path, IO when nothing can be made there; the server listens nowhere then.
+ * Makes `server` listen at `path`, mode 0600. Where a director has it, that is told once by `onWait`, and it has five
+ * seconds to end. Throws ALREADY_RUNNING when it does not, IO when nothing can be made there; the server listens nowhere then.
  */
-export async function bindControlSocket(server: Server, path: string): Promise<() => Promise<void>> {
+export async function bindControlSocket(
+  server: Server,
+  path: string,
+  clock: Clock,
+  onWait: (reason: string) => void,
+): Promise<Unbind> {
   await mkdir(dirname(path), { recursive: true, mode: directoryMode }).catch(
     ioFailure(`can't make ${dirname(path)}`),
   );
+  const deadline = addMicros(clock.now(), patience);
+  for (let isTold = false; ; isTold = true) {
+    try {
+      return await bindAlone(server, path);
+    } catch (error) {
+      if (!(error instanceof DirectorError) || error.code !== 'ALREADY_RUNNING') throw error;
+      if (clock.now() >= deadline) throw error;
+      if (!isTold) onWait(error.message);
+      await new Promise<void>((resolve) => clock.at(addMicros(clock.now(), retryPause), resolve));
+    }
+  }
+}
+
+async function bindAlone(server: Server, path: string): Promise<Unbind> {
   const lock = takeLock(path);
   try {
     await requireNobodyOn(path);

@@ -52,8 +52,16 @@ export type ControlServer = { close(): Promise<void> };
 
 /** Who opens them; a director does not know who asks it. */
 export type ControlServers = {
-  /** Throws ALREADY_RUNNING when a director answers there, IO when it can't be made. */
-  admin(director: Director, path: string, clock: Clock): Promise<ControlServer>;
+  /**
+   * Throws ALREADY_RUNNING when another director has the path and does not end within five seconds (`onWait` gets the reason
+   * at once), IO when it can't be made.
+   */
+  admin(
+    director: Director,
+    path: string,
+    clock: Clock,
+    onWait: (reason: string) => void,
+  ): Promise<ControlServer>;
   /** Throws IO. */
   metrics(
     director: Director,
@@ -255,7 +263,8 @@ export class Director {
       const servers: ControlServer[] = [];
       undo.push(() => closeAll(servers));
       const { socket, controlServers } = parts;
-      if (socket !== undefined) servers.push(await controlServers.admin(this, socket, parts.clock));
+      const onWait = (reason: string) => parts.log.info('waiting for another director to end', { reason });
+      if (socket !== undefined) servers.push(await controlServers.admin(this, socket, parts.clock, onWait));
       const { metrics } = config.director;
       if (metrics !== undefined) servers.push(await controlServers.metrics(this, metrics, parts.clock));
 

@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstring>
 #include <functional>
+#include <thread>
 #include <vector>
 
 #include "../../contract/io/scratch_network.h"
@@ -108,6 +109,23 @@ TEST_CASE("a user without rights can't keep a director from starting") {
     REQUIRE(squatter.is_done());
     CHECK(NamespaceLock::take(folder.lock_directory()).ok());
   }
+}
+
+TEST_CASE("a start beside a director that is about to end waits for it, for as long as it was told") {
+  UVS_REQUIRES("root");
+  ScratchNetwork network;
+  Folder folder;
+  Child holder([&] {
+    static auto lock = NamespaceLock::take(folder.lock_directory());
+    return lock.ok();
+  });
+  REQUIRE(holder.is_done());
+  CHECK_FALSE(NamespaceLock::take(folder.lock_directory(), 1).ok());
+  bool has_got_it = false;
+  std::thread waiting([&] { has_got_it = NamespaceLock::take(folder.lock_directory(), 60 * kMicrosPerSecond).ok(); });
+  holder.end();
+  waiting.join();
+  CHECK(has_got_it);
 }
 
 TEST_CASE("a dead director's lock is free") {

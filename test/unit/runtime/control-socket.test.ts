@@ -6,7 +6,9 @@ import { connect, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { bindControlSocket } from '../../../src/runtime/control-socket.js';
+import { seconds } from '../../../src/model/units.js';
+import { bindControlSocket, type Unbind } from '../../../src/runtime/control-socket.js';
+import { ManualClock } from '../../support/manual-clock.js';
 
 let folder: string;
 let path: string;
@@ -24,9 +26,43 @@ afterEach(async () => {
 
 /** Says its name to whoever connects. */
 function server(name: string): Server {
-  const made = createServer((socket) => socket.end(name));
+  const made = createServer((socket) => {
+    // Whoever only asks whether somebody answers is gone before it has heard.
+    socket.on('error', () => {});
+    socket.end(name);
+  });
   servers.push(made);
   return made;
+}
+
+/** As a director binds, on a clock that stands. */
+function bind(
+  by: Server,
+  clock = new ManualClock(),
+  onWait: (reason: string) => void = () => {},
+): Promise<Unbind> {
+  return bindControlSocket(by, path, clock, onWait);
+}
+
+/** Time passes until `work` has come to its end. */
+async function passUntil<T>(clock: ManualClock, work: Promise<T>): Promise<T> {
+  let isOver = false;
+  const end = () => {
+    isOver = true;
+  };
+  work.then(end, end);
+  while (!isOver) await clock.advance(seconds(0.05));
+  return work;
+}
+
+/** Refused after all the patience that there is. */
+function refusal(by: Server): Promise<unknown> {
+  const clock = new ManualClock();
+  const refused = bind(by, clock).then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  return passUntil(clock, refused);
 }
 
 async function nameAt(where: string): Promise<string> {
@@ -53,7 +89,9 @@ describe('two that start at the same moment over a dead one', () => {
   test.each([1, 2, 3, 4, 5])('one has the path, the other says so and takes nothing away (%i)', async () => {
     await leaveDeadSocket();
     const names = ['a', 'b', 'c', 'd'];
-    const outcomes = await Promise.allSettled(names.map((name) => bindControlSocket(server(name), path)));
+    const clock = new ManualClock();
+    const attempts = Promise.allSettled(names.map((name) => bind(server(name), clock)));
+    const outcomes = await passUntil(clock, attempts);
     const winners = names.filter((_, i) => outcomes[i]?.status === 'fulfilled');
     expect(winners).toHaveLength(1);
     expect(await nameAt(path)).toBe(winners[0]);
@@ -65,18 +103,32 @@ describe('two that start at the same moment over a dead one', () => {
 });
 
 test('the refusal names the holder and the way out', async () => {
-  await bindControlSocket(server('a'), path);
-  await expect(bindControlSocket(server('b'), path)).rejects.toThrow(
-    `a director (pid ${process.pid}) has the lock ${path}.lock; stop it or give another --socket`,
-  );
+  await bind(server('a'));
+  expect(await refusal(server('b'))).toMatchObject({
+    code: 'ALREADY_RUNNING',
+    message: `a director (pid ${process.pid}) has the lock ${path}.lock; stop it or give another --socket`,
+  });
+});
+
+test('one that starts beside one that is about to end waits, says so once, and has the path then', async () => {
+  const clock = new ManualClock();
+  const unbind = await bind(server('a'));
+  const reasons: string[] = [];
+  const waiting = bind(server('b'), clock, (reason) => reasons.push(reason));
+  while (reasons.length === 0) await clock.advance(seconds(0));
+  await clock.advance(seconds(4));
+  expect(reasons).toEqual([expect.stringContaining('has the lock')]);
+  await unbind();
+  await passUntil(clock, waiting);
+  expect(await nameAt(path)).toBe('b');
 });
 
 test('the path is free again when its holder lets go, and nothing is left', async () => {
-  const remove = await bindControlSocket(server('a'), path);
+  const remove = await bind(server('a'));
   expect((await stat(path)).mode & 0o777).toBe(0o600);
   await remove();
   expect(await readdir(folder)).toEqual([]);
-  await bindControlSocket(server('b'), path);
+  await bind(server('b'));
   expect(await nameAt(path)).toBe('b');
 });
 
@@ -84,7 +136,7 @@ test('one that answers without a lock is left alone', async () => {
   const other = server('other');
   other.listen(path);
   await once(other, 'listening');
-  await expect(bindControlSocket(server('a'), path)).rejects.toMatchObject({ code: 'ALREADY_RUNNING' });
+  expect(await refusal(server('a'))).toMatchObject({ code: 'ALREADY_RUNNING' });
   expect(await nameAt(path)).toBe('other');
   await expect(access(`${path}.lock`)).rejects.toMatchObject({ code: 'ENOENT' });
 });
@@ -92,6 +144,6 @@ test('one that answers without a lock is left alone', async () => {
 test('what is no socket is left alone', async () => {
   await writeFile(path, 'x');
   await chmod(path, 0o600);
-  await expect(bindControlSocket(server('a'), path)).rejects.toMatchObject({ code: 'IO' });
+  await expect(bind(server('a'))).rejects.toMatchObject({ code: 'IO' });
   expect((await stat(path)).size).toBe(1);
 });
