@@ -53,6 +53,7 @@ const imports: Readonly<Record<string, readonly string[]>> = {
 
 /** Room of src/runtime/ -> other rooms that it may know. What lies in no room puts them together. */
 const rooms: Readonly<Record<string, readonly string[]>> = {
+  loading: [],
   probes: [],
   scripts: [],
   tracking: ['scripts'],

@@ -1,8 +1,8 @@
 // `director check`: reads a configuration and says all that is wrong with it. Text only, unless --here asks for this
 // machine's devices and accounts, too.
 
-import { diagnosticJson, formatDiagnostics, parseConfig, printConfig } from '../config/index.js';
-import { readSource } from '../runtime/config-source.js';
+import { diagnosticJson, formatDiagnostics, printConfig } from '../config/index.js';
+import { createConfigLoader } from '../runtime/loading/loader.js';
 import {
   type AddVerb,
   configIdOption,
@@ -52,16 +52,13 @@ export const addCheck: AddVerb = (program) => {
 };
 
 async function check(options: Options): Promise<void> {
-  const request = await readSource(
-    { configFile: resolveConfigFile(options.file) },
-    {
-      lenient: options.lenient,
-      werror: options.werror,
-      directorConfigFile: options.directorConfig,
-      configId: options.configId,
-    },
-  );
-  const { config, diagnostics } = parseConfig(request);
+  const load = createConfigLoader({
+    lenient: options.lenient,
+    werror: options.werror,
+    directorConfigFile: options.directorConfig,
+    configId: options.configId,
+  });
+  const { config, diagnostics } = await load({ configFile: resolveConfigFile(options.file) });
   const text = options.print && config !== undefined ? printConfig(config) : undefined;
   const findings = options.here && config !== undefined ? examineConfig(thisMachine, config) : undefined;
   const isGood = config !== undefined && findings?.some(({ level }) => level === 'error') !== true;

@@ -10,7 +10,7 @@ import {
   type DiagnosticJson,
   RefusedError,
 } from '../runtime/admin-client.js';
-import { ConfigError } from '../runtime/config-source.js';
+import { ConfigError } from '../runtime/loading/source.js';
 
 export const exitCodes = { done: 0, failed: 1, usage: 2, noDirector: 3 } as const;
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];

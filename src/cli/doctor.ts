@@ -1,10 +1,9 @@
 // `director doctor`: what this machine lacks, or has set against us, with the remedy. Reads; changes nothing.
 
 import type { Command } from 'commander';
-import { parseConfig } from '../config/index.js';
 import type { DirectorConfig } from '../model/director-config.js';
 import { createAdminClient } from '../runtime/admin-client.js';
-import { readSource } from '../runtime/config-source.js';
+import { createConfigLoader } from '../runtime/loading/loader.js';
 import {
   type AddVerb,
   Exit,
@@ -58,7 +57,7 @@ async function loadConfig(
     } as const;
     return { config: undefined, finding };
   }
-  const { config, diagnostics } = parseConfig(await readSource({ configFile: file }, {}));
+  const { config, diagnostics } = await createConfigLoader({})({ configFile: file });
   if (config !== undefined)
     return { config, finding: { name: 'config', level: 'ok', fact: `${file} has no errors` } };
   const count = diagnostics.filter(({ severity }) => severity === 'error').length;

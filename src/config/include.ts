@@ -12,8 +12,6 @@ import { maxLineLength, type Place, type SourceFile } from './source.js';
 
 export const maxIncludeDepth = 32;
 export const maxIncludedFiles = 10_000;
-const linesPerSlice = 512;
-
 type Check = 'readable' | 'match' | 'wildcard_match' | 'brace_match';
 
 const allChecks: readonly Check[] = ['readable', 'match', 'wildcard_match', 'brace_match'];
@@ -49,16 +47,16 @@ type Includes = {
   files: number;
 };
 
-/** Feeds every line of the texts and of what they include; yields every few hundred lines. */
-export function* readLines(
+/** Feeds every line of the texts and of what they include. */
+export function readLines(
   texts: readonly { readonly file: string; readonly text: string }[],
   preprocessor: Preprocessor,
   readFiles: ReadFiles,
-): Generator<void, void> {
+): void {
   const includes: Includes = { preprocessor, report: preprocessor.report, readFiles, readers: [], files: 0 };
   for (const { file, text } of texts) {
     includes.readers.push(createReader(includes, file, text, undefined));
-    yield* readAll(includes);
+    readAll(includes);
   }
 }
 
@@ -84,9 +82,8 @@ function reportForeignBytes(report: Report, file: SourceFile): void {
   }
 }
 
-function* readAll(includes: Includes): Generator<void, void> {
+function readAll(includes: Includes): void {
   const { preprocessor, report, readers } = includes;
-  let lines = 0;
   for (let reader = readers.at(-1); reader !== undefined && !report.isFull(); reader = readers.at(-1)) {
     const { file, at: start } = reader;
     if (start >= file.text.length) {
@@ -97,7 +94,6 @@ function* readAll(includes: Includes): Generator<void, void> {
     const end = newline < 0 ? file.text.length : newline;
     reader.at = end + 1;
     reader.line++;
-    if (++lines % linesPerSlice === 0) yield;
     if (end - start > maxLineLength) {
       const place = { file, line: reader.line, column: 1, length: 1 };
       report.add(
@@ -109,7 +105,7 @@ function* readAll(includes: Includes): Generator<void, void> {
       if (isPlain(reader, start, end) && !isBusy(preprocessor)) {
         feedPlainLine(preprocessor, file, reader.line, start, end);
       } else {
-        yield* feedLine(preprocessor, file, reader.line, file.text.slice(start, end));
+        feedLine(preprocessor, file, reader.line, file.text.slice(start, end));
       }
     }
   }

@@ -50,45 +50,17 @@ export type ParseResult = {
   readonly diagnostics: readonly Diagnostic[];
 };
 
-/** The whole text at once. */
 export function parseConfig(request: ParseRequest): ParseResult {
-  const steps = parseSteps(request);
-  for (;;) {
-    const step = steps.next();
-    if (step.done) return step.value;
-  }
-}
-
-/**
- * The same in slices of a few milliseconds at most, with `pause` awaited between them, so that a reload stalls
- * nothing: pass for example `() => new Promise(setImmediate)`.
- */
-export async function parseConfigInSlices(
-  request: ParseRequest,
-  pause: () => Promise<unknown>,
-): Promise<ParseResult> {
-  const steps = parseSteps(request);
-  for (;;) {
-    const step = steps.next();
-    if (step.done) return step.value;
-    await pause();
-  }
-}
-
-/** One step is at most a few hundred lines, or one service with some dozens of servers. */
-export function* parseSteps(request: ParseRequest): Generator<void, ParseResult> {
   const { file, text, directorConfig, readFiles = () => [], configId = '', lenient = false } = request;
   const report = createReport(lenient);
   const parser = createParser(report, rootBlock);
   const environment = request.environment ?? emptyEnvironment;
   const preprocessor = createPreprocessor(report, environment, configId, (words) => parseLine(parser, words));
   const texts = directorConfig === undefined ? [{ file, text }] : [{ file, text }, directorConfig];
-  yield* readLines(texts, preprocessor, readFiles);
+  readLines(texts, preprocessor, readFiles);
   finishPreprocessing(preprocessor);
   const root = finishParsing(parser);
-  yield;
-  const config = yield* readMeaning(root, report);
-  yield;
+  const config = readMeaning(root, report);
   const found = report.finish();
   const diagnostics = request.warningsAreErrors ? asErrors(found) : found;
   const isRefused = diagnostics.some(({ severity }) => severity === 'error');

@@ -12,7 +12,7 @@ import type { Report } from './report.js';
 import { type Block, type Statement, settingOf } from './tree.js';
 
 /** What the text means; to be used only when nothing in it was an error. Yields between services. */
-export function* readMeaning(root: Block, report: Report): Generator<void, DirectorConfig> {
+export function readMeaning(root: Block, report: Report): DirectorConfig {
   const blocksOf = (name: string): Block[] =>
     root.repeated.flatMap(({ shape, block }) => (shape.name === name && block !== undefined ? [block] : []));
   const { global, defaults } = readGlobalDefs(blocksOf('global_defs'));
@@ -23,11 +23,10 @@ export function* readMeaning(root: Block, report: Report): Generator<void, Direc
   for (const statement of root.repeated) {
     if (report.isFull()) break;
     if (statement.shape.name !== 'virtual_server') continue;
-    const service = yield* readVirtualServer(statement, defaults, report);
+    const service = readVirtualServer(statement, defaults, report);
     if (service !== undefined && isFirst(service, statement, seen, report)) virtualServers.push(service);
-    yield;
   }
-  const failover = yield* readFailover(root, defaults, staticAddresses, report);
+  const failover = readFailover(root, defaults, staticAddresses, report);
   const director = readDirector(settingOf(root, 'director')?.block, report);
   return { global, staticAddresses, virtualServers, failover, director };
 }

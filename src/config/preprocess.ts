@@ -63,12 +63,7 @@ export function feedPlainLine(
 }
 
 /** Any line. Yields between the rounds of a generator and the lines of a value. */
-export function* feedLine(
-  preprocessor: Preprocessor,
-  file: SourceFile,
-  line: number,
-  text: string,
-): Generator<void, void> {
+export function feedLine(preprocessor: Preprocessor, file: SourceFile, line: number, text: string): void {
   const bare = text.slice(0, commentStart(text, 0, text.length));
   if (preprocessor.unfinished !== undefined) {
     // As keepalived: a line that is a comment alone is no part of the value, and does not end it.
@@ -76,7 +71,7 @@ export function* feedLine(
     continueDefinition(preprocessor, bare);
     return;
   }
-  yield* take(preprocessor, lineOf(file, line, bare), 0);
+  take(preprocessor, lineOf(file, line, bare), 0);
 }
 
 /** At the end of the text: a definition that never ended is taken as it is. */
@@ -84,7 +79,7 @@ export function finishPreprocessing(preprocessor: Preprocessor): void {
   if (preprocessor.unfinished !== undefined) finishDefinition(preprocessor);
 }
 
-function* take(preprocessor: Preprocessor, whole: Line, depth: number): Generator<void, void> {
+function take(preprocessor: Preprocessor, whole: Line, depth: number): void {
   const { variables, report } = preprocessor;
   if (report.isFull() || variables.budget.isExhausted) return;
   if (preprocessor.skip.kind !== 'none') {
@@ -102,22 +97,22 @@ function* take(preprocessor: Preprocessor, whole: Line, depth: number): Generato
     exhaust(variables.budget, placeIn(line, 0, line.text.length), report, limit);
     return;
   }
-  if (/^\s*~/.test(line.text) && (yield* generate(preprocessor, line, depth))) return;
+  if (/^\s*~/.test(line.text) && generate(preprocessor, line, depth)) return;
   if (takeDefinition(preprocessor, line)) return;
   const expanded = line.text.includes('$') ? expandLine(line, variables, report) : undefined;
   if (expanded === undefined) {
     emitLine(preprocessor, line);
   } else if (expanded.text.includes('\n')) {
-    yield* takeLines(preprocessor, expanded, depth);
+    takeLines(preprocessor, expanded, depth);
   } else if (/^\s*(?:[@~]|\$\w+=)/.test(expanded.text)) {
-    yield* take(preprocessor, expanded, depth + 1);
+    take(preprocessor, expanded, depth + 1);
   } else {
     emitLine(preprocessor, expanded);
   }
 }
 
 /** The lines of an expanded value, each in turn: a definition among them holds for those after it. */
-function* takeLines(preprocessor: Preprocessor, expanded: Line, depth: number): Generator<void, void> {
+function takeLines(preprocessor: Preprocessor, expanded: Line, depth: number): void {
   const { budget } = preprocessor.variables;
   let start = 0;
   for (const text of expanded.text.split('\n')) {
@@ -126,9 +121,8 @@ function* takeLines(preprocessor: Preprocessor, expanded: Line, depth: number): 
     const isFirst = start === 0;
     start += text.length + 1;
     if (preprocessor.unfinished !== undefined) continueDefinition(preprocessor, text);
-    else if (isFirst) yield* take(preprocessor, firstLine(expanded, text), depth + 1);
-    else yield* take(preprocessor, insertedLine(place, text), depth + 1);
-    if (budget.lines % linesPerSlice === 0) yield;
+    else if (isFirst) take(preprocessor, firstLine(expanded, text), depth + 1);
+    else take(preprocessor, insertedLine(place, text), depth + 1);
   }
 }
 
@@ -138,11 +132,8 @@ function firstLine(expanded: Line, text: string): Line {
   return { ...expanded, text, insertions };
 }
 
-/** A power of two, so that a countdown meets it. */
-const linesPerSlice = 256;
-
 /** False when the line only looks like a generator (`~` begins another word). */
-function* generate(preprocessor: Preprocessor, line: Line, depth: number): Generator<void, boolean> {
+function generate(preprocessor: Preprocessor, line: Line, depth: number): boolean {
   const { variables, report } = preprocessor;
   const generator = readGenerator(line.text);
   if (generator === undefined) return false;
@@ -157,8 +148,7 @@ function* generate(preprocessor: Preprocessor, line: Line, depth: number): Gener
     if (!spend(variables.budget, 1, rest.text.length, place, report)) break;
     const values = generator.valuesAt(round);
     for (const [i, name] of generator.names.entries()) variables.values.set(name, values[i] ?? '');
-    yield* take(preprocessor, rest, depth + 1);
-    if (variables.budget.lines % linesPerSlice === 0) yield;
+    take(preprocessor, rest, depth + 1);
   }
   for (const [i, name] of generator.names.entries()) {
     const value = before[i];

@@ -6,10 +6,10 @@ import { printConfig } from '../config/index.js';
 import { DirectorError, type ErrorCode } from '../errors.js';
 import type { ChangeRequest } from './changes.js';
 import { type Clock, nextTurn } from './clock.js';
-import { ConfigError, diagnosticJson } from './config-source.js';
 import type { ChangeResult, Director } from './director.js';
 import { dumpKinds } from './dumps/dump.js';
 import { HttpError, type HttpRequest, type HttpResponse } from './http.js';
+import { ConfigError, diagnosticJson } from './loading/source.js';
 import { metricsContentType, metricsText } from './metrics.js';
 
 export const defaultPageSize = 100;

@@ -9,10 +9,11 @@ import type { Network } from '../dataplane/network.js';
 import type { Dataplane } from '../dataplane/port.js';
 import { controlServers } from './admin-server.js';
 import { type Clock, systemClock } from './clock.js';
-import { type ConfigSource, createConfigLoader, type Diagnostic, type ReadOptions } from './config-source.js';
 import { createScripts } from './create-scripts.js';
 import { Director } from './director.js';
 import { isIpv6Router } from './failover/ipv6-router.js';
+import { createConfigLoader } from './loading/loader.js';
+import type { ConfigSource, Diagnostic, ReadOptions } from './loading/source.js';
 import { type Log, silentLog } from './log.js';
 import { createProbes } from './probes/create-probes.js';
 import type { NativeProbes, Probes } from './probes/probe.js';
@@ -47,7 +48,7 @@ export function createDirector(source: ConfigSource, options: DirectorOptions = 
     isRouter: isIpv6Router,
     probes: options.probes ?? createProbes(nativeProbes),
     random: options.random ?? Math.random,
-    load: createConfigLoader(options, clock),
+    load: createConfigLoader(options),
     socket: options.socket,
     controlServers,
     version: productVersion(),

@@ -7,13 +7,6 @@ import type { DirectorConfig } from '../model/director-config.js';
 import { addMicros, type Micros, micros, seconds } from '../model/units.js';
 import { applyChanges, type ChangeRequest } from './changes.js';
 import type { Cancel, Clock } from './clock.js';
-import {
-  ConfigError,
-  type ConfigSource,
-  type Diagnostic,
-  type LoadConfig,
-  sourceName,
-} from './config-source.js';
 import { describeChanges } from './describe-changes.js';
 import { type DumpKind, dumpText } from './dumps/dump.js';
 import { writeDump } from './dumps/dump-file.js';
@@ -22,6 +15,13 @@ import { type DirectorEvent, EventStream } from './events.js';
 import { Failover, type FailoverParts } from './failover/failover.js';
 import type { SwitchoverOutcome } from './failover/switchover.js';
 import type { FailoverView } from './failover/views.js';
+import {
+  ConfigError,
+  type ConfigSource,
+  type Diagnostic,
+  type LoadConfig,
+  sourceName,
+} from './loading/source.js';
 import type { Log } from './log.js';
 import { type LoopLag, measureLag } from './loop-lag.js';
 import { messageOf } from './message-of.js';
@@ -109,7 +109,7 @@ export class Director {
   private readonly lag: LoopLag;
   private readonly parts: DirectorParts;
   private cancelHostChange: Cancel | undefined;
-  private isStopWanted = false;
+  private readonly stopWanted = new AbortController();
 
   constructor(
     private source: ConfigSource,
@@ -145,7 +145,8 @@ export class Director {
    * for ten seconds at most. Safe to call twice; resolves when all is done.
    */
   async stop({ isRestart = false } = {}): Promise<void> {
-    this.isStopWanted = true;
+    // A reload that waits for a file is not waited for.
+    this.stopWanted.abort();
     await this.inTurn(async () => {
       if (this.state.kind === 'running') await this.takeDown(this.state.running, isRestart);
       else this.end();
@@ -158,7 +159,7 @@ export class Director {
     return this.inTurn(async () => {
       const running = this.requireRunning();
       try {
-        const loaded = await this.parts.load(next ?? this.source);
+        const loaded = await this.parts.load(next ?? this.source, this.stopWanted.signal);
         this.parts.onDiagnostics(loaded.diagnostics);
         if (loaded.config === undefined) throw new ConfigError(loaded.diagnostics);
         const result = await this.putInForce(running, loaded.config);
@@ -252,7 +253,7 @@ export class Director {
 
   private async bringUp(): Promise<ChangeResult> {
     const { parts } = this;
-    const loaded = await parts.load(this.source);
+    const loaded = await parts.load(this.source, this.stopWanted.signal);
     parts.onDiagnostics(loaded.diagnostics);
     const { config, diagnostics } = loaded;
     if (config === undefined) throw new ConfigError(diagnostics);
@@ -404,8 +405,11 @@ export class Director {
   }
 
   private requireRunning(): Running {
-    if (this.state.kind === 'running' && !this.isStopWanted) return this.state.running;
-    const why = this.isStopWanted || this.state.kind === 'stopped' ? 'it was stopped' : 'it has not started';
+    if (this.state.kind === 'running' && !this.stopWanted.signal.aborted) return this.state.running;
+    const why =
+      this.stopWanted.signal.aborted || this.state.kind === 'stopped'
+        ? 'it was stopped'
+        : 'it has not started';
     throw new DirectorError('NOT_RUNNING', `the director is not running: ${why}`);
   }
 

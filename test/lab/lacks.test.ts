@@ -1,6 +1,7 @@
 // A director on a machine that lacks something, as it starts, runs, reloads and stops: it runs, or it says in one line
 // what it lacks. What is lacking is lacking in a mount namespace of its own.
 
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import {
@@ -60,6 +61,51 @@ requires(...labNeeds).describe('a director runs', () => {
     expect(/log lines could not be written/.test(status)).toBe(isLogLost);
     expect((await host.tryExec(['node', cliFile, 'reload', '--socket', socket])).code).toBe(0);
     expect(await child.stop()).toEqual({ code: 0, signal: undefined });
+  });
+});
+
+requires(...labNeeds).describe('a file that does not answer', () => {
+  test('costs a reload, and neither the director nor its end', async () => {
+    await using lab = await Lab.create(topologies.nat());
+    const host = lab.host('director');
+    const folder = host.file('mounted');
+    mkdirSync(folder);
+    const socket = host.file('hang.sock');
+    const file = host.writeFile('hang.conf', `include ${folder}/*.conf\n`);
+    const run = ['unshare', '-m', 'node', cliFile, 'run', '-f', file, '--socket', socket];
+    const child = host.spawn(run, { name: 'hang' });
+    await answers(host, socket);
+    const reload = ['node', cliFile, 'reload', '--socket', socket];
+    expect((await host.tryExec(reload)).code).toBe(0);
+
+    // A file system in user space whose server reads no request. It answers with an error when the server ends.
+    const inside = ['nsenter', '-t', String(child.pid), '-m'];
+    const options = 'fd=3,rootmode=40000,user_id=0,group_id=0';
+    const mount = `exec 3<>/dev/fuse; mount -i -t fuse -o ${options} none ${folder} && exec sleep 100`;
+    const hang = async () => {
+      const server = host.spawn([...inside, 'bash', '-c', mount], { name: 'fuse' });
+      const mounts = [...inside, 'cat', '/proc/self/mounts'];
+      await waitFor('the mount', async () => (await host.exec(mounts)).includes(`${folder} fuse`));
+      return server;
+    };
+    const server = await hang();
+    const failed = host.tryExec(reload);
+    await answers(host, socket);
+    expect(await failed).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining(`${folder} does not answer`),
+    });
+    await server.stop();
+    await host.exec([...inside, 'umount', folder]);
+    expect((await host.tryExec(reload)).code).toBe(0);
+
+    const second = await hang();
+    const stopped = host.tryExec(reload);
+    const children = ['ps', '--ppid', String(child.pid), '-o', 'args='];
+    await waitFor('a reader', async () => (await host.tryExec(children)).stdout.includes('loading/reader'));
+    expect(await child.stop()).toEqual({ code: 0, signal: undefined });
+    expect((await stopped).stderr).toContain('the director stops');
+    await second.stop();
   });
 });
 

@@ -39,20 +39,16 @@ export function createChecks(staticAddresses: readonly StaticAddress[], report: 
   };
 }
 
-const addressesPerStep = 256;
-
 /** Yields between some hundreds of addresses. */
-export function* checkRouter(checks: FailoverChecks, read: ReadRouter): Generator<void, void> {
+export function checkRouter(checks: FailoverChecks, read: ReadRouter): void {
   const { router } = read.config;
   checks.members.set(router.name, router);
   noteTracks(checks, router.tracks);
   checkRouterId(checks, read);
   const place = read.statement.keyword;
-  let count = 0;
   for (const list of [router.addresses, router.excludedAddresses]) {
     for (const { address, device } of list) {
       checkAddress(checks, { address, device: device ?? router.device }, router.name, place);
-      if (++count % addressesPerStep === 0) yield;
     }
   }
 }

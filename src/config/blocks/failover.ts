@@ -23,28 +23,26 @@ import { readVrrpInstance } from './vrrp-instance.js';
 import { type GroupSurroundings, readSyncGroup } from './vrrp-sync-group.js';
 
 /** Yields between instances. */
-export function* readFailover(
+export function readFailover(
   root: Block,
   { vrrp: defaults, events }: GlobalDefaults,
   staticAddresses: readonly StaticAddress[],
   report: Report,
-): Generator<void, FailoverConfig> {
+): FailoverConfig {
   const blocks = (name: string): Statement[] => uniqueBlocks(root, name, report);
   const scripts = blocks('vrrp_script').map((statement) => readTrackScript(statement, report));
   const files = blocks('track_file').map((statement) => readTrackFile(statement, report));
-  yield;
   const known: Trackables = { scripts: byName(scripts), files: byName(files) };
   const checks = createChecks(staticAddresses, report);
   const routers: ReadRouter[] = [];
   const instances = blocks('vrrp_instance');
   for (const statement of instances) {
     if (report.isFull()) break;
-    const config = yield* readVrrpInstance(statement, defaults, known, report);
-    yield;
+    const config = readVrrpInstance(statement, defaults, known, report);
     if (config === undefined) continue;
     const read = { statement, config };
     routers.push(read);
-    yield* checkRouter(checks, read);
+    checkRouter(checks, read);
   }
   const around: GroupSurroundings = {
     routerNames: new Set(instances.map(nameOf)),
@@ -52,19 +50,16 @@ export function* readFailover(
     known,
     tellsPriority: defaults.tellsPriority,
   };
-  yield;
   const groups: GroupConfig[] = [];
   for (const statement of blocks('vrrp_sync_group')) {
     if (report.isFull()) break;
-    const group = yield* readSyncGroup(statement, around, report);
+    const group = readSyncGroup(statement, around, report);
     if (group === undefined) continue;
     groups.push(group);
     checkGroup(checks, group, statement.keyword);
   }
-  yield;
   reportMissingScriptUser(root, events.scriptPolicy.account !== undefined, report);
-  yield;
-  const named = yield* nameVirtualMacs(routers, defaults.virtualMacPrefix, report);
+  const named = nameVirtualMacs(routers, defaults.virtualMacPrefix, report);
   return {
     ...events,
     routers: named.map((config) => asMember(config, checks)),

@@ -22,9 +22,6 @@ export type RouterAddresses = {
 
 /** Adverts count addresses in one byte, and those of IPv6 fill an Ethernet frame before; keepalived has the same bounds. */
 const maxAdvertised: Readonly<Record<Family, number>> = { 4: 255, 6: 89 };
-const linesPerStep = 64;
-const addressesPerStep = 512;
-
 type WrittenAddress = {
   readonly place: Word;
   readonly address: VirtualAddress;
@@ -33,13 +30,9 @@ type WrittenAddress = {
 };
 
 /** Yields between some dozens of lines. */
-export function* readRouterAddresses(
-  block: Block,
-  device: string,
-  report: Report,
-): Generator<void, RouterAddresses> {
-  const advertised = yield* readLines(block, 'virtual_ipaddress', report);
-  const excluded = yield* readLines(block, 'virtual_ipaddress_excluded', report);
+export function readRouterAddresses(block: Block, device: string, report: Report): RouterAddresses {
+  const advertised = readLines(block, 'virtual_ipaddress', report);
+  const excluded = readLines(block, 'virtual_ipaddress_excluded', report);
   const family = familyFrom(block, advertised);
   const others = advertised.filter(({ address }) => familyOf(address.address) !== family);
   for (const { place } of others) {
@@ -47,7 +40,7 @@ export function* readRouterAddresses(
     const help = 'write it into virtual_ipaddress_excluded, or make an instance for each family';
     report.add('other-family', place, message, help);
   }
-  const all = yield* withoutDuplicates([...advertised, ...excluded], device, report);
+  const all = withoutDuplicates([...advertised, ...excluded], device, report);
   const isOwn = ({ address, isExcluded }: WrittenAddress) =>
     !isExcluded && familyOf(address.address) === family;
   const own = all.filter(isOwn);
@@ -79,13 +72,13 @@ export function* readRouterAddresses(
   };
 }
 
-function* readLines(
+function readLines(
   block: Block,
   name: 'virtual_ipaddress' | 'virtual_ipaddress_excluded',
   report: Report,
-): Generator<void, WrittenAddress[]> {
+): WrittenAddress[] {
   const found: WrittenAddress[] = [];
-  for (const [i, words] of linesOf(block, name).entries()) {
+  for (const words of linesOf(block, name)) {
     const address = readAddressLine(words, report);
     const [place] = words;
     if (address !== undefined && place !== undefined) {
@@ -96,7 +89,6 @@ function* readLines(
         isTracked: !isUntracked(words),
       });
     }
-    if (i % linesPerStep === linesPerStep - 1) yield;
   }
   return found;
 }
@@ -122,14 +114,10 @@ function familyFrom(block: Block, advertised: readonly WrittenAddress[]): Family
 }
 
 /** An address stands once on a device; the first one counts. */
-function* withoutDuplicates(
-  all: readonly WrittenAddress[],
-  device: string,
-  report: Report,
-): Generator<void, WrittenAddress[]> {
+function withoutDuplicates(all: readonly WrittenAddress[], device: string, report: Report): WrittenAddress[] {
   const seen = new Map<string, Word>();
   const unique: WrittenAddress[] = [];
-  for (const [i, written] of all.entries()) {
+  for (const written of all) {
     const { address, place } = written;
     const key = `${address.address} ${address.device ?? device}`;
     const before = seen.get(key);
@@ -140,7 +128,6 @@ function* withoutDuplicates(
       const message = `${place.text} stands in line ${before.line} already: that one counts`;
       report.add('duplicate-address', place, message, 'remove one of them');
     }
-    if (i % addressesPerStep === addressesPerStep - 1) yield;
   }
   return unique;
 }

@@ -9,14 +9,12 @@ import { type Statement, settingOf } from '../tree.js';
 
 export type ReadRouter = { readonly statement: Statement; readonly config: RouterConfig };
 
-const routersPerStep = 512;
-
 /** The routers with their devices named, in order. Reports names that are another's. Yields between some hundreds. */
-export function* nameVirtualMacs(
+export function nameVirtualMacs(
   routers: readonly ReadRouter[],
   prefix: string,
   report: Report,
-): Generator<void, RouterConfig[]> {
+): RouterConfig[] {
   const taken = new Set<string>();
   for (const read of routers) {
     const name = writtenName(read);
@@ -27,11 +25,9 @@ export function* nameVirtualMacs(
     }
     taken.add(name.text);
   }
-  yield;
   const named: RouterConfig[] = [];
-  for (const [i, read] of routers.entries()) {
+  for (const read of routers) {
     named.push(withVirtualMac(read, prefix, taken));
-    if (i % routersPerStep === routersPerStep - 1) yield;
   }
   return named;
 }

@@ -31,14 +31,12 @@ import { inheritFrom } from './tcp-check.js';
 /** Why a service is not served. */
 type LeftOut = { readonly place: Place; readonly reason: string };
 
-const serversPerSlice = 64;
-
 /** undefined when the service is left out or refused. Yields between its servers. */
-export function* readVirtualServer(
+export function readVirtualServer(
   statement: Statement,
   defaults: GlobalDefaults,
   report: Report,
-): Generator<void, VirtualServer | undefined> {
+): VirtualServer | undefined {
   const { block, keyword } = statement;
   if (block === undefined) return undefined;
   const identity = readIdentity(statement);
@@ -59,11 +57,9 @@ export function* readVirtualServer(
     logAllFailures: defaults.logAllFailures,
   };
   const servers: ReadServer[] = [];
-  let visited = 0;
   for (const server of block.repeated) {
     const read = readRealServer(server, service, report);
     if (read !== undefined) servers.push(read);
-    if (++visited % serversPerSlice === 0) yield;
   }
   const realServers = servers.map(({ server }) => server);
   reportDuplicateServers(servers, report);

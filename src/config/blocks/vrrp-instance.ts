@@ -27,18 +27,18 @@ import type { VrrpDefaults } from './vrrp-defaults.js';
 const usual = virtualRouterDefaults;
 
 /** undefined when its VRID is missing, which is reported. Yields between some dozens of its addresses. */
-export function* readVrrpInstance(
+export function readVrrpInstance(
   statement: Statement,
   defaults: VrrpDefaults,
   known: Trackables,
   report: Report,
-): Generator<void, RouterConfig | undefined> {
+): RouterConfig | undefined {
   const { block, keyword } = statement;
   const name = statement.arguments[0]?.text;
   if (block === undefined || name === undefined) return undefined;
   const virtualRouterId = integerOf(block, 'virtual_router_id');
   const device = textOf(block, 'interface') ?? defaults.device;
-  const around = yield* readRouterAddresses(block, device, report);
+  const around = readRouterAddresses(block, device, report);
   if (virtualRouterId === undefined) {
     // With errors in the text it is there most likely, misspelt.
     if (!report.hasErrors()) {

@@ -18,18 +18,16 @@ export type GroupSurroundings = {
   readonly tellsPriority: boolean;
 };
 
-const membersPerStep = 256;
-
 /** undefined when nobody is left in it. Yields between some hundreds of members, and after unknown ones. */
-export function* readSyncGroup(
+export function readSyncGroup(
   statement: Statement,
   around: GroupSurroundings,
   report: Report,
-): Generator<void, GroupConfig | undefined> {
+): GroupConfig | undefined {
   const { block, keyword } = statement;
   const name = statement.arguments[0]?.text;
   if (block === undefined || name === undefined) return undefined;
-  const members = yield* readMembers(block, around, report);
+  const members = readMembers(block, around, report);
   if (members.length < 2 && !report.hasErrors()) {
     const message =
       members.length === 0
@@ -50,22 +48,16 @@ export function* readSyncGroup(
   };
 }
 
-function* readMembers(
-  block: Block,
-  { routerNames, grouped }: GroupSurroundings,
-  report: Report,
-): Generator<void, string[]> {
+function readMembers(block: Block, { routerNames, grouped }: GroupSurroundings, report: Report): string[] {
   const members: string[] = [];
   for (const { shape, block: list } of block.repeated) {
     if (shape.name !== 'group') continue;
-    for (const [i, [word]] of (list?.items ?? []).entries()) {
+    for (const [word] of list?.items ?? []) {
       if (report.isFull()) return members;
-      if (i % membersPerStep === membersPerStep - 1) yield;
       if (word === undefined) continue;
       const before = grouped.get(word.text);
       if (!routerNames.has(word.text)) {
         reportUnknownName(word, 'vrrp_instance', routerNames, report);
-        yield;
       } else if (before !== undefined) {
         const message = `${word.text} is in a group already, in line ${before.line}: that one counts`;
         report.add('two-groups', word, message, 'remove it from one of them');

@@ -283,8 +283,10 @@ describe('run', { timeout: processTimeout_ms }, () => {
     director.child.stderr?.destroy();
     writeFileSync(config, good.replace('weight 3', 'weight 4'));
     expect((await cli('reload', '--socket', path)).code).toBe(0);
-    const { stdout } = await cli('status', '--socket', path);
-    expect(stdout).toMatch(/^warning {8}[2-9] log lines could not be written$/m);
+    await vi.waitFor(async () => {
+      const { stdout } = await cli('status', '--socket', path);
+      expect(stdout).toMatch(/^warning {8}[2-9] log lines could not be written$/m);
+    }, 10_000);
     director.child.kill('SIGTERM');
     expect(await director.ended).toBe(0);
   });

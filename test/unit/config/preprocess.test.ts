@@ -21,7 +21,7 @@ function run(text: string, configId = 'main'): { lines: string[]; words: Word[];
     lines.push(words.map((word) => word.text).join(' '));
     all.push(...words);
   });
-  for (const _ of readLines([{ file: 'a.conf', text }], preprocessor, () => []));
+  readLines([{ file: 'a.conf', text }], preprocessor, () => []);
   finishPreprocessing(preprocessor);
   return { lines, words: all, codes: report.finish().map(({ code }) => code) };
 }
