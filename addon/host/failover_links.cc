@@ -18,6 +18,7 @@ FailoverLink view_of(const LinkRecord& record) {
   link.mac = record.link.mac;
   link.has_mac = record.is_ethernet;
   link.is_up = record.link.is_up && record.has_carrier;
+  link.is_set_down = !record.link.is_up;
   link.mtu = record.link.mtu;
   link.parent = record.macvlan_parent;
   return link;
@@ -44,6 +45,9 @@ Result<std::vector<FailoverLink>> snapshot_links() {
   for (const LinkRecord& record : records.value()) links.push_back(view_of(record));
   std::map<uint32_t, FailoverLink*> by_index;
   for (FailoverLink& link : links) by_index[link.ifindex] = &link;
+  for (FailoverLink& link : links) {
+    if (const auto parent = by_index.find(link.parent); parent != by_index.end()) link.parent_name = parent->second->name;
+  }
   for (const bool is_behind : {false, true}) {
     for (const AddressRecord& record : addresses.value()) {
       const auto link = by_index.find(record.local.ifindex);

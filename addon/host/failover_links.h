@@ -27,7 +27,9 @@ struct FailoverLink {
   // Administratively up, and with a carrier.
   bool is_up = false;
   uint32_t mtu = 0;
+  bool is_set_down = false;  // administratively
   uint32_t parent = 0;  // ifindex of the device that it is a macvlan of; 0: none
+  std::string parent_name;  // empty: none, or in another namespace
   // In the kernel's order, but secondary and deprecated ones and those that carry our mark behind the others: newer
   // IPv6 addresses come first from the kernel, and a virtual one is no source. Neither tentative nor failed ones.
   std::vector<FailoverAddress> addresses;

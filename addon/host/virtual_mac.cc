@@ -166,6 +166,29 @@ Status remove_device(NetlinkSocket& netlink, const LinkRecord& device) {
   return release_parent(netlink, *device.mark);
 }
 
+// Addresses, sockets and filters stay with it. Linux before 6.2 renames no device that is up: there set_up raises it again,
+// and IPv6 addresses and routes are gone.
+Status rename(NetlinkSocket& netlink, const LinkRecord& device, const std::string& name) {
+  NetlinkRequest naming = change(device.link.ifindex);
+  naming.text(IFLA_IFNAME, name);
+  int error = netlink.request(naming);
+  if (error == EBUSY) {
+    ifinfomsg down{};
+    down.ifi_index = static_cast<int>(device.link.ifindex);
+    down.ifi_change = IFF_UP;
+    NetlinkRequest lowering(RTM_SETLINK, NLM_F_ACK, down);
+    if (error = netlink.request(lowering); error == 0) error = netlink.request(naming);
+  }
+  return error == 0 ? Status{} : errno_status(error, "cannot rename " + device.name + " to " + name);
+}
+
+Status readdress(NetlinkSocket& netlink, const LinkRecord& device, const MacAddress& mac) {
+  NetlinkRequest request = change(device.link.ifindex);
+  request.value(IFLA_ADDRESS, mac);
+  const int error = netlink.request(request);
+  return error == 0 ? Status{} : errno_status(error, "cannot give " + device.name + " its MAC address");
+}
+
 Status creation_failed(int error, const std::string& name, const std::string& parent) {
   const std::string what = "cannot make the virtual MAC's device " + name + " on " + parent;
   switch (error) {
@@ -278,25 +301,36 @@ Status add_virtual_mac(const std::string& name, const std::string& parent_name,
   mark.parent_settings = original_settings(devices.value(), *parent);
 
   uint32_t ifindex = 0;
-  if (const LinkRecord* there = find_by_name(devices.value(), name)) {
+  const LinkRecord* there = find_by_name(devices.value(), name);
+  const auto twin = std::find_if(devices.value().begin(), devices.value().end(), [&](const LinkRecord& device) {
+    return device.mark && device.mark->parent_ifindex == parent->link.ifindex && device.link.mac == mac;
+  });
+  if (!there && twin != devices.value().end()) {
+    if (Status status = rename(netlink, *twin, name); !status.ok()) return status;
+    ifindex = twin->link.ifindex;
+  } else if (there) {
     if (!there->mark) {
       return {ErrorCode::kIo, "the device " + name +
                                   " is there already and is not ours; remove it (ip link del " +
                                   name + ") or give use_vmac another name"};
     }
-    if (there->mark->parent_ifindex == parent->link.ifindex && there->link.mac == mac) {
+    if (there->mark->parent_ifindex == parent->link.ifindex) {
       ifindex = there->link.ifindex;
+      if (there->link.mac != mac) {
+        if (Status status = readdress(netlink, *there, mac); !status.ok()) return status;
+      }
     } else if (Status status = remove_device(netlink, *there); !status.ok()) {
       return status;
     }
   }
-  if (ifindex == 0) {
+  const bool is_new = ifindex == 0;
+  if (is_new) {
     const auto created = create(netlink, name, *parent, mac);
     if (!created.ok()) return created.status();
     ifindex = created.value();
   }
   Status status = set_up(netlink, ifindex, name, *parent, mark);
-  if (!status.ok()) {
+  if (!status.ok() && is_new) {
     (void)delete_device(netlink, ifindex);
     (void)release_parent(netlink, mark);
   }

@@ -12,10 +12,11 @@
 namespace uvs {
 
 // Makes the macvlan device `name` (up to 15 characters) on `parent` with `mac`, up, so that an
-// IPv4 address on it is answered with `mac` and by nobody else on this machine. Makes one of ours
-// anew when its parent or MAC differs; fine when nothing differs. Has no link-local address and
-// takes no part in IPv6 autoconfiguration.
-// DEVICE_MISSING (the parent), KERNEL_UNSUPPORTED, PRIVILEGE_MISSING, IO; no device is left then.
+// IPv4 address on it is answered with `mac` and by nobody else on this machine. One of ours with
+// that name gets the MAC, and is made anew on another parent; one of ours with that parent and MAC
+// gets the name. Fine when nothing differs. Has no link-local address and takes no part in IPv6
+// autoconfiguration.
+// DEVICE_MISSING (the parent), KERNEL_UNSUPPORTED, PRIVILEGE_MISSING, IO; nothing is made then.
 Status add_virtual_mac(const std::string& name, const std::string& parent, const MacAddress& mac);
 // Fine when it is gone. IO when the device is not ours: then it stays.
 Status remove_virtual_mac(const std::string& name);

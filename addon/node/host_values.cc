@@ -115,7 +115,9 @@ Napi::Object link_object(Napi::Env env, const FailoverLink& link) {
   object.Set("ifindex", link.ifindex);
   object.Set("mac", link.has_mac ? format_mac(link.mac) : "");
   object.Set("isUp", link.is_up);
+  object.Set("isSetDown", link.is_set_down);
   object.Set("mtu", link.mtu);
+  if (!link.parent_name.empty()) object.Set("parent", link.parent_name);
   object.Set("addresses", addresses);
   return object;
 }

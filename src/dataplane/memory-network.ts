@@ -38,8 +38,7 @@ export type MemoryNetworkOptions = {
   readonly links?: readonly MemoryLink[];
 };
 
-/** `parent`: that of a virtual MAC's device. */
-type Device = Link & { readonly segment: string; readonly parent: string | undefined };
+type Device = Link & { readonly segment: string };
 type Speaker = {
   voice: Voice;
   messages: readonly AdvertMessage[];
@@ -93,7 +92,7 @@ export class MemoryNetwork implements Network, WireStation {
   }
 
   links(): readonly Link[] {
-    return this.devices.map(({ segment, parent, ...link }) => link);
+    return this.devices.map(({ segment, ...link }) => link);
   }
 
   hear(ear: Ear): void {
@@ -226,8 +225,14 @@ export class MemoryNetwork implements Network, WireStation {
     if (known !== undefined && known.parent === undefined) {
       throw new DirectorError('IO', `there is a device ${name} that is not ours`);
     }
-    if (known?.mac === mac) return;
-    this.addDevice({ name, segment, isUp, mtu, mac, addresses: known?.addresses ?? [], parent });
+    const twin = this.devices.find((device) => device.parent === parent && device.mac === mac);
+    if (known === undefined && twin !== undefined) this.rename(twin.name, name);
+    if (known !== undefined && known.parent !== parent) this.removeLink(name);
+    if (known?.parent === parent || twin !== undefined) {
+      this.change(name, { mac, isUp, isSetDown: false });
+    } else {
+      this.addDevice({ name, segment, isUp, mtu, mac, addresses: [], parent });
+    }
   }
 
   async removeVirtualMac(name: string): Promise<void> {
@@ -283,7 +288,9 @@ export class MemoryNetwork implements Network, WireStation {
     if (known !== undefined) {
       this.change(name, fields);
       const { isUp = known.isUp } = fields;
-      for (const { name: child, parent } of this.devices) if (parent === name) this.change(child, { isUp });
+      for (const { name: child, parent, isSetDown } of this.devices) {
+        if (parent === name) this.change(child, { isUp: isUp && isSetDown !== true });
+      }
       return;
     }
     const { segment = name, isUp = true, mtu = 1500, mac = nextMac(), addresses = [] } = fields;
@@ -398,6 +405,19 @@ export class MemoryNetwork implements Network, WireStation {
     const others = this.devices.filter(({ name }) => name !== device.name);
     this.devices = [...others, { ...device, ifindex: this.nextIfindex++ }];
     this.reportChange();
+  }
+
+  /** Whatever is on the device or speaks by it stays there. */
+  private rename(before: string, after: string): void {
+    this.change(before, { name: after });
+    const moved = this.addresses.map((address) =>
+      address.device === before ? { ...address, device: after } : address,
+    );
+    this.addresses.splice(0, this.addresses.length, ...moved);
+    for (const speaker of this.speakers.values()) {
+      if (speaker.voice.device === before) speaker.voice = { ...speaker.voice, device: after };
+    }
+    this.filters.delete(before);
   }
 
   private change(name: string, fields: Partial<Device>): void {

@@ -15,7 +15,11 @@ export type Link = {
   readonly mac: string;
   /** Administratively up, and with a carrier. */
   readonly isUp: boolean;
+  /** Somebody has set it down: the carrier has no part in it. */
+  readonly isSetDown?: boolean;
   readonly mtu: number;
+  /** Of a virtual MAC's device: the one that it is on. */
+  readonly parent?: string | undefined;
   /**
    * In the kernel's order, but secondary, deprecated and virtual ones (those that we have added) last: the first of a
    * family is the one to speak from. Tentative and failed ones are left out.
@@ -148,7 +152,10 @@ export interface Network {
   removeAddress(address: HostAddress): Promise<void>;
   addRoute(route: VirtualRoute): Promise<void>;
   removeRoute(route: VirtualRoute): Promise<void>;
-  /** Makes the macvlan device `name` on `parent` with `mac`, up, with the sysctls that it needs; ok when it is ours already. */
+  /**
+   * Has a macvlan device `name` on `parent` with `mac`, up, with the sysctls that it needs. Ours of that name on that parent
+   * gets the MAC; ours with that parent and MAC gets the name, and keeps its addresses. Throws IO where the name is another's.
+   */
   addVirtualMac(name: string, parent: string, mac: string): Promise<void>;
   /** Leaves an address for the director that is started after us: it goes after `seconds` (1 or more) by itself. */
   leaveAddress(address: HostAddress, seconds: number): Promise<void>;

@@ -390,6 +390,21 @@ describe.each(implementations)('$name', ({ name, open }) => {
     await near.network.removeVirtualMac('vrrp.51');
     await near.network.removeVirtualMac('vrrp.51');
     expect(named('vrrp.51')).toBeUndefined();
+    const address = { ...vip, device: 'vrrp.52' };
+    const parent = near.device;
+    await near.network.addVirtualMac('vrrp.52', parent, mac);
+    await near.network.addAddress(address);
+    await near.network.addVirtualMac('vrrp.53', parent, mac);
+    expect([named('vrrp.52'), named('vrrp.53')]).toMatchObject([
+      undefined,
+      { mac, parent, isSetDown: false, addresses: [{ address: vip.address }] },
+    ]);
+    await near.network.addVirtualMac('vrrp.53', parent, '00:00:5e:00:01:34');
+    expect(named('vrrp.53')).toMatchObject({
+      mac: '00:00:5e:00:01:34',
+      addresses: [{ address: vip.address }],
+    });
+    await near.network.removeVirtualMac('vrrp.53');
     const foreign = near.network.removeVirtualMac(near.device);
     await expect(foreign).rejects.toMatchObject({ code: 'IO' });
     expect(named(near.device)).toBeDefined();

@@ -304,9 +304,14 @@ export class FailoverDirector {
     return this.dataplane.current.services.filter(({ isStandby }) => isStandby).map(({ address }) => address);
   }
 
+  /** What the next start or reload reads. */
+  configure(config: DirectorConfig): void {
+    this.config = config;
+  }
+
   /** Puts another configuration in force. */
   async reload(setup: Setup): Promise<void> {
-    this.config = configFor(setup);
+    this.configure(configFor(setup));
     await this.director.reload();
   }
 

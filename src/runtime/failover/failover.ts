@@ -28,10 +28,11 @@ import { planReload } from './reload-plan.js';
 import { Roster } from './roster.js';
 import { Runner } from './runner.js';
 import { failoverView, readingOf, scriptViews } from './status.js';
-import { type SwitchoverOutcome, Switchovers } from './switchover.js';
+import { mastersText, type SwitchoverOutcome, Switchovers } from './switchover.js';
 import { TellGate } from './tell-gate.js';
 import { type TakeoverEntry, Timeline } from './timeline.js';
 import { type FailoverView, noFailoverView } from './views.js';
+import { VirtualMacs } from './virtual-macs.js';
 
 export type FailoverParts = {
   readonly network: () => Network;
@@ -56,6 +57,7 @@ type Running = {
   readonly holdings: Holdings;
   readonly announcer: Announcer;
   readonly prober: Prober;
+  readonly macs: VirtualMacs;
   readonly tracking: Tracking;
   readonly instanceParts: InstanceParts;
 };
@@ -111,7 +113,11 @@ export class Failover {
       roster.current.map((instance) => instance.config),
       config,
     );
+    await running.macs.prepare(roster.all, plans);
+    const formerDevices = roster.all.map(({ router }) => router.virtualMacDevice);
     const { fresh, retired, changed, renamed } = roster.follow(plans, running.instanceParts, !isFirst);
+    running.macs.followed();
+    runner.reopen([...changed, ...retired]);
     for (const instance of fresh) runner.instances.set(instance.key, instance);
     const regrouped = roster.regroup(config.groups);
     for (const [before, after] of renamed) this.parts.notifier.routerRenamed(before, after);
@@ -125,6 +131,7 @@ export class Failover {
     for (const instance of retired) runner.handle(instance, { kind: 'release' });
     await this.publishDuty();
     await Promise.all(roster.current.map((instance) => instance.idle()));
+    for (const name of new Set(formerDevices)) await this.removeUnusedDevice(running.network, name);
   }
 
   /** Make before break: every master says priority 0 and forwards until its successor is heard. Bounded. */
@@ -250,12 +257,19 @@ export class Failover {
     });
     const announcer = new Announcer({ network, clock, isRouter, pacing: () => this.config.pacing });
     const prober = new Prober({ network, clock });
+    const macs = new VirtualMacs({
+      network,
+      clock,
+      tell: (instance, telling) => this.tell(instance, telling),
+      onTried: () => runner.refreshSoon(),
+    });
     const tracking = this.parts.tracking(() => runner.retrack());
     const runner: Runner = new Runner({
       network,
       clock,
       holdings,
       prober,
+      macs,
       observe: () => tracking,
       isVirtual: this.duty.isVirtual,
       groupOf: (instance) => this.roster.groupOf(instance),
@@ -283,7 +297,7 @@ export class Failover {
       onTakeover: (instance, takeover) => this.onTakeover(instance, takeover),
       tell: (instance, telling) => this.tell(instance, telling),
     };
-    return { network, runner, holdings, announcer, prober, tracking, instanceParts };
+    return { network, runner, holdings, announcer, prober, macs, tracking, instanceParts };
   }
 
   private onStep(group: RunningGroup): void {
@@ -312,13 +326,16 @@ export class Failover {
     await instance.idle();
     running.runner.forget(instance);
     const { name } = instance;
-    const { virtualMacDevice } = instance.router;
-    const isUsed = roster.all.some(({ router }) => router.virtualMacDevice === virtualMacDevice);
-    if (!isUsed) await this.removeDevice(running.network, virtualMacDevice);
+    await this.removeUnusedDevice(running.network, instance.router.virtualMacDevice);
     if (instance.purpose !== 'removed') return;
     this.parts.log.info(`virtual router ${name} is removed`);
     this.parts.notifier.routerChanged(name, 'DELETED', effectivePriority(instance.state));
     if (!roster.all.some((other) => other.name === name)) this.gate.forget(name);
+  }
+
+  private async removeUnusedDevice(network: Network, name: string | undefined): Promise<void> {
+    const isUsed = this.roster.all.some(({ router }) => router.virtualMacDevice === name);
+    if (!isUsed) await this.removeDevice(network, name);
   }
 
   private async removeDevice(network: Network, name: string | undefined): Promise<void> {
@@ -472,13 +489,4 @@ export class Failover {
 
 function secondsOf(duration: Micros): string {
   return `${(duration / 1_000_000).toFixed(3)} s`;
-}
-
-/** Where to ask instead. */
-function mastersText(instances: readonly Instance[]): string {
-  const heard = instances.flatMap(({ state }) =>
-    state.kind === 'backup' ? (state.master?.source ?? []) : [],
-  );
-  const masters = [...new Set(heard)];
-  return masters.length === 0 ? '' : `; the master is ${masters.join(', ')}: run it there`;
 }

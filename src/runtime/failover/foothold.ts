@@ -20,8 +20,8 @@ export type Foothold =
   | {
       readonly kind: 'fault';
       readonly reason: string;
-      /** `unmade`: the virtual MAC's device is missing. */
-      readonly lack: 'gone' | 'unmade';
+      /** Of the virtual MAC's device: it is missing (`unmade`), or somebody has set it down. */
+      readonly lack: 'gone' | 'unmade' | 'down';
     };
 
 /**
@@ -43,9 +43,11 @@ export function footholdOf(
   if (source === undefined) return fault(missingText(router, link), 'gone');
   const voiceDevice = speakingDevice(router);
   const voice = links.find(({ name }) => name === voiceDevice);
-  if (voice === undefined || (router.virtualMacDevice !== undefined && !isThere(router, links))) {
+  const made = router.virtualMacDevice === undefined ? link : virtualMacLink(router, links);
+  if (voice === undefined || made === undefined) {
     return fault(`there is no interface ${router.virtualMacDevice}`, 'unmade');
   }
+  if (made !== link && made.isSetDown === true) return fault(`interface ${made.name} is down`, 'down');
   const ear = { device, ifindex: link.ifindex };
   return { kind: 'ready', device: voiceDevice, ifindex: voice.ifindex, source, ear };
 }
@@ -60,9 +62,12 @@ export function addressDevice({ device, virtualMacDevice }: VirtualRouter): stri
   return virtualMacDevice ?? device;
 }
 
-function isThere(router: VirtualRouter, links: readonly Link[]): boolean {
-  const found = links.find(({ name }) => name === router.virtualMacDevice);
-  return found !== undefined && found.mac === router.virtualMac;
+/** One of that name with another MAC or on another device is not it. */
+function virtualMacLink(router: VirtualRouter, links: readonly Link[]): Link | undefined {
+  return links.find(
+    ({ name, mac, parent }) =>
+      name === router.virtualMacDevice && mac === router.virtualMac && parent === router.device,
+  );
 }
 
 function sourceOf(
@@ -112,6 +117,6 @@ function missingText({ source, device, family }: VirtualRouter, { isUp }: Link):
   return `interface ${device} has no ${family === 4 ? 'IPv4' : 'link-local IPv6'} address of its own`;
 }
 
-function fault(reason: string, lack: 'gone' | 'unmade'): Foothold {
+function fault(reason: string, lack: 'gone' | 'unmade' | 'down'): Foothold {
   return { kind: 'fault', reason, lack };
 }

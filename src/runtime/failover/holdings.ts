@@ -72,6 +72,16 @@ export class Holdings {
     );
   }
 
+  /** A device is called otherwise now, and what `owner` holds there is on it still. `add` makes sure of it. */
+  renameDevice(owner: string, before: string, after: string): void {
+    for (const holding of this.ownedBy(owner)) {
+      const moved = movedTo(holding.thing, before, after);
+      if (moved === undefined) continue;
+      this.held.delete(keyOf(holding.thing));
+      this.held.set(keyOf(moved), { ...holding, thing: moved, isAdded: false });
+    }
+  }
+
   /**
    * Never removes those of the addresses without which a device would have none of the family: they are the machine's own.
    * What is there beside another one may be left by a daemon that died, and would stay when a successor has it.
@@ -257,6 +267,14 @@ function addressThing(address: HostAddress): Thing {
 
 function routeThing(route: VirtualRoute): Thing {
   return { kind: 'route', route };
+}
+
+/** undefined: it is not on the device `before`. */
+function movedTo(thing: Thing, before: string, device: string): Thing | undefined {
+  if (thing.kind === 'address') {
+    return thing.address.device === before ? addressThing({ ...thing.address, device }) : undefined;
+  }
+  return thing.route.device === before ? routeThing({ ...thing.route, device }) : undefined;
 }
 
 function keyOf(thing: Thing): string {

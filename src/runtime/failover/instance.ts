@@ -1,5 +1,5 @@
 // One virtual router as it runs: its state, and what executes the actions of its steps. Adverts go out in the turn in
-// which they are decided; forwarding, addresses, announcements and notifications follow one another in a queue.
+// which they are decided; the rest follows in a queue.
 
 import type { Network } from '../../dataplane/network.js';
 import type { HostAddress } from '../../dataplane/port.js';
@@ -87,8 +87,6 @@ export class Instance {
   releasedAt: Micros | undefined;
   /** `restarting`, `removed`: it gives up, and is forgotten when it has stopped. */
   purpose: 'running' | 'restarting' | 'removed' = 'running';
-  /** Its virtual MAC's device is being made. */
-  isMakingDevice = false;
   /** Device, socket or ear could not be made; no event of the machine's may say when they can. */
   mustRetry = false;
   /** Added by a reload: `vrrp_startup_delay` is of the director's start. */
@@ -247,16 +245,28 @@ export class Instance {
 
   /** Puts other settings of the same router in force. */
   change(config: RouterConfig): void {
+    const { virtualMac } = this.router;
     const before = possessionsOf(this.router);
     this.currentConfig = config;
-    if (this.holdsAddresses) this.enqueue(() => this.exchangeAddresses(before));
+    if (this.holdsAddresses)
+      this.enqueue(() => this.exchangeAddresses(before, virtualMac !== config.router.virtualMac));
+  }
+
+  /** Its virtual MAC's device has another name now, with everything that is on it. */
+  renameDevice(name: string): void {
+    const { virtualMacDevice: before } = this.router;
+    this.currentConfig = { ...this.config, router: { ...this.router, virtualMacDevice: name } };
+    if (before !== undefined) this.parts.holdings.renameDevice(this.key, before, name);
   }
 
   /** The voice speaks from another place: what was said from the old one is said again. */
   onReopened(): void {
     if (this.state.kind === 'master') this.say(effectivePriority(this.state));
     this.enqueue(async () => {
-      if (this.isEntrusted) await this.entrust(possessionsOf(this.router));
+      if (!this.isEntrusted) return;
+      await this.entrust(possessionsOf(this.router));
+      // On a device that was renamed some may be gone.
+      await this.parts.holdings.add(this.key, possessionsOf(this.router));
     });
   }
 
@@ -365,7 +375,7 @@ export class Instance {
     this.parts.network.revoke(this.key);
   }
 
-  private async exchangeAddresses(before: Possessions): Promise<void> {
+  private async exchangeAddresses(before: Possessions, hasOtherMac: boolean): Promise<void> {
     if (!this.holdsAddresses) return;
     const next = possessionsOf(this.router);
     await this.entrust(unionOf(before, next));
@@ -374,7 +384,8 @@ export class Instance {
     if (!this.parts.holdings.isComplete(this.key)) this.parts.onIncomplete();
     this.watch();
     const old = new Set(before.addresses.map(({ address, device }) => `${address} ${device}`));
-    const added = this.targets().filter(({ address, device }) => !old.has(`${address} ${device}`));
+    const isNew = ({ address, device }: Target) => hasOtherMac || !old.has(`${address} ${device}`);
+    const added = this.targets().filter(isNew);
     if (added.length > 0) this.announce(this.router.announce.repeat, 'added', added);
   }
 

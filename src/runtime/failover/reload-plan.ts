@@ -45,10 +45,9 @@ function identityText(router: VirtualRouter): string {
   return JSON.stringify(identityOf(router));
 }
 
-/** What peers know the virtual router by, and what its adverts come and go through. */
-function identityOf(router: VirtualRouter): object {
-  const { device, family, version, virtualRouterId, delivery, virtualMacDevice, virtualMac } = router;
+/** What peers know the virtual router by, and where. Its virtual MAC they learn anew from what is announced. */
+function identityOf({ device, family, version, virtualRouterId, delivery }: VirtualRouter): object {
   const group = delivery.kind === 'multicast' ? delivery.group : undefined;
   const { kind } = delivery;
-  return { device, family, version, virtualRouterId, kind, group, virtualMacDevice, virtualMac };
+  return { device, family, version, virtualRouterId, kind, group };
 }

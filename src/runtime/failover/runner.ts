@@ -19,12 +19,14 @@ import type { Holdings } from './holdings.js';
 import type { Instance, Telling } from './instance.js';
 import type { Prober } from './prober.js';
 import { Strays, strayText } from './strays.js';
+import type { VirtualMacs } from './virtual-macs.js';
 
 export type RunnerParts = {
   readonly network: Network;
   readonly clock: Clock;
   readonly holdings: Holdings;
   readonly prober: Prober;
+  readonly macs: VirtualMacs;
   readonly observe: () => Omit<Observations, 'devices'>;
   /** The address comes and goes with a virtual router. */
   readonly isVirtual: (address: IpAddress) => boolean;
@@ -36,7 +38,10 @@ export type RunnerParts = {
   readonly onNetworkWarning: (message: string) => void;
 };
 
-/** What could not be opened, made or added is tried again after it, and whenever a device changes. */
+/**
+ * What could not be opened, made or added is tried again after it. A device not before, whatever changes meanwhile: to try
+ * one is a change of devices itself.
+ */
 const retryPause = seconds(5);
 
 export class Runner {
@@ -114,7 +119,7 @@ export class Runner {
     this.links = this.parts.network.links();
     for (const instance of instances) {
       const foothold = footholdOf(instance.router, this.links, this.parts.isVirtual);
-      if (foothold.kind === 'fault' && foothold.lack === 'unmade') await this.makeDevice(instance);
+      if (foothold.kind === 'fault' && foothold.lack !== 'gone') await this.parts.macs.make(instance);
     }
   }
 
@@ -138,6 +143,12 @@ export class Runner {
     this.armRetry();
   }
 
+  /** Has them speak from where their configuration has them now, before anything else is done for them. */
+  reopen(instances: readonly Instance[]): void {
+    this.links = this.parts.network.links();
+    for (const instance of instances) this.settle(instance);
+  }
+
   /** The scripts and files that are tracked say something new. */
   retrack(): void {
     for (const instance of [...this.instances.values()]) this.judge(instance);
@@ -151,6 +162,7 @@ export class Runner {
     this.parts.network.follow(instance.key, undefined);
     this.instances.delete(instance.key);
     this.waiting.delete(instance);
+    this.parts.macs.forget(instance);
     this.rearm();
   }
 
@@ -251,10 +263,10 @@ export class Runner {
 
   /** Device, voice and ear in line with the machine. */
   private settle(instance: Instance): void {
+    if (this.parts.macs.isBusy(instance)) return;
     const foothold = footholdOf(instance.router, this.links, this.parts.isVirtual);
     if (foothold.kind === 'fault') {
-      instance.ownFault = foothold.reason;
-      if (foothold.lack === 'unmade') void this.makeDevice(instance);
+      if (!this.isMending(instance, foothold.lack)) instance.ownFault = foothold.reason;
       return;
     }
     const { router, key } = instance;
@@ -272,10 +284,19 @@ export class Runner {
     }
   }
 
+  /** The virtual MAC's device is being made or put up: no fault before that has failed. */
+  private isMending(instance: Instance, lack: 'gone' | 'unmade' | 'down'): boolean {
+    const { macs } = this.parts;
+    if (lack === 'gone' || instance.mustRetry || instance.purpose !== 'running') return false;
+    if (lack === 'unmade') void macs.make(instance);
+    else if (!macs.raise(instance)) instance.mustRetry = true;
+    return macs.isBusy(instance);
+  }
+
   /** The socket of a device or address that has gone is closed when the goodbye has been tried. */
   private withdraw(instance: Instance): void {
     const foothold = footholdOf(instance.router, this.links, this.parts.isVirtual);
-    if (foothold.kind === 'ready') return;
+    if (foothold.kind === 'ready' || this.parts.macs.isBusy(instance)) return;
     this.ears.leave(instance.key);
     instance.voice.close();
   }
@@ -319,32 +340,11 @@ export class Runner {
     return { devices, scripts, scriptDefects, files };
   }
 
-  private async makeDevice(instance: Instance): Promise<void> {
-    const { router } = instance;
-    const { virtualMacDevice: name, virtualMac: mac, device: parent } = router;
-    if (name === undefined || mac === undefined || instance.isMakingDevice || instance.purpose !== 'running')
-      return;
-    const isFirst = !instance.mustRetry;
-    instance.isMakingDevice = true;
-    try {
-      await this.parts.network.addVirtualMac(name, parent, mac);
-      instance.mustRetry = false;
-      this.refreshSoon();
-    } catch (error) {
-      instance.mustRetry = true;
-      const text = `the device ${name} can't be made on ${parent}: ${messageOf(error)}`;
-      if (isFirst) this.parts.tell(instance, { level: 'error', code: 'device-failed', text });
-      this.armRetry();
-    } finally {
-      instance.isMakingDevice = false;
-    }
-  }
-
   private restoreLost(): void {
     const owners = new Set<string>();
     for (const { owner, address } of this.parts.holdings.findLost(this.links)) {
       const instance = this.instances.get(owner);
-      if (instance?.holdsAddresses !== true) continue;
+      if (instance?.holdsAddresses !== true || this.parts.macs.isBusy(instance)) continue;
       owners.add(owner);
       const text = `somebody has removed ${address.address} from ${address.device}; adding it again`;
       this.parts.tell(instance, { level: 'warning', code: 'address-lost', text });
@@ -367,7 +367,7 @@ export class Runner {
     }
   }
 
-  private refreshSoon(): void {
+  refreshSoon(): void {
     if (this.isClosed) return;
     this.cancelRefresh ??= this.parts.clock.soon(() => this.refresh());
   }
@@ -379,6 +379,7 @@ export class Runner {
     if (!isWanted || this.isClosed || this.cancelRetry !== undefined) return;
     this.cancelRetry = clock.at(addMicros(clock.now(), retryPause), () => {
       this.cancelRetry = undefined;
+      for (const instance of this.instances.values()) instance.mustRetry = false;
       this.refresh();
       void holdings.retry().then((owners) => {
         for (const owner of owners) this.instances.get(owner)?.restore();

@@ -76,3 +76,12 @@ function textOf(
   const rest = to === 'master' ? 'this director is master again' : `this director is in state ${to}`;
   return `nobody took over within ${secondsText(took)}; ${rest}`;
 }
+
+/** Where to ask for one instead. */
+export function mastersText(instances: readonly Instance[]): string {
+  const heard = instances.flatMap(({ state }) =>
+    state.kind === 'backup' ? (state.master?.source ?? []) : [],
+  );
+  const masters = [...new Set(heard)];
+  return masters.length === 0 ? '' : `; the master is ${masters.join(', ')}: run it there`;
+}

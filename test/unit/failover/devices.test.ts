@@ -304,6 +304,100 @@ describe('use_vmac', () => {
     expect(a.network.addresses).toMatchObject([{ address: vip, device: 'uvs.51' }]);
   });
 
+  const setDown = (a: FailoverDirector) =>
+    a.network.setLink({ name: 'uvs.51', isUp: false, isSetDown: true });
+  const isUp = (a: FailoverDirector) => a.network.links().find(({ name }) => name === 'uvs.51')?.isUp;
+
+  test.each([
+    ['master', 150],
+    ['backup', 50],
+  ])(
+    'one that somebody sets down is put up again, and told of: a %s stays what it is',
+    async (state, priority) => {
+      await lab.start('b', 2, { routers: [withMac({ priority: 100 })] });
+      const a = await lab.start('a', 1, { routers: [withMac({ priority })] });
+      await lab.wait(5);
+      const { length } = a.director.virtualRouters().timeline;
+      setDown(a);
+      await lab.wait(5);
+      expect([isUp(a), a.state(), a.view().counters.told['device-down']]).toEqual([true, state, 1]);
+      expect(a.director.virtualRouters().timeline).toHaveLength(length);
+    },
+  );
+
+  test('whoever sets it down again and again wins, for a minute: the peer takes over', async () => {
+    const a = await lab.start('a', 1, { routers: [withMac({ priority: 150 })] });
+    const b = await lab.start('b', 2, { routers: [withMac({ priority: 100 })] });
+    await lab.wait(5);
+    for (let i = 0; i < 12; i++) {
+      setDown(a);
+      await lab.wait(1);
+    }
+    expect(a.view()).toMatchObject({ state: 'fault', faults: ['interface uvs.51 is down'] });
+    await lab.wait(3);
+    expect(lab.holdersOf(vip)).toEqual(['b']);
+    await lab.wait(70);
+    expect([isUp(a), a.state(), b.state()]).toEqual([true, 'master', 'backup']);
+  });
+
+  test('one that can’t be put up keeps a backup from taking over, and a master from staying one', async () => {
+    const a = await master({ routers: [withMac()] });
+    a.network.failures.set('addVirtualMac', new DirectorError('IO', 'not now'));
+    setDown(a);
+    await lab.wait(10);
+    expect(a.view()).toMatchObject({ state: 'fault', faults: ['interface uvs.51 is down'] });
+    a.network.failures.clear();
+    await lab.wait(10);
+    expect(a.state()).toBe('master');
+  });
+
+  test('many are made one after another, while each says that links have changed: no fault is told', async () => {
+    const routers = [51, 52, 53].map((id) =>
+      withMac({
+        name: `VI_${id}`,
+        virtualRouterId: id,
+        virtualMacDevice: `uvs.${id}`,
+        virtualMac: `00:00:5e:00:01:${id.toString(16)}`,
+      }),
+    );
+    const a = lab.create('a', 1, { routers });
+    const add = a.network.addVirtualMac.bind(a.network);
+    a.network.addVirtualMac = async (...device) => {
+      for (let turns = 0; turns < 3; turns++) await new Promise<void>((done) => void lab.clock.soon(done));
+      await add(...device);
+    };
+    const started = a.director.start();
+    await lab.wait(4);
+    await started;
+    expect(a.notified.filter((line) => line.includes('FAULT'))).toEqual([]);
+    expect(routers.map(({ name }) => a.state(name))).toEqual(['master', 'master', 'master']);
+  });
+
+  test('two that exchange their names keep their addresses', async () => {
+    const named = (first: string, second: string) => [
+      withMac({ virtualMacDevice: first }),
+      withMac({
+        name: 'VI_2',
+        virtualRouterId: 52,
+        virtualMac: '00:00:5e:00:01:34',
+        virtualMacDevice: second,
+        addresses: [prefix('10.0.0.102')],
+      }),
+    ];
+    const a = await master({ routers: named('left', 'right') });
+    await a.reload({ routers: named('right', 'left') });
+    await lab.wait(4);
+    const places = a.network.addresses.map(({ address, device }) => `${address} ${device}`);
+    expect(places.sort()).toEqual([`${vip} right`, '10.0.0.102 left']);
+    expect([a.state(), a.state('VI_2')]).toEqual(['master', 'master']);
+    expect(
+      a.network
+        .links()
+        .map(({ name }) => name)
+        .sort(),
+    ).toEqual(['eth0', 'left', 'right']);
+  });
+
   test('a stop takes the device away', async () => {
     const a = await master({ routers: [withMac()] });
     await a.stop();

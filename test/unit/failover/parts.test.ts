@@ -383,10 +383,13 @@ describe('foothold', () => {
     expect(at(routerWith(), ...links)).toEqual({ kind: 'fault', reason, lack });
   });
 
-  test('a virtual MAC’s device that is another’s, by its MAC, must be made', () => {
+  test('a virtual MAC’s device with another MAC or on another device must be made, and one that is down put up', () => {
     const router = routerWith({ virtualMacDevice: 'uvs.51', virtualMac: '00:00:5e:00:01:33' });
-    const own = link('uvs.51', { ifindex: 9, mac: '00:00:5e:00:01:33', addresses: [] });
+    const mac = '00:00:5e:00:01:33';
+    const own = link('uvs.51', { ifindex: 9, mac, parent: 'eth0', addresses: [] });
     expect(at(router, link('eth0'), link('uvs.51'))).toMatchObject({ lack: 'unmade' });
+    expect(at(router, link('eth0'), { ...own, parent: 'eth1' })).toMatchObject({ lack: 'unmade' });
+    expect(at(router, link('eth0'), { ...own, isSetDown: true })).toMatchObject({ lack: 'down' });
     expect(at(router, link('eth0'), own)).toMatchObject({
       kind: 'ready',
       device: 'uvs.51',

@@ -69,7 +69,7 @@ describe('the plan', () => {
     ['family', { family: 6 }, 'restart'],
     ['unicast', { delivery: unicast('10.0.0.2') }, 'restart'],
     ['another group', { delivery: { kind: 'multicast', group: '224.0.0.19' as IpAddress } }, 'restart'],
-    ['use_vmac', { virtualMacDevice: 'uvs.51', virtualMac: '00:00:5e:00:01:33' }, 'restart'],
+    ['use_vmac', { virtualMacDevice: 'uvs.51', virtualMac: '00:00:5e:00:01:33' }, 'change'],
     ['a new name', { name: 'VI_9' }, 'change'],
     ['a new name and VRID', { name: 'VI_9', virtualRouterId: 52 }, 'add remove'],
   ])('%s: %s', (_, change, expected) => {

@@ -1,0 +1,154 @@
+// The devices of virtual MACs: made, renamed or moved before a reload's virtual routers need them, and put up
+// again when somebody has set one down. Whoever has used one last removes it (failover.ts).
+
+import type { Network } from '../../dataplane/network.js';
+import type { RouterConfig } from '../../model/failover-config.js';
+import { type Micros, seconds } from '../../model/units.js';
+import type { VirtualRouter } from '../../model/virtual-router.js';
+import type { Clock } from '../clock.js';
+import { messageOf } from '../message-of.js';
+import type { Instance, Telling } from './instance.js';
+import type { RouterPlan } from './reload-plan.js';
+
+export type VirtualMacParts = {
+  readonly network: Pick<Network, 'links' | 'addVirtualMac'>;
+  readonly clock: Clock;
+  readonly tell: (instance: Instance, telling: Telling) => void;
+  /** A device was made or could not be: look at the machine again. */
+  readonly onTried: () => void;
+};
+
+/** So often a device is put up again within `raisePeriod`; whoever sets it down more often means it. */
+export const maxRaises = 10;
+export const raisePeriod = seconds(60);
+
+/** Names of devices that give way to others while their virtual routers give up. */
+const asidePrefix = 'uvs-old';
+
+export class VirtualMacs {
+  private readonly pending = new Map<Instance, Promise<void>>();
+  /** Prepared for a reload, and not followed yet. */
+  private readonly moving = new Set<Instance>();
+  /** Told already. */
+  private readonly failed = new Set<Instance>();
+  private readonly raises = new Map<Instance, readonly Micros[]>();
+
+  constructor(private readonly parts: VirtualMacParts) {}
+
+  /** Its device is being made or moved: what is seen of it meanwhile says nothing. */
+  isBusy(instance: Instance): boolean {
+    return this.pending.has(instance) || this.moving.has(instance);
+  }
+
+  /** Makes the device that `router` needs. What can't be made is told once; `mustRetry` says so. */
+  make(instance: Instance, router = instance.router): Promise<void> {
+    return this.pending.get(instance) ?? this.work(instance, () => this.add(instance, router));
+  }
+
+  /** Somebody has set the device down: puts it up again. False: that was done too often. */
+  raise(instance: Instance): boolean {
+    const now = this.parts.clock.now();
+    const recent = (this.raises.get(instance) ?? []).filter((at) => now - at < raisePeriod);
+    if (recent.length >= maxRaises) return false;
+    this.raises.set(instance, [...recent, now]);
+    const { virtualMacDevice: name = '' } = instance.router;
+    const text = `somebody has set ${name} down; putting it up again`;
+    this.parts.tell(instance, { level: 'warning', code: 'device-down', text });
+    void this.work(instance, async () => {
+      await this.add(instance, instance.router);
+      if (instance.mustRetry) return;
+      // Routes and IPv6 addresses went with it.
+      instance.renameDevice(name);
+      instance.restore();
+    });
+    return true;
+  }
+
+  /**
+   * Before `plans` are followed: whatever has a name that another device is to have gives way, and the devices of routers
+   * that change get their new names and addresses. `instances`: all that there are, the ones that give up among them.
+   * `followed` comes next.
+   */
+  async prepare(instances: readonly Instance[], plans: readonly RouterPlan[]): Promise<void> {
+    const wanted = new Map<string | undefined, string>();
+    const changes = new Map<RouterConfig, VirtualRouter>();
+    for (const plan of plans) {
+      if (plan.kind === 'remove') continue;
+      const { router } = plan.config;
+      if (router.virtualMacDevice !== undefined) wanted.set(router.virtualMacDevice, placeText(router));
+      if (plan.kind === 'change') changes.set(plan.before, router);
+    }
+    const moves = instances.map((instance) => ({ instance, after: changes.get(instance.config) }));
+    for (const { instance, after } of moves) {
+      const { router } = instance;
+      const claimed = wanted.get(router.virtualMacDevice);
+      const isReaddressed = after !== undefined && after.virtualMacDevice === router.virtualMacDevice;
+      if (claimed !== undefined && claimed !== placeText(router) && !isReaddressed)
+        await this.setAside(instance);
+    }
+    for (const { instance, after } of moves) {
+      if (after?.virtualMacDevice === undefined) continue;
+      this.moving.add(instance);
+      const { virtualMacDevice, virtualMac } = instance.router;
+      if (virtualMac !== after.virtualMac) await this.make(instance, after);
+      else if (virtualMacDevice !== after.virtualMacDevice)
+        await this.rename(instance, after.virtualMacDevice);
+    }
+  }
+
+  followed(): void {
+    this.moving.clear();
+  }
+
+  forget(instance: Instance): void {
+    this.failed.delete(instance);
+    this.raises.delete(instance);
+  }
+
+  private async setAside(instance: Instance): Promise<void> {
+    this.moving.add(instance);
+    const taken = new Set(this.parts.network.links().map(({ name }) => name));
+    let number = 1;
+    while (taken.has(`${asidePrefix}.${number}`)) number += 1;
+    await this.rename(instance, `${asidePrefix}.${number}`);
+  }
+
+  /** The router's addresses are on a device of that name from now on, if the kernel has it so. */
+  private async rename(instance: Instance, name: string): Promise<void> {
+    await this.pending.get(instance);
+    await this.work(instance, async () => {
+      await this.add(instance, { ...instance.router, virtualMacDevice: name });
+      if (!instance.mustRetry) instance.renameDevice(name);
+    });
+  }
+
+  private work(instance: Instance, job: () => Promise<void>): Promise<void> {
+    const work = job().finally(() => {
+      this.pending.delete(instance);
+      this.parts.onTried();
+    });
+    this.pending.set(instance, work);
+    return work;
+  }
+
+  private async add(instance: Instance, router: VirtualRouter): Promise<void> {
+    const { virtualMacDevice: name, virtualMac: mac, device: parent } = router;
+    if (name === undefined || mac === undefined) return;
+    try {
+      await this.parts.network.addVirtualMac(name, parent, mac);
+      instance.mustRetry = false;
+      this.failed.delete(instance);
+    } catch (error) {
+      instance.mustRetry = true;
+      const text = `the device ${name} can't be made on ${parent}: ${messageOf(error)}`;
+      const isTold = this.failed.has(instance);
+      this.failed.add(instance);
+      if (!isTold) this.parts.tell(instance, { level: 'error', code: 'device-failed', text });
+    }
+  }
+}
+
+/** What the device of the name is: two with one text are the same. */
+function placeText({ device, virtualMac }: VirtualRouter): string {
+  return `${device} ${virtualMac}`;
+}
