@@ -16,6 +16,8 @@ import { modes, Scene } from './scene.js';
 
 export type DisturbanceOptions = {
   readonly connections: number;
+  /** How often each sends a message; default 100 ms. */
+  readonly every_ms?: number;
   /** Parts of `METHOD FAMILY, DISTURBANCE`; empty: all. */
   readonly only: readonly string[];
   /** How the director is started. */
@@ -52,6 +54,7 @@ export async function measureDisturbances(options: DisturbanceOptions): Promise<
     for (const { what, address, disturbance } of wanted) {
       const dialogue = await Dialogue.start(lab.host('client'), address, port, {
         count: options.connections,
+        ...(options.every_ms === undefined ? {} : { every_ms: options.every_ms }),
       });
       const before = dialogue.reports;
       await disturbance.strike(scene, dialogue);

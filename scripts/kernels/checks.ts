@@ -5,8 +5,10 @@ import { readFileSync } from 'node:fs';
 import { lineOf, measureDisturbances } from '../../bench/disturbance/bench.js';
 
 /** Disturbances of the bench, by name: each is struck under NAT and DR, IPv4 and IPv6. */
-const rows = ['nothing', 'stands still for 2 s'];
-const connections = 20;
+const rows = ['stands still for 2 s', 'restart'];
+const connections = 1000;
+/** What emulation bears of so many. */
+const every_ms = 2000;
 
 /** `setpriv` with the bounding set of the unit file, as words. */
 function unitCapabilities(): readonly string[] {
@@ -19,6 +21,7 @@ function unitCapabilities(): readonly string[] {
 
 const results = await measureDisturbances({
   connections,
+  every_ms,
   only: rows,
   director: { startedBy: unitCapabilities(), ready_s: 120 },
   onResult: (result) => console.log(lineOf(result)),
