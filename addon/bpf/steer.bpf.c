@@ -17,10 +17,12 @@
 #include <linux/ipv6.h>
 #include <linux/pkt_cls.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
+#include "bpf/packet.h"
 #include "shared/maps.h"
 
 /* The same number means "on to the next program" to tcx and "no match, next filter" to cls_bpf:
@@ -36,11 +38,7 @@
 #define ICMPV6_FIRST_DISCOVERY 133
 #define ICMPV6_LAST_DISCOVERY 137
 #define VLAN_ID_MASK 0xfff
-/* The field with the fragment offset, host order. */
-#define IPV4_OFFSET_MASK 0x1fff
-#define IPV4_MORE_FRAGMENTS 0x2000
-#define IPV6_OFFSET_MASK 0xfff8
-#define IPV6_MORE_FRAGMENTS 1
+#define ADDRESS_FAMILY_PACKET 17 /* AF_PACKET of <sys/socket.h> */
 
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
@@ -82,7 +80,20 @@ struct {
   __type(value, struct uvs_device);
 } uvs_devices SEC(".maps");
 
-/* What uvs_steer_while_alive calls. The kernel empties it when the last descriptor of it is closed. */
+/* Replies of this machine's own servers that leave in fragments: which packets' later ones are ours, too. */
+struct out_fragment_key {
+  __u64 source[2];
+  __u64 destination[2];
+  __u64 what; /* family and identification */
+};
+struct {
+  __uint(type, BPF_MAP_TYPE_LRU_HASH);
+  __uint(max_entries, 1024);
+  __type(key, struct out_fragment_key);
+  __type(value, __u64);
+} uvs_out_frags SEC(".maps");
+
+/* What the programs named …_while_alive call. The kernel empties it when the last descriptor of it is closed. */
 struct {
   __uint(type, BPF_MAP_TYPE_PROG_ARRAY);
   __uint(max_entries, UVS_ALIVE_ENTRIES);
@@ -97,125 +108,9 @@ struct {
   __type(value, __u64);
 } uvs_counters SEC(".maps");
 
-/* Who has CAP_BPF and no CAP_PERFMON may, up to kernel 6.2, overwrite a known number on the stack only
- * as a whole ("attempt to corrupt spilled pointer"). So what the program writes there itself is made
- * of 64-bit words, as here; smaller things are read by a helper into a variable of their own, and the
- * compiler lets no two share a place (-no-stack-coloring) and spills whole registers (-mcpu=v2). */
-
-/* Addresses (IPv4 in the first four bytes), ports as they stand in the packet, where L4 begins. */
-struct packet {
-  __u64 source[2];
-  __u64 destination[2];
-  __u64 source_port;
-  __u64 destination_port;
-  __u64 l4_offset;
-  __u64 family;
-  __u64 protocol; /* of a later fragment in IPv6: of whatever follows the fragment header */
-  __u64 is_fragment;
-  __u64 is_later_fragment;
-};
-
 static __noinline void count(__u32 counter) {
   __u64* value = bpf_map_lookup_elem(&uvs_counters, &counter);
   if (value) *value += 1;
-}
-
-static __always_inline bool read_ipv4(struct __sk_buff* skb, __u32 offset, struct packet* packet) {
-  struct iphdr ip;
-  if (bpf_skb_load_bytes(skb, offset, &ip, sizeof(ip)) || ip.version != 4 || ip.ihl < 5)
-    return false;
-  packet->source[0] = ip.saddr;
-  packet->source[1] = 0;
-  packet->destination[0] = ip.daddr;
-  packet->destination[1] = 0;
-  packet->l4_offset = offset + ip.ihl * 4;
-  packet->family = 4;
-  packet->protocol = ip.protocol;
-  packet->is_fragment = (ip.frag_off & bpf_htons(IPV4_OFFSET_MASK | IPV4_MORE_FRAGMENTS)) != 0;
-  packet->is_later_fragment = (ip.frag_off & bpf_htons(IPV4_OFFSET_MASK)) != 0;
-  return true;
-}
-
-/* How far the walk along a chain of IPv6 headers has come: offset and type of the next header, and
- * what was seen. */
-#define CHAIN(offset, next) ((__u64)(offset) | (__u64)(next) << 32)
-#define CHAIN_OFFSET(chain) ((__u32)(chain))
-#define CHAIN_NEXT(chain) ((__u8)((chain) >> 32))
-#define CHAIN_SEEN (1ULL << 40)            /* a header has been walked */
-#define CHAIN_FRAGMENT_HEADER (1ULL << 41) /* one of them was a fragment header */
-#define CHAIN_FRAGMENT (1ULL << 42)        /* and the packet is a fragment */
-#define CHAIN_LATER (1ULL << 43)           /* not the first: payload follows */
-#define CHAIN_BROKEN (1ULL << 44)          /* cut off, or nothing that the worker takes */
-#define CHAIN_END (1ULL << 45)             /* `next` is no extension header */
-#define CHAIN_FLAGS (~0ULL << 40)
-
-/* One header further; the rules are parse()'s (core/net/parse.cc). A global function: the verifier
- * looks into it once, and not for each of its paths again at each header. */
-__noinline __u64 walk_extension(struct __sk_buff* skb, __u64 chain) {
-  const __u32 offset = CHAIN_OFFSET(chain);
-  const __u8 next = CHAIN_NEXT(chain);
-  __u64 flags = (chain & CHAIN_FLAGS) | CHAIN_SEEN;
-  __u8 header[8];
-  __u32 size;
-  if (next != IPPROTO_HOPOPTS && next != IPPROTO_DSTOPTS && next != IPPROTO_ROUTING &&
-      next != IPPROTO_FRAGMENT && next != IPPROTO_AH)
-    return chain | (next == IPPROTO_NONE ? CHAIN_BROKEN : CHAIN_END);
-  if (bpf_skb_load_bytes(skb, offset, header, sizeof(header))) return chain | CHAIN_BROKEN;
-  if (next == IPPROTO_FRAGMENT) {
-    const __u16 field = (__u16)header[2] << 8 | header[3];
-    if (flags & CHAIN_FRAGMENT_HEADER) return chain | CHAIN_BROKEN;
-    flags |= CHAIN_FRAGMENT_HEADER;
-    if (field & (IPV6_OFFSET_MASK | IPV6_MORE_FRAGMENTS)) flags |= CHAIN_FRAGMENT;
-    if (field & IPV6_OFFSET_MASK) flags |= CHAIN_LATER;
-    size = 8;
-  } else if (next == IPPROTO_AH) {
-    size = ((__u32)header[1] + 2) * 4;
-  } else {
-    /* Hop-by-hop options stand first or not at all; a route with stops left and the obsolete type 0
-     * are the host's. */
-    if (next == IPPROTO_HOPOPTS && (chain & CHAIN_SEEN)) return chain | CHAIN_BROKEN;
-    if (next == IPPROTO_ROUTING && (header[2] == 0 || header[3] != 0)) return chain | CHAIN_BROKEN;
-    size = ((__u32)header[1] + 1) * 8;
-  }
-  return CHAIN(offset + size, header[0]) | flags;
-}
-
-static __always_inline bool read_ipv6(struct __sk_buff* skb, __u32 offset, struct packet* packet) {
-  struct ipv6hdr ip __attribute__((aligned(8))); /* addresses are copied in words */
-  if (bpf_skb_load_bytes(skb, offset, &ip, sizeof(ip)) || ip.version != 6) return false;
-  /* A jumbogram (RFC 2675) says its length in a hop-by-hop option. */
-  const bool is_jumbo = ip.payload_len == 0 && ip.nexthdr == IPPROTO_HOPOPTS;
-  __u64 chain = CHAIN(offset + sizeof(ip), is_jumbo ? IPPROTO_NONE : ip.nexthdr);
-  /* The last turn finds the end behind as many headers as may be. */
-  for (int i = 0; i <= UVS_EXTENSION_LIMIT; i++) {
-    chain = walk_extension(skb, chain);
-    if (chain & (CHAIN_LATER | CHAIN_BROKEN | CHAIN_END)) break;
-  }
-  __builtin_memcpy(packet->source, &ip.saddr, 16);
-  __builtin_memcpy(packet->destination, &ip.daddr, 16);
-  packet->family = 6;
-  packet->protocol = chain & (CHAIN_LATER | CHAIN_END) ? CHAIN_NEXT(chain) : IPPROTO_NONE;
-  packet->l4_offset = CHAIN_OFFSET(chain);
-  packet->is_fragment = (chain & CHAIN_FRAGMENT) != 0;
-  packet->is_later_fragment = (chain & CHAIN_LATER) != 0;
-  return true;
-}
-
-/* Not inlined: used for the packet and for the one that an ICMP error quotes. */
-static __noinline bool read_packet(struct __sk_buff* skb, __u8 family, __u32 offset,
-                                   struct packet* packet) {
-  return family == 4 ? read_ipv4(skb, offset, packet) : read_ipv6(skb, offset, packet);
-}
-
-static __always_inline bool read_ports(struct __sk_buff* skb, struct packet* packet) {
-  struct {
-    __u16 source;
-    __u16 destination;
-  } ports;
-  if (bpf_skb_load_bytes(skb, packet->l4_offset, &ports, sizeof(ports))) return false;
-  packet->source_port = ports.source;
-  packet->destination_port = ports.destination;
-  return true;
 }
 
 static __noinline bool is_service(const __u64 address[2], __u64 port,
@@ -364,11 +259,50 @@ static __always_inline bool has_vlan(const struct __sk_buff* skb) {
          skb->protocol == bpf_htons(ETH_P_8021Q) || skb->protocol == bpf_htons(ETH_P_8021AD);
 }
 
+/* Is the packet, which this machine sends itself, a later fragment of a reply of ours? `is_first`: it
+ * is such a reply's first one. The stack sends the fragments of a packet one after another, the first
+ * one first, with the fragment header right behind the IPv6 header. */
+static __always_inline bool is_out_fragment(struct __sk_buff* skb, __u32 l3_offset,
+                                            const struct packet* packet, bool is_first) {
+  const bool is_ipv4 = packet->family == 4;
+  const __u64 present = 1;
+  __u16 id4 = 0;
+  __u32 id6 = 0;
+  if (is_ipv4 ? bpf_skb_load_bytes(skb, l3_offset + offsetof(struct iphdr, id), &id4, sizeof(id4))
+              : bpf_skb_load_bytes(skb, l3_offset + sizeof(struct ipv6hdr) + 4, &id6, sizeof(id6)))
+    return false;
+  const struct out_fragment_key key = {
+      .source = {packet->source[0], packet->source[1]},
+      .destination = {packet->destination[0], packet->destination[1]},
+      .what = packet->family << 32 | (is_ipv4 ? id4 : id6),
+  };
+  if (is_first) return bpf_map_update_elem(&uvs_out_frags, &key, &present, BPF_ANY) == 0;
+  return bpf_map_lookup_elem(&uvs_out_frags, &key) != 0;
+}
+
+/* What makes a packet that this machine sends ours: a reply of a server of its own that was reached by
+ * NAT, or an ICMP error about a packet that was sent on to it. */
+static __always_inline __u32 why_ours_outside(struct __sk_buff* skb, __u32 l3_offset,
+                                              struct packet* packet,
+                                              const struct uvs_control* control) {
+  if (packet->is_later_fragment)
+    return is_out_fragment(skb, l3_offset, packet, false) ? UVS_STEER_FRAGMENT : UVS_STEER_COUNTERS;
+  if (is_transport(packet->protocol)) {
+    if (!read_ports(skb, packet) || !is_expected(control, packet)) return UVS_STEER_COUNTERS;
+    if (packet->is_fragment) is_out_fragment(skb, l3_offset, packet, true);
+    return UVS_STEER_REPLY;
+  }
+  if (packet->protocol == (packet->family == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6) &&
+      !packet->is_fragment && is_error_about_ours(skb, packet, control))
+    return UVS_STEER_ICMP;
+  return UVS_STEER_COUNTERS;
+}
+
 /* Puts the tag in the place of the destination MAC. A frame that begins at the IP header gets an
  * Ethernet header: the worker knows no other frames. */
 static __always_inline bool write_tag(struct __sk_buff* skb, __u32 l3_offset) {
   const __u32 ifindex = skb->ifindex;
-  /* As words, whole: see above. */
+  /* As words, whole: see packet.h. */
   const __u64 header[2] = {
       (__u64)UVS_TAG_MAC_0 | (__u64)UVS_TAG_MAC_1 << 8 | (__u64)bpf_htonl(ifindex) << 16,
       (__u64)(__u16)skb->protocol << 32,
@@ -378,26 +312,9 @@ static __always_inline bool write_tag(struct __sk_buff* skb, __u32 l3_offset) {
          bpf_skb_store_bytes(skb, 0, header, ETH_HLEN, 0) == 0;
 }
 
-static __always_inline int steer(struct __sk_buff* skb, const __u32 l3_offset) {
-  if (skb->mark == UVS_REINJECT_MARK) {
-    skb->mark = 0;
-    count(UVS_STEER_REINJECTED);
-    return NEXT_PROGRAM;
-  }
-  if (skb->pkt_type != PACKET_HOST) return NEXT_PROGRAM;
-  if (has_vlan(skb)) {
-    count(UVS_STEER_TAGGED);
-    return NEXT_PROGRAM;
-  }
-  if (skb->protocol != bpf_htons(ETH_P_IP) && skb->protocol != bpf_htons(ETH_P_IPV6))
-    return NEXT_PROGRAM;
-
-  const __u32 zero = 0;
-  const struct uvs_control* control = bpf_map_lookup_elem(&uvs_control, &zero);
-  if (!control) return NEXT_PROGRAM;
-  const __u32 why = classify(skb, l3_offset, control);
-  if (why >= UVS_STEER_COUNTERS) return NEXT_PROGRAM;
-
+/* To the worker with it, or what becomes of it while that is late or gone. */
+static __always_inline int steer_to_worker(struct __sk_buff* skb, __u32 l3_offset,
+                                           const struct uvs_control* control, __u32 why) {
   /* The coarse clock lags by up to a tick, so the heartbeat may lie in its future: a signed
    * difference. */
   const __u64 heartbeat = *(volatile const __u64*)&control->heartbeat_ns;
@@ -420,6 +337,47 @@ static __always_inline int steer(struct __sk_buff* skb, const __u32 l3_offset) {
   return (int)bpf_redirect(control->slow_path_ifindex, 0);
 }
 
+static __always_inline int steer(struct __sk_buff* skb, const __u32 l3_offset) {
+  if (skb->mark == UVS_REINJECT_MARK) {
+    skb->mark = 0;
+    count(UVS_STEER_REINJECTED);
+    return NEXT_PROGRAM;
+  }
+  if (skb->pkt_type != PACKET_HOST) return NEXT_PROGRAM;
+  if (has_vlan(skb)) {
+    count(UVS_STEER_TAGGED);
+    return NEXT_PROGRAM;
+  }
+  if (skb->protocol != bpf_htons(ETH_P_IP) && skb->protocol != bpf_htons(ETH_P_IPV6))
+    return NEXT_PROGRAM;
+
+  const __u32 zero = 0;
+  const struct uvs_control* control = bpf_map_lookup_elem(&uvs_control, &zero);
+  if (!control) return NEXT_PROGRAM;
+  const __u32 why = classify(skb, l3_offset, control);
+  return why < UVS_STEER_COUNTERS ? steer_to_worker(skb, l3_offset, control, why) : NEXT_PROGRAM;
+}
+
+/* Sent by the worker, which has decided already, or by another program past the stack. */
+static __always_inline bool is_from_packet_socket(const struct __sk_buff* skb) {
+  const struct bpf_sock* socket = skb->sk;
+  return socket && socket->family == ADDRESS_FAMILY_PACKET;
+}
+
+static __always_inline int steer_out(struct __sk_buff* skb, const __u32 l3_offset) {
+  if (is_from_packet_socket(skb) || has_vlan(skb)) return NEXT_PROGRAM;
+  if (skb->protocol != bpf_htons(ETH_P_IP) && skb->protocol != bpf_htons(ETH_P_IPV6))
+    return NEXT_PROGRAM;
+  const __u32 zero = 0;
+  const struct uvs_control* control = bpf_map_lookup_elem(&uvs_control, &zero);
+  if (!control) return NEXT_PROGRAM;
+  struct packet packet = {0};
+  const __u8 family = skb->protocol == bpf_htons(ETH_P_IP) ? 4 : 6;
+  if (!read_packet(skb, family, l3_offset, &packet)) return NEXT_PROGRAM;
+  const __u32 why = why_ours_outside(skb, l3_offset, &packet, control);
+  return why < UVS_STEER_COUNTERS ? steer_to_worker(skb, l3_offset, control, why) : NEXT_PROGRAM;
+}
+
 /* Ingress of an attached device. */
 SEC("tc")
 int uvs_steer(struct __sk_buff* skb) {
@@ -432,8 +390,20 @@ int uvs_steer_ip(struct __sk_buff* skb) {
   return steer(skb, 0);
 }
 
-/* Ingress of an attached device where the filter outlives the process (clsact): steers as long as somebody holds the
- * map's descriptor. */
+/* Egress of an attached device, once a server on this machine itself is reached by NAT: its replies
+ * leave by the stack, and pass no ingress. */
+SEC("tc")
+int uvs_steer_out(struct __sk_buff* skb) {
+  return steer_out(skb, ETH_HLEN);
+}
+
+SEC("tc")
+int uvs_steer_out_ip(struct __sk_buff* skb) {
+  return steer_out(skb, 0);
+}
+
+/* The same where the filter outlives the process (clsact): steers as long as somebody holds the map's
+ * descriptor. */
 SEC("tc")
 int uvs_steer_while_alive(struct __sk_buff* skb) {
   bpf_tail_call(skb, &uvs_alive, UVS_ALIVE_STEER);
@@ -443,6 +413,18 @@ int uvs_steer_while_alive(struct __sk_buff* skb) {
 SEC("tc")
 int uvs_steer_ip_while_alive(struct __sk_buff* skb) {
   bpf_tail_call(skb, &uvs_alive, UVS_ALIVE_STEER_IP);
+  return NEXT_PROGRAM;
+}
+
+SEC("tc")
+int uvs_steer_out_while_alive(struct __sk_buff* skb) {
+  bpf_tail_call(skb, &uvs_alive, UVS_ALIVE_STEER_OUT);
+  return NEXT_PROGRAM;
+}
+
+SEC("tc")
+int uvs_steer_out_ip_while_alive(struct __sk_buff* skb) {
+  bpf_tail_call(skb, &uvs_alive, UVS_ALIVE_STEER_OUT_IP);
   return NEXT_PROGRAM;
 }
 

@@ -48,6 +48,16 @@ SteeringKeys keys_of(const TableSpec& table) {
   return keys;
 }
 
+std::vector<LocalAddress> nat_servers_of(const TableSpec& table) {
+  std::vector<LocalAddress> servers;
+  for (const ServiceSpec& service : table.services) {
+    for (const DestinationSpec& destination : service.destinations) {
+      if (destination.method == ForwardingMethod::kNat) servers.push_back({destination.family, destination.address, 0});
+    }
+  }
+  return servers;
+}
+
 }  // namespace
 
 Result<std::shared_ptr<Machine>> Machine::start(const MachineOptions& options, OnEvent on_event) {
@@ -105,8 +115,14 @@ ControlPort::Steer Machine::steer() {
   ControlPort::Steer steer{
       .before =
           [this](const TableSpec& table) {
-            const Status checked = check_ways(table);
-            return checked.ok() ? steering_->cover(keys_of(table)) : checked;
+            Status status = check_ways(table);
+            if (!status.ok()) return status;
+            {
+              const std::lock_guard lock(servers_mutex_);
+              nat_servers_ = nat_servers_of(table);
+            }
+            status = steer_own_replies();
+            return status.ok() ? steering_->cover(keys_of(table)) : status;
           },
       .after = [this](const TableSpec& table) { steering_->restrict_to(keys_of(table)); },
       .take_up = nullptr,
@@ -245,7 +261,24 @@ void Machine::device_detached(const DeviceState& device, const std::string& reas
   on_event_({MachineEvent::Kind::kDeviceDetached, device.name, reason});
 }
 
-void Machine::addresses_changed() { on_event_({MachineEvent::Kind::kAddressesChanged, "", ""}); }
+// A server behind NAT that is this machine itself replies through the stack. Asked before the worker
+// can hear of the table or of the address.
+Status Machine::steer_own_replies() {
+  const std::lock_guard lock(servers_mutex_);
+  if (nat_servers_.empty()) return {};
+  for (const LocalAddress& local : local_addresses()) {
+    const auto is_it = [&local](const LocalAddress& server) {
+      return server.family == local.family && server.address == local.address;
+    };
+    if (std::any_of(nat_servers_.begin(), nat_servers_.end(), is_it)) return steering_->steer_own_replies();
+  }
+  return {};
+}
+
+void Machine::addresses_changed() {
+  if (const Status status = steer_own_replies(); !status.ok()) warning(status.message);
+  on_event_({MachineEvent::Kind::kAddressesChanged, "", ""});
+}
 
 void Machine::neighbours_changed() {
   if (Worker* worker = waiting_worker_) worker->wake();

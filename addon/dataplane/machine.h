@@ -6,6 +6,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
@@ -71,6 +72,7 @@ class Machine final : private HostEvents {
   ControlPort::Steer steer();
   void take_up(ConnectionFile& file);
   Status check_ways(const TableSpec& table);
+  Status steer_own_replies();
   void look_after_ours();
 
   void host_view(std::unique_ptr<const HostView> view) override;
@@ -97,6 +99,8 @@ class Machine final : private HostEvents {
   std::unique_ptr<Worker> worker_;
   std::atomic<Worker*> waiting_worker_ = nullptr;  // housekeeping wakes it; null before it is there
   std::unique_ptr<ControlPort> port_;
+  std::mutex servers_mutex_;
+  std::vector<LocalAddress> nat_servers_;  // of the newest table
 };
 
 }  // namespace uvs

@@ -18,14 +18,23 @@ namespace {
 
 // Newer than Debian 12's headers (kernel 6.6).
 constexpr auto kTcxIngress = static_cast<bpf_attach_type>(46);
+constexpr auto kTcxEgress = static_cast<bpf_attach_type>(47);
 constexpr uint32_t kBefore = 1u << 3;  // BPF_F_BEFORE without a relative: in front of all
 
-void collect_our_filters(NetlinkSocket& netlink, uint32_t ifindex,
+bpf_tc_attach_point hook_of(AttachPoint point) {
+  return point == AttachPoint::kIngress ? BPF_TC_INGRESS : BPF_TC_EGRESS;
+}
+uint32_t parent_of(AttachPoint point) {
+  return TC_H_MAKE(TC_H_CLSACT,
+                   point == AttachPoint::kIngress ? TC_H_MIN_INGRESS : TC_H_MIN_EGRESS);
+}
+
+void collect_our_filters(NetlinkSocket& netlink, uint32_t ifindex, AttachPoint point,
                          std::vector<LeftoverFilter>& found) {
   tcmsg body{};
   body.tcm_family = AF_UNSPEC;
   body.tcm_ifindex = static_cast<int>(ifindex);
-  body.tcm_parent = TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS);
+  body.tcm_parent = parent_of(point);
   NetlinkRequest request(RTM_GETTFILTER, NLM_F_DUMP, body);
   (void)netlink.request(request, [&](const NetlinkMessage& message) {
     const auto* filter = message.body<tcmsg>();
@@ -34,7 +43,7 @@ void collect_our_filters(NetlinkSocket& netlink, uint32_t ifindex,
     const auto options = attributes.find(TCA_OPTIONS);
     if (attributes.text(TCA_KIND) != "bpf" || !options) return;
     if (!NetlinkAttributes(*options).text(TCA_BPF_NAME).starts_with("uvs_")) return;
-    found.push_back({ifindex, filter->tcm_handle, TC_H_MAJ(filter->tcm_info) >> 16});
+    found.push_back({point, ifindex, filter->tcm_handle, TC_H_MAJ(filter->tcm_info) >> 16});
   });
 }
 
@@ -63,26 +72,31 @@ SteerAttachment& SteerAttachment::operator=(SteerAttachment&& other) noexcept {
   ifindex_ = std::exchange(other.ifindex_, 0);
   handle_ = other.handle_;
   priority_ = other.priority_;
+  point_ = other.point_;
   owns_hook_ = other.owns_hook_;
   return *this;
 }
 
-Result<SteerAttachment> SteerAttachment::attach(AttachForm form, uint32_t ifindex, int program) {
+Result<SteerAttachment> SteerAttachment::attach(AttachForm form, uint32_t ifindex, int program,
+                                               AttachPoint point) {
   SteerAttachment attachment;
   attachment.program_ = program_id(program);
   if (form == AttachForm::kTcx) {
     LIBBPF_OPTS(bpf_link_create_opts, options, .flags = kBefore);
-    const int link = bpf_link_create(program, static_cast<int>(ifindex), kTcxIngress, &options);
+    const int link =
+        bpf_link_create(program, static_cast<int>(ifindex),
+                        point == AttachPoint::kIngress ? kTcxIngress : kTcxEgress, &options);
     if (link < 0)
       return errno_status(-link, "cannot attach a tcx program", "CAP_BPF and CAP_NET_ADMIN");
     attachment.link_ = FileDescriptor(link);
     return attachment;
   }
   LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = static_cast<int>(ifindex),
-              .attach_point = BPF_TC_INGRESS);
+              .attach_point = hook_of(point));
   const int made = bpf_tc_hook_create(&hook);
   if (made != 0 && made != -EEXIST) return errno_status(-made, "cannot create the clsact qdisc");
   attachment.owns_hook_ = made == 0;
+  attachment.point_ = point;
   // In front of all others: priority 1, and within it cls_bpf puts the newest first. Where a filter
   // of another kind has that priority, the kernel picks ours: then it stands behind.
   int error = 0;
@@ -107,7 +121,7 @@ bool SteerAttachment::is_in_place() const {
   }
   if (ifindex_ == 0) return false;
   LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = static_cast<int>(ifindex_),
-              .attach_point = BPF_TC_INGRESS);
+              .attach_point = hook_of(point_));
   LIBBPF_OPTS(bpf_tc_opts, options, .handle = handle_, .priority = priority_);
   return bpf_tc_query(&hook, &options) == 0 && options.prog_id == program_;
 }
@@ -116,7 +130,7 @@ void SteerAttachment::detach() {
   link_.reset();
   if (ifindex_ == 0) return;
   LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = static_cast<int>(ifindex_),
-              .attach_point = BPF_TC_INGRESS);
+              .attach_point = hook_of(point_));
   LIBBPF_OPTS(bpf_tc_opts, options, .handle = handle_, .priority = priority_);
   (void)bpf_tc_detach(&hook, &options);
   ifindex_ = 0;
@@ -152,8 +166,10 @@ Result<AttachForm> probe_attach_form(uint32_t ifindex, int program) {
 std::vector<LeftoverFilter> find_leftover_filters(NetlinkSocket& netlink) {
   std::vector<LeftoverFilter> found;
   struct if_nameindex* names = if_nameindex();
-  for (const auto* name = names; name != nullptr && name->if_index != 0; name++)
-    collect_our_filters(netlink, name->if_index, found);
+  for (const auto* name = names; name != nullptr && name->if_index != 0; name++) {
+    collect_our_filters(netlink, name->if_index, AttachPoint::kIngress, found);
+    collect_our_filters(netlink, name->if_index, AttachPoint::kEgress, found);
+  }
   if_freenameindex(names);
   return found;
 }
@@ -161,7 +177,7 @@ std::vector<LeftoverFilter> find_leftover_filters(NetlinkSocket& netlink) {
 Status remove_filters(const std::vector<LeftoverFilter>& filters) {
   for (const LeftoverFilter& filter : filters) {
     LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = static_cast<int>(filter.ifindex),
-                .attach_point = BPF_TC_INGRESS);
+                .attach_point = hook_of(filter.point));
     LIBBPF_OPTS(bpf_tc_opts, options, .handle = filter.handle, .priority = filter.priority);
     const int error = bpf_tc_detach(&hook, &options);
     if (error != 0 && error != -ENOENT && error != -ENODEV) {

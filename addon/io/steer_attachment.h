@@ -1,4 +1,4 @@
-// One program at one device's ingress: as a tcx link (kernel 6.6; dies with the process) or as a
+// One program at one device's ingress or egress: as a tcx link (kernel 6.6; dies with the process) or as a
 // clsact filter. Also finds and removes the clsact filters that a killed director left behind.
 #pragma once
 
@@ -12,11 +12,13 @@
 namespace uvs {
 
 enum class AttachForm : uint8_t { kTcx, kClsact };
+enum class AttachPoint : uint8_t { kIngress, kEgress };
 
 class SteerAttachment {
  public:
   // First in the order of the device's programs.
-  static Result<SteerAttachment> attach(AttachForm form, uint32_t ifindex, int program);
+  static Result<SteerAttachment> attach(AttachForm form, uint32_t ifindex, int program,
+                                        AttachPoint point = AttachPoint::kIngress);
   SteerAttachment(SteerAttachment&& other) noexcept;
   SteerAttachment& operator=(SteerAttachment&& other) noexcept;
   // Detaches; fine when the device is gone.
@@ -36,6 +38,7 @@ class SteerAttachment {
   uint32_t ifindex_ = 0;  // clsact; 0: nothing is attached
   uint32_t handle_ = 0;
   uint32_t priority_ = 0;
+  AttachPoint point_ = AttachPoint::kIngress;
   bool owns_hook_ = false;  // the clsact qdisc is of our making
 };
 
@@ -43,11 +46,12 @@ class SteerAttachment {
 Result<AttachForm> probe_attach_form(uint32_t ifindex, int program);
 
 struct LeftoverFilter {
+  AttachPoint point;
   uint32_t ifindex;
   uint32_t handle;
   uint32_t priority;
 };
-// Clsact ingress filters named uvs_* on every device of the namespace.
+// Clsact filters named uvs_* on every device of the namespace.
 std::vector<LeftoverFilter> find_leftover_filters(NetlinkSocket& netlink);
 // Fine when they are gone.
 Status remove_filters(const std::vector<LeftoverFilter>& filters);

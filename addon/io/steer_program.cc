@@ -91,15 +91,17 @@ Result<std::unique_ptr<SteerProgram>> SteerProgram::load(uint32_t buckets) {
                   "this kernel does not take the steering program (6.1 or later is needed): " +
                       last_complaint};
   }
-  const auto program_fd = [&](const char* name) {
-    return bpf_program__fd(bpf_object__find_program_by_name(object, name));
+  const auto program_fd = [&](const std::string& name) {
+    return bpf_program__fd(bpf_object__find_program_by_name(object, name.c_str()));
   };
-  program->steer = program_fd("uvs_steer");
-  program->steer_ip = program_fd("uvs_steer_ip");
+  const auto programs = [&](const std::string& name) {
+    return Steerer{{program_fd(name), program_fd(name + "_while_alive")},
+                   {program_fd(name + "_ip"), program_fd(name + "_ip_while_alive")}};
+  };
+  program->steer = programs("uvs_steer");
+  program->steer_out = programs("uvs_steer_out");
   program->reinject = program_fd("uvs_reinject");
   program->sink = program_fd("uvs_sink");
-  program->steer_while_alive = program_fd("uvs_steer_while_alive");
-  program->steer_ip_while_alive = program_fd("uvs_steer_ip_while_alive");
   program->services = bpf_object__find_map_fd_by_name(object, "uvs_services");
   program->addresses = bpf_object__find_map_fd_by_name(object, "uvs_addresses");
   program->devices = bpf_object__find_map_fd_by_name(object, "uvs_devices");
@@ -107,9 +109,14 @@ Result<std::unique_ptr<SteerProgram>> SteerProgram::load(uint32_t buckets) {
 
   // The one descriptor of this map is ours, and closes at exec: with us its entries go.
   const int alive = bpf_object__find_map_fd_by_name(object, "uvs_alive");
-  for (const auto& [place, entry] : {std::pair(uint32_t{UVS_ALIVE_STEER}, program->steer),
-                                     std::pair(uint32_t{UVS_ALIVE_STEER_IP}, program->steer_ip)}) {
-    if (bpf_map_update_elem(alive, &place, &entry, BPF_ANY) != 0)
+  const std::pair<uvs_alive_entry, int> entries[] = {
+      {UVS_ALIVE_STEER, program->steer.ethernet.plain},
+      {UVS_ALIVE_STEER_IP, program->steer.ip.plain},
+      {UVS_ALIVE_STEER_OUT, program->steer_out.ethernet.plain},
+      {UVS_ALIVE_STEER_OUT_IP, program->steer_out.ip.plain}};
+  for (const auto& [entry, fd] : entries) {
+    const uint32_t place = entry;
+    if (bpf_map_update_elem(alive, &place, &fd, BPF_ANY) != 0)
       return errno_status(errno, "cannot enter the steering program into its map", "CAP_BPF");
   }
 

@@ -22,10 +22,16 @@ class SteerProgram {
   SteerProgram(const SteerProgram&) = delete;
   SteerProgram& operator=(const SteerProgram&) = delete;
 
-  // Programs; `steer_ip` is `steer` for devices without a link layer.
-  int steer = -1, steer_ip = -1, reinject = -1, sink = -1;
-  // Both as long as this process lives: for filters that outlive it.
-  int steer_while_alive = -1, steer_ip_while_alive = -1;
+  // A program for devices with an Ethernet header and one for those without a link layer, each in two forms: as it is, and
+  // only as long as this process lives, for filters that outlive it.
+  struct Form {
+    int plain = -1, while_alive = -1;
+  };
+  struct Steerer {
+    Form ethernet, ip;
+  };
+  Steerer steer, steer_out;    // at ingress, at egress
+  int reinject = -1, sink = -1;
   int services = -1, addresses = -1, devices = -1, counters = -1;  // maps
   uvs_control* control = nullptr;                                  // shared with the kernel
   std::span<uvs_flow_bucket> flows;                                // shared with the kernel

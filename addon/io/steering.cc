@@ -102,6 +102,12 @@ uvs_address_key address_key(Family family, const IpAddress& address, uvs_address
   return key;
 }
 
+// Where a program of ours stands, beside the pair's.
+struct Place {
+  uint32_t ifindex;
+  AttachPoint point;
+  auto operator<=>(const Place&) const = default;
+};
 struct Attached {
   std::optional<SteerAttachment> attachment;  // empty: it should be there, and could not be put back
   LinkLayer layer;
@@ -120,7 +126,8 @@ struct Steering::Impl {
   KeySet<uvs_service_key> services{-1};
   KeySet<uvs_address_key> addresses{-1};
   std::vector<SteerAttachment> pair_attachments;
-  std::map<uint32_t, Attached> devices;
+  std::map<Place, Attached> places;
+  bool steers_own_replies = false;
   std::vector<LeftoverFilter> leftovers;  // of the director before
   bool is_held = false;
   std::atomic<bool> is_reachable = true;
@@ -128,7 +135,7 @@ struct Steering::Impl {
   explicit Impl(NetlinkSocket socket) : netlink(std::move(socket)) {}
   ~Impl() {
     if (program && program->control && !is_held) std::atomic_ref(program->control->heartbeat_ns).store(0);
-    devices.clear();
+    while (!places.empty()) detach(places.begin()->first.ifindex);
     pair_attachments.clear();
     if (owns_pair) (void)remove_slow_path_pair(netlink);
   }
@@ -137,8 +144,11 @@ struct Steering::Impl {
   Status choose_form(bool force_clsact);
   Status attach_pair();
   Status remake_pair();
-  int program_for(LinkLayer layer) const;
-  int held_program_for(LinkLayer layer) const;
+  bool is_attached(uint32_t ifindex) const { return places.contains({ifindex, AttachPoint::kIngress}); }
+  const SteerProgram::Form& program_for(const Place& place, LinkLayer layer) const;
+  Result<SteerAttachment> make_attachment(const Place& place, LinkLayer layer) const;
+  Status attach(const Place& place, LinkLayer layer);
+  void detach(uint32_t ifindex);
   Status set_mac(uint32_t ifindex, const MacAddress& mac);
 };
 
@@ -204,14 +214,31 @@ Status Steering::Impl::remake_pair() {
   return {};
 }
 
-// A tcx link dies with the process, a clsact filter does not.
-int Steering::Impl::program_for(LinkLayer layer) const {
-  if (form == AttachForm::kTcx) return held_program_for(layer);
-  return layer == LinkLayer::kNone ? program->steer_ip_while_alive : program->steer_while_alive;
+const SteerProgram::Form& Steering::Impl::program_for(const Place& place, LinkLayer layer) const {
+  const auto& steerer = place.point == AttachPoint::kIngress ? program->steer : program->steer_out;
+  return layer == LinkLayer::kNone ? steerer.ip : steerer.ethernet;
 }
 
-int Steering::Impl::held_program_for(LinkLayer layer) const {
-  return layer == LinkLayer::kNone ? program->steer_ip : program->steer;
+// A tcx link dies with the process, a clsact filter does not.
+Result<SteerAttachment> Steering::Impl::make_attachment(const Place& place, LinkLayer layer) const {
+  const SteerProgram::Form& wanted = program_for(place, layer);
+  const int fd = form == AttachForm::kTcx ? wanted.plain : wanted.while_alive;
+  return SteerAttachment::attach(form, place.ifindex, fd, place.point);
+}
+
+Status Steering::Impl::attach(const Place& place, LinkLayer layer) {
+  if (places.contains(place)) return {};
+  auto attachment = make_attachment(place, layer);
+  if (!attachment.ok()) return attachment.status();
+  places.emplace(place, Attached{std::move(attachment.value()), layer});
+  return {};
+}
+
+void Steering::Impl::detach(uint32_t ifindex) {
+  // In this order: the one that was first may own the clsact qdisc.
+  places.erase({ifindex, AttachPoint::kEgress});
+  places.erase({ifindex, AttachPoint::kIngress});
+  (void)bpf_map_delete_elem(program->devices, &ifindex);
 }
 
 Status Steering::Impl::set_mac(uint32_t ifindex, const MacAddress& mac) {
@@ -244,28 +271,37 @@ Status Steering::attach(uint32_t ifindex, const MacAddress& mac, LinkLayer layer
   }
   // First the MAC: a redirected packet may come back from the worker at once.
   if (Status status = impl_->set_mac(ifindex, mac); !status.ok()) return status;
-  if (impl_->devices.contains(ifindex)) return {};
-  auto attachment = SteerAttachment::attach(impl_->form, ifindex, impl_->program_for(layer));
-  if (!attachment.ok()) {
-    (void)bpf_map_delete_elem(impl_->program->devices, &ifindex);
-    return attachment.status();
+  Status status = impl_->attach({ifindex, AttachPoint::kIngress}, layer);
+  if (status.ok() && impl_->steers_own_replies)
+    status = impl_->attach({ifindex, AttachPoint::kEgress}, layer);
+  if (!status.ok()) impl_->detach(ifindex);
+  return status;
+}
+
+Status Steering::steer_own_replies() {
+  const std::lock_guard lock(impl_->mutex);
+  impl_->steers_own_replies = true;
+  std::map<uint32_t, LinkLayer> devices;
+  for (const auto& [place, attached] : impl_->places) devices.emplace(place.ifindex, attached.layer);
+  for (const auto& [ifindex, layer] : devices) {
+    if (Status status = impl_->attach({ifindex, AttachPoint::kEgress}, layer); !status.ok())
+      return status;
   }
-  impl_->devices.emplace(ifindex, Attached{std::move(attachment.value()), layer});
   return {};
 }
 
 void Steering::detach(uint32_t ifindex) {
   const std::lock_guard lock(impl_->mutex);
-  impl_->devices.erase(ifindex);
-  (void)bpf_map_delete_elem(impl_->program->devices, &ifindex);
+  impl_->detach(ifindex);
 }
 
 Status Steering::leave_held() {
   const std::lock_guard lock(impl_->mutex);
   impl_->is_held = true;
   Status failed;
-  for (const auto& [ifindex, attached] : impl_->devices) {
-    auto held = SteerAttachment::attach(AttachForm::kClsact, ifindex, impl_->held_program_for(attached.layer));
+  for (const auto& [place, attached] : impl_->places) {
+    const int steer = impl_->program_for(place, attached.layer).plain;
+    auto held = SteerAttachment::attach(AttachForm::kClsact, place.ifindex, steer, place.point);
     if (held.ok()) {
       held.value().leave();
     } else {
@@ -282,12 +318,12 @@ Status Steering::settle() {
 
 Status Steering::change_mac(uint32_t ifindex, const MacAddress& mac) {
   const std::lock_guard lock(impl_->mutex);
-  return impl_->devices.contains(ifindex) ? impl_->set_mac(ifindex, mac) : Status{};
+  return impl_->is_attached(ifindex) ? impl_->set_mac(ifindex, mac) : Status{};
 }
 
 bool Steering::is_attached(uint32_t ifindex) const {
   const std::lock_guard lock(impl_->mutex);
-  return impl_->devices.contains(ifindex);
+  return impl_->is_attached(ifindex);
 }
 
 Status Steering::cover(const SteeringKeys& keys) {
@@ -356,22 +392,24 @@ std::vector<Deviation> Steering::deviations() {
     if (impl.pair_attachments.size() != 2 || !std::ranges::all_of(impl.pair_attachments, in_place))
       found.push_back({"a program on uvs0/uvs1", "is gone", locked([&impl] { return impl.attach_pair(); })});
   }
-  for (const auto& [ifindex, attached] : impl.devices) {
+  for (const auto& [place, attached] : impl.places) {
     if (attached.attachment && attached.attachment->is_in_place()) continue;
     char name[IF_NAMESIZE];
     // Gone, or in another namespace: who follows the devices hears of it.
-    if (if_indextoname(ifindex, name) == nullptr) continue;
-    found.push_back({std::string("the program on ") + name, "is gone", locked([&impl, ifindex]() -> Status {
-      const auto found = impl.devices.find(ifindex);
-      if (found == impl.devices.end()) return {};  // detached meanwhile: the director stops
-      Attached& again = found->second;
-      // The old one first: a new filter may get its number.
-      again.attachment.reset();
-      auto made = SteerAttachment::attach(impl.form, ifindex, impl.program_for(again.layer));
-      if (!made.ok()) return made.status();
-      again.attachment = std::move(made.value());
-      return {};
-    })});
+    if (if_indextoname(place.ifindex, name) == nullptr) continue;
+    const char* what = place.point == AttachPoint::kIngress ? "the program on " : "the program at the egress of ";
+    found.push_back({std::string(what) + name, "is gone",
+                     locked([&impl, place = place]() -> Status {
+                       const auto found = impl.places.find(place);
+                       if (found == impl.places.end()) return {};  // detached meanwhile: the director stops
+                       Attached& again = found->second;
+                       // The old one first: a new filter may get its number.
+                       again.attachment.reset();
+                       auto made = impl.make_attachment(place, again.layer);
+                       if (!made.ok()) return made.status();
+                       again.attachment = std::move(made.value());
+                       return {};
+                     })});
   }
   return found;
 }

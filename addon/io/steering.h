@@ -5,6 +5,7 @@
 //
 //   device ingress --uvs_steer--> uvs0 ==pair==> uvs1 --tap--> AfPacket      (tag + ifindex in the
 //   destination MAC) device ingress <--uvs_reinject-- uvs0 <==pair== uvs1 <--- AfPacket (to_host)
+//   device egress --uvs_steer_out--> uvs0 (replies of this machine's own servers)
 #pragma once
 
 #include <array>
@@ -77,6 +78,11 @@ class Steering final : public DeviceFollower {
   // that fails takes its additions back.
   Status cover(const SteeringKeys& keys);
   void restrict_to(const SteeringKeys& keys);
+
+  // From now on what this machine's own servers reply comes to the worker, too, when it is expected:
+  // a second program at the egress of each device, those to come included. For good: connections
+  // outlive the table that named their server. Twice is fine; an error leaves what was there.
+  Status steer_own_replies();
 
   // The map of expected replies, shared with the program: the worker's ReplyMap writes it.
   // Power-of-two size.

@@ -30,7 +30,7 @@ struct uvs_control {
 };
 
 /* Map `services`: hash, key -> 1. Which (protocol, address, port) are ours. Keys are made of 64-bit words: the
- * program writes its stack in no smaller ones (see steer.bpf.c). */
+ * program writes its stack in no smaller ones (see bpf/packet.h). */
 struct uvs_service_key {
   UVS_U64 address[2]; /* as it stands in the packet; IPv4 in the first four bytes */
   UVS_U64 what;
@@ -54,7 +54,13 @@ struct uvs_address_key {
 /* Map `flows`: array of uvs_flow_bucket, see flow.h. */
 
 /* Map `alive`: program array, what the filters that outlive the process call. */
-enum uvs_alive_entry { UVS_ALIVE_STEER, UVS_ALIVE_STEER_IP, UVS_ALIVE_ENTRIES };
+enum uvs_alive_entry {
+  UVS_ALIVE_STEER,
+  UVS_ALIVE_STEER_IP,
+  UVS_ALIVE_STEER_OUT,
+  UVS_ALIVE_STEER_OUT_IP,
+  UVS_ALIVE_ENTRIES
+};
 
 /* Map `devices`: hash, ifindex -> MAC of the device, to restore what the tag replaced. */
 struct uvs_device {

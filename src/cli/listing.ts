@@ -26,7 +26,6 @@ export type ListedDestination = Pick<
   | 'active'
   | 'inactive'
   | 'persistent'
-  | 'isLocal'
   | 'traffic'
   | 'rates'
 >;
@@ -191,8 +190,8 @@ function columns(...cells: readonly (readonly [value: string | number, width: nu
   return cells.map(([value, width]) => ` ${String(value).padEnd(width)}`).join('');
 }
 
-function methodName({ isLocal, method }: ListedDestination): string {
-  if (isLocal) return 'Local';
+/** A server on the director itself is no case of its own, as in the kernel since 2.6.37. */
+function methodName({ method }: ListedDestination): string {
   switch (method) {
     case 'nat':
       return 'Masq';

@@ -86,6 +86,7 @@ export const codes = {
   'port-ignored': warning(
     'a real server port that differs from the service’s under DR or TUN, which cannot map ports',
   ),
+  'loopback-server': warning('NAT to a loopback address at another port than the service’s'),
   'sorry-port-ignored': warning('a sorry server port that differs from the service’s under DR or TUN'),
   'quorum-unreachable': warning('a quorum that no set of servers can reach'),
   'hysteresis-too-large': warning('a hysteresis that is not below the quorum'),

@@ -202,8 +202,8 @@ function hostAnswer(sent: TransportPacket): string {
 function countsOf(director: MemoryDirector, nameOf: ReadonlyMap<string, string>): Record<string, Counts> {
   const counts: Record<string, Counts> = {};
   for (const service of director.services()) {
-    for (const { address, method, isLocal, weight, active, inactive } of service.destinations) {
-      const fwd = isLocal ? 'Local' : method === 'nat' ? 'Masq' : 'Route';
+    for (const { address, method, weight, active, inactive } of service.destinations) {
+      const fwd = method === 'nat' ? 'Masq' : 'Route';
       counts[nameOf.get(address) ?? address] = { fwd, weight, active, inact: inactive };
     }
   }

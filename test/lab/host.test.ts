@@ -8,15 +8,21 @@ import {
   configText,
   connectError,
   Director,
+  datagram,
   Lab,
   labNeeds,
+  makeFile,
+  md5Of,
   request,
   serverAt,
+  shuffledDatagrams,
   startHttp,
+  startUdp,
   topologies,
   urlOf,
   vip,
   vip6,
+  waitFor,
 } from '../support/lab/index.js';
 import { requires } from '../support/require.js';
 
@@ -52,9 +58,96 @@ requires(...labNeeds).describe('host', () => {
       const forwards = (await director.list()).flatMap((service) =>
         service.servers.map((server) => server.forward),
       );
-      expect(forwards.filter((forward) => forward === 'Local')).toHaveLength(2);
+      expect(new Set(forwards)).toEqual(new Set([method === 'NAT' ? 'Masq' : 'Route']));
     },
   );
+
+  test('a real server on the director itself, at another port: bulk data, fragments, a refusal', async () => {
+    await using lab = await Lab.create(topologies.nat());
+    const [client, host] = [lab.host('client'), lab.host('director')];
+    const ownOf = (address: string) => (address.includes(':') ? 'fd00:2::1' : '10.2.0.1');
+    await startHttp(host, { ports: [8080] });
+    const config = families.flatMap((address) => {
+      const at = (port: number, serverPort: number, protocol: 'TCP' | 'UDP') => ({
+        address,
+        port,
+        method: 'NAT' as const,
+        protocol,
+        servers: [{ address: ownOf(address), port: serverPort }],
+      });
+      return [at(80, 8080, 'TCP'), at(7, 7007, 'UDP'), at(9, 9009, 'UDP'), at(81, 8081, 'TCP')];
+    });
+    const director = await Director.start(host, configText(config));
+    const { path, md5 } = makeFile(lab, 'twenty', 20);
+    for (const address of families) {
+      await startUdp(host, ownOf(address), 7007, 'echo');
+      expect((await request(client, urlOf(address), 10)).counts.get('director')).toBe(10);
+      const copy = client.file('copy');
+      await client.exec(['curl', '-sSf', '-o', copy, urlOf(address, 80, '/files/twenty')]);
+      expect(md5Of(copy)).toBe(md5);
+      await client.exec(['curl', '-sSf', '-T', path, urlOf(address, 80, '/uploads/twenty')]);
+      expect(await shuffledDatagrams(client, address, 7, 20)).toBe(20);
+      // Nobody listens: the host's RST comes back in the service's name.
+      expect(await connectError(client, address, 81)).toBe('Connection refused');
+    }
+    const forwards = (await director.list()).flatMap(({ servers }) => servers.map(({ forward }) => forward));
+    expect(new Set(forwards)).toEqual(new Set(['Masq']));
+    // A client may still ask the server itself.
+    expect((await request(client, urlOf('10.2.0.1', 8080), 3)).counts.get('director')).toBe(3);
+  });
+
+  test('what the worker sends itself is never taken for a reply of the director’s own server', async () => {
+    await using lab = await Lab.create(topologies.nat());
+    const [client, host] = [lab.host('client'), lab.host('director')];
+    const ownOf = (address: string) => (address.includes(':') ? 'fd00:2::1' : '10.2.0.1');
+    // One service's real server is another service.
+    const config = families.flatMap((address) => {
+      const at = (service: string, port: number, server: { address: string; port: number }) => ({
+        address: service,
+        port,
+        method: 'NAT' as const,
+        protocol: 'UDP' as const,
+        servers: [server],
+      });
+      const own = { address: ownOf(address), port: 7007 };
+      return [at(address, 7, own), at(own.address, own.port, serverAt(address, 2, 0, 7))];
+    });
+    await Director.start(host, configText(config));
+    for (const address of families) {
+      const own = ownOf(address);
+      await startUdp(host, own, 7007, 'name');
+      await startUdp(lab.host('server-a'), serverAt(address, 2, 0).address, 7, 'name');
+      for (const [at, port, name] of [
+        [address, 7, 'director'],
+        [own, 7007, 'server-a'],
+      ] as const) {
+        expect(await datagram(client, at, port, '?', { from: 4321 })).toBe(name);
+      }
+    }
+  });
+
+  test('a real server’s address that comes to the director later', async () => {
+    await using lab = await Lab.create(topologies.nat());
+    const [client, host] = [lab.host('client'), lab.host('director')];
+    await startHttp(host, { ports: [8080] });
+    const moved: Record<string, string> = { [vip]: '10.2.0.77', [vip6]: 'fd00:2::77' };
+    const config = families.map((address) => ({
+      address,
+      port: 80,
+      method: 'NAT' as const,
+      servers: [{ address: moved[address] ?? '', port: 8080 }],
+    }));
+    await Director.start(host, configText(config));
+    for (const address of families) {
+      const own = moved[address];
+      await host.ip(`addr add ${own}/${address.includes(':') ? '128 nodad' : '32'} dev eth1`);
+      await waitFor(
+        'an answer',
+        async () => (await request(client, urlOf(address), 1)).counts.get('director') === 1,
+      );
+      expect((await request(client, urlOf(address), 10)).counts.get('director')).toBe(10);
+    }
+  });
 
   test('a sorry server answers while no real server is up', async () => {
     await using lab = await Lab.create(topologies.nat());

@@ -103,6 +103,50 @@ requires(...failoverNeeds).describe('a restart', () => {
     },
   );
 
+  test.each(forms)(
+    '$form: a stall and a restart cost no connection of a server on the director itself',
+    async (one) => {
+      await using lab = await Lab.create(topologies.nat({ hasVip: false }));
+      const host = lab.host('director');
+      const owns: Record<string, string> = { [vip]: '10.2.0.1', [vip6]: 'fd00:2::1' };
+      const config = configText(
+        vips.map((address) => ({
+          address,
+          port,
+          method: 'NAT' as const,
+          servers: [{ address: owns[address] ?? '', port: port + 1 }],
+        })),
+        `static_ipaddress {\n${vip}/32 dev eth0\n${vip6}/128 dev eth0\n}\n`,
+      );
+      for (const address of vips) await serveDialogue(host, owns[address] ?? '', port + 1);
+      const before = await Director.start(host, config, { env: one.env });
+      const dialogues = await talk(lab.host('client'));
+
+      before.process.signal('SIGSTOP');
+      try {
+        const until = performance.now() + 2000;
+        await waitFor('the stall to end', () => performance.now() >= until);
+      } finally {
+        before.process.signal('SIGCONT');
+      }
+      await expectWhole(dialogues);
+
+      await before.process.stop('SIGQUIT', 10);
+      expect(await host.exec('tc filter show dev eth0 egress')).toContain('uvs_steer_out');
+      const after = await Director.start(host, config, { env: one.env, socket: before.socket });
+      await expectWhole(dialogues);
+      expect(after.log()).toContain(`${2 * count} connections of the director before are taken up`);
+      for (const side of ['ingress', 'egress']) {
+        const filters = (await host.exec(`tc filter show dev eth0 ${side}`)).match(/name uvs_steer/g) ?? [];
+        expect(filters, side).toHaveLength('UVS_STEERING' in one.env ? 1 : 0);
+      }
+      await Promise.all(dialogues.map((dialogue) => dialogue.stop()));
+      await after.stop();
+      for (const side of ['ingress', 'egress'])
+        expect(await host.exec(`tc filter show dev eth0 ${side}`)).not.toContain('uvs_');
+    },
+  );
+
   // NAT: a reply under way when the director stops is passed on as it is, and its client answers with RST.
   test.each(modes)(
     '$method: a stop by TERM and a start keep connections where no stack answers in between',

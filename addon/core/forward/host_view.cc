@@ -10,13 +10,6 @@ bool is_before(const LocalAddress& a, Family family, const IpAddress& address) {
   return a.family != family ? a.family < family : a.address.bytes < address.bytes;
 }
 
-bool is_loopback(Family family, const IpAddress& address) {
-  if (family == Family::kIpv4) return address.bytes[0] == 127;
-  IpAddress loopback;
-  loopback.bytes[15] = 1;
-  return address == loopback;
-}
-
 bool is_link_local(Family family, const IpAddress& address) {
   const uint8_t* bytes = address.bytes.data();
   if (family == Family::kIpv4) return bytes[0] == 169 && bytes[1] == 254;  // RFC 3927

@@ -40,6 +40,14 @@ static_assert(sizeof(IpAddress) == 16);
 
 constexpr size_t address_size(Family family) { return family == Family::kIpv4 ? 4 : 16; }
 
+// 127.0.0.0/8 or ::1.
+inline bool is_loopback(Family family, const IpAddress& address) {
+  if (family == Family::kIpv4) return address.bytes[0] == 127;
+  IpAddress loopback;
+  loopback.bytes[15] = 1;
+  return address == loopback;
+}
+
 struct MacAddress {
   std::array<uint8_t, 6> bytes{};
   bool operator==(const MacAddress&) const = default;

@@ -6,9 +6,10 @@ namespace {
 
 constexpr IpAddress kUnspecified{};
 constexpr IpAddress kBroadcast = IpAddress::ipv4(255, 255, 255, 255);
-constexpr IpAddress kLoopback6{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}};
 
-bool is_loopback4(const IpAddress& address) { return address.bytes[0] == 127; }
+bool has_loopback(const ParsedPacket& packet) {
+  return is_loopback(packet.family, packet.source) || is_loopback(packet.family, packet.destination);
+}
 bool is_multicast4(const IpAddress& address) { return (address.bytes[0] & 0xf0) == 0xe0; }
 
 // rp_filter: is the way back by the device that the packet came in by (1), or by any (2)?
@@ -28,8 +29,7 @@ DropReason why_refused_ipv4(const ParsedPacket& packet, uint32_t ifindex, const 
 
   if (is_multicast4(source) || source == kBroadcast) return DropReason::kMartian;
   if (source == kUnspecified) return DropReason::kMartian;
-  const bool is_loopback = is_loopback4(source) || is_loopback4(packet.destination);
-  if (is_loopback && !rules.route_localnet) return DropReason::kMartian;
+  if (has_loopback(packet) && !rules.route_localnet) return DropReason::kMartian;
 
   const SourceWay back = view.routes.way_to(Family::kIpv4, source, ifindex);
   // Without rp_filter the kernel looks for broadcast addresses only where somebody has added a local
@@ -47,7 +47,7 @@ DropReason why_refused_ipv4(const ParsedPacket& packet, uint32_t ifindex, const 
 DropReason why_refused_ipv6(const ParsedPacket& packet, uint32_t ifindex, const HostView& view,
                             const ForwardingTable& table) {
   const IpAddress& source = packet.source;
-  if (source == kLoopback6 || packet.destination == kLoopback6) return DropReason::kMartian;
+  if (has_loopback(packet)) return DropReason::kMartian;
   if (source == kUnspecified || source.bytes[0] == 0xff) return DropReason::kMartian;
   const bool is_own = view.routes.way_to(Family::kIpv6, source, ifindex).kind == RouteKind::kLocal ||
                       view.is_local(Family::kIpv6, source) ||

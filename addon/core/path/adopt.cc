@@ -63,7 +63,7 @@ AdoptOutcome Flows<F>::adopt(const ConnectionView& view, const Destination& dest
   record.hash = connections_.hash(view.client, view.client_port, view.protocol);
   record.destination_slot = destination.slot;
   record.flags.is_local = destination_of(record).is_local.get();
-  record.flags.is_nat = destination.spec.method == ForwardingMethod::kNat && !record.flags.is_local;
+  record.flags.is_nat = is_translated(record, destination);
   record.flags.is_answered = view.is_answered;
   record.flags.standing = static_cast<Standing>(view.standing);
   if (record.flags.is_nat != view.is_nat) return AdoptOutcome::kOtherMethod;

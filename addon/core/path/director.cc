@@ -110,11 +110,12 @@ void Director::Impl::settle_later_fragment(Item& item, bool may_wait) {
   item.decision = *first;
   Decision& decision = item.decision;
   if (decision.verdict == Verdict::kAnswer) decision = drop(decision.reason);
-  if (decision.verdict != Verdict::kForward) return;
+  if (decision.verdict != Verdict::kForward && !decision.is_to_local_server) return;
 
   Passage& passage = decision.passage;
   item.counted_by = passage.destination;
   item.direction = passage.direction;
+  if (decision.is_to_local_server) return;
   const bool is_request = passage.direction == Direction::kRequest;
   const IpAddress& target = is_request ? passage.server : packet.destination;
   const NextHops::Found found = context.hops.find(packet.family, target, passage.flow_hash);

@@ -249,12 +249,29 @@ void Flows<F>::pass(Item& item, Record& record, Direction direction) {
   item.decision = find_way(record, direction);
 }
 
+template <Family F>
+Passage Flows<F>::passage_of(const Record& record, Direction direction, NeighbourIndex hop) {
+  return {.direction = direction,
+          .method = record.flags.is_nat ? ForwardingMethod::kNat : ForwardingMethod::kDirectRoute,
+          .hop = hop,
+          .server_port = record.destination_port,
+          .virtual_port = record.virtual_port,
+          .flow_hash = record.hash,
+          .destination = record.destination_slot,
+          .server = record.destination.unpacked(),
+          .virtual_address = record.virtual_address.unpacked()};
+}
+
 // The next hop is looked up once a direction, and again after the routes changed.
 template <Family F>
 Decision Flows<F>::find_way(Record& record, Direction direction) {
+  const auto to_this_machine = [&] {
+    return record.flags.is_nat ? to_local_server(passage_of(record, direction, kNoNeighbour))
+                               : to_host();
+  };
   if (direction == Direction::kRequest &&
       (record.flags.is_local || destination_of(record).is_local.get())) {
-    return to_host();
+    return to_this_machine();
   }
   if (const uint32_t epoch = context_.hops.epoch(); record.hop_epoch != epoch) {
     record.request_hop = record.reply_hop = kNoNeighbour;
@@ -264,7 +281,7 @@ Decision Flows<F>::find_way(Record& record, Direction direction) {
   if (hop == kNoNeighbour) {
     const auto& target = direction == Direction::kRequest ? record.destination : record.client;
     const NextHops::Found found = context_.hops.find(F, target.unpacked(), record.hash);
-    if (found.kind == RouteKind::kLocal) return to_host();
+    if (found.kind == RouteKind::kLocal) return to_this_machine();
     if (found.kind != RouteKind::kUnicast) return drop(DropReason::kNoRoute);
     if (found.index == kNoNeighbour) {
       context_.reached(Limit::kNextHops);
@@ -272,16 +289,7 @@ Decision Flows<F>::find_way(Record& record, Direction direction) {
     }
     hop = found.index;
   }
-  return forward(
-      {.direction = direction,
-       .method = record.flags.is_nat ? ForwardingMethod::kNat : ForwardingMethod::kDirectRoute,
-       .hop = hop,
-       .server_port = record.destination_port,
-       .virtual_port = record.virtual_port,
-       .flow_hash = record.hash,
-       .destination = record.destination_slot,
-       .server = record.destination.unpacked(),
-       .virtual_address = record.virtual_address.unpacked()});
+  return forward(passage_of(record, direction, hop));
 }
 
 // Every connection ends here, and whatever stands for it elsewhere with it.

@@ -61,6 +61,10 @@ class Flows final : private Room::Holder {
   bool is_admitted(Item& item) const;
   bool open_with(Item& item, const Destination& destination, bool is_opening);
   Record record_of(const Item& item, const Destination& destination) const;
+  // A server on this machine itself is reached by NAT like any other; but what comes from outside for
+  // 127.0.0.0/8 or ::1 the stack throws away, so there the service's own address is left where the port
+  // is its, too: a program that listens on all addresses answers.
+  static bool is_translated(const Record& record, const Destination& destination);
   void forward_without_record(Item& item, Record& record);
   ReplyMap::Inserted expect_replies(const Record& record);
   void refuse(Item& item, Limit limit, DropReason reason);
@@ -78,6 +82,7 @@ class Flows final : private Room::Holder {
   void set_state(Record& record, TcpState state);
   void pass(Item& item, Record& record, Direction direction);
   Decision find_way(Record& record, Direction direction);
+  static Passage passage_of(const Record& record, Direction direction, NeighbourIndex hop);
 
   DestinationState& destination_of(const Record& record) {
     return context_.tables.destination_state(record.destination_slot);

@@ -133,8 +133,15 @@ Connection<F> Flows<F>::record_of(const Item& item, const Destination& destinati
   record.hash = item.hash;
   record.destination_slot = destination.slot;
   record.flags.is_local = context_.tables.destination_state(destination.slot).is_local.get();
-  record.flags.is_nat = destination.spec.method == ForwardingMethod::kNat && !record.flags.is_local;
+  record.flags.is_nat = is_translated(record, destination);
   return record;
+}
+
+template <Family F>
+bool Flows<F>::is_translated(const Record& record, const Destination& destination) {
+  if (destination.spec.method != ForwardingMethod::kNat) return false;
+  if (!record.flags.is_local || record.destination_port != record.virtual_port) return true;
+  return record.destination != record.virtual_address && !is_loopback(F, destination.spec.address);
 }
 
 // The replies of a NAT connection stand in the map that the kernel reads before its first packet is on its way. An older
@@ -179,6 +186,7 @@ template bool Flows<Family::kIpv4>::open_with(Item&, const Destination&, bool);
 template void Flows<Family::kIpv4>::forward_without_record(Item&, Record&);
 template void Flows<Family::kIpv4>::refuse(Item&, Limit, DropReason);
 template Connection<Family::kIpv4> Flows<Family::kIpv4>::record_of(const Item&, const Destination&) const;
+template bool Flows<Family::kIpv4>::is_translated(const Record&, const Destination&);
 template ReplyMap::Inserted Flows<Family::kIpv4>::expect_replies(const Record&);
 template ReplyTuple Flows<Family::kIpv4>::reply_of(const Record&) const;
 template void Flows<Family::kIpv6>::open(Item&);
@@ -186,6 +194,7 @@ template bool Flows<Family::kIpv6>::open_with(Item&, const Destination&, bool);
 template void Flows<Family::kIpv6>::forward_without_record(Item&, Record&);
 template void Flows<Family::kIpv6>::refuse(Item&, Limit, DropReason);
 template Connection<Family::kIpv6> Flows<Family::kIpv6>::record_of(const Item&, const Destination&) const;
+template bool Flows<Family::kIpv6>::is_translated(const Record&, const Destination&);
 template ReplyMap::Inserted Flows<Family::kIpv6>::expect_replies(const Record&);
 template ReplyTuple Flows<Family::kIpv6>::reply_of(const Record&) const;
 

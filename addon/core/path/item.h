@@ -26,11 +26,13 @@ struct Passage {
   IpAddress server, virtual_address;
 };
 
-// What the path has decided about a packet. kForward: by `passage`.
+// What the path has decided about a packet. kForward: by `passage`; kToHost: by it when its server is
+// this machine itself and is reached by NAT, else as the packet came.
 struct Decision {
   Verdict verdict = Verdict::kToHost;
   DropReason reason = DropReason::kNone;     // kDrop; kAnswer: why, should no answer be allowed
   Answer answer = Answer::kPortUnreachable;  // kAnswer
+  bool is_to_local_server = false;           // kToHost
   Passage passage;
 };
 
@@ -50,6 +52,9 @@ inline Decision drop(DropReason reason) {
 }
 inline Decision wait_for_first_fragment() { return {.verdict = Verdict::kHeld, .passage = {}}; }
 inline Decision to_host() { return {.verdict = Verdict::kToHost, .passage = {}}; }
+inline Decision to_local_server(const Passage& passage) {
+  return {.verdict = Verdict::kToHost, .is_to_local_server = true, .passage = passage};
+}
 inline Decision answer(Answer kind, DropReason otherwise) {
   return {.verdict = Verdict::kAnswer, .reason = otherwise, .answer = kind, .passage = {}};
 }

@@ -36,6 +36,7 @@ Verdict Rewriter::carry_out(Frame& frame, const Item& item, bool may_hold) {
     case Verdict::kHeld:
       return hold_fragment(frame, item);
     case Verdict::kToHost:
+      if (decision.is_to_local_server) translate(frame, item.packet, decision.passage);
       break;
   }
   return set(frame, Verdict::kToHost);

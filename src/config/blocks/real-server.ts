@@ -55,6 +55,7 @@ export function readRealServer(
   const written = writtenPort(portWord) ?? service.port;
   const method = readMethod(textOf(block, 'lvs_method')) ?? service.method;
   const port = portUnder(method, portWord, written, service.port, report);
+  if (method === 'NAT') checkLoopback(addressWord, address, port, service.port, report);
   const inherited = inheritFrom(block, service.inherited);
   const checked = {
     address,
@@ -96,6 +97,22 @@ export function checkFamily(place: Word, address: IpAddress, service: IpAddress,
   if (address.includes(':') === service.includes(':')) return;
   const message = `${address} and the service's address ${service} are not of one family`;
   report.add('family-mismatch', place, message, 'make one service for IPv4 and one for IPv6');
+}
+
+/** The kernel takes nothing from outside for a loopback address; at the service's own port the address is left as it is. */
+export function checkLoopback(
+  place: Word,
+  address: IpAddress,
+  port: number,
+  service: number,
+  report: Report,
+): void {
+  if (port === service || !(address.startsWith('127.') || address === '::1')) return;
+  const message = `clients never reach ${address} at port ${port}: the kernel takes nothing from outside for a loopback address`;
+  const help = address.includes(':')
+    ? 'name an address of a device'
+    : 'name an address of a device, or set net.ipv4.conf.DEVICE.route_localnet=1';
+  report.add('loopback-server', place, message, help);
 }
 
 /** undefined: none, or 0, which stands for the service's. */

@@ -18,6 +18,7 @@ import { readAddress, readPort } from '../values.js';
 import type { GlobalDefaults } from './global-defs.js';
 import {
   checkFamily,
+  checkLoopback,
   methodOf,
   type ReadServer,
   readMethod,
@@ -248,6 +249,7 @@ function readSorryServer(
       'write sorry_server_lvs_method NAT, or let it listen there',
     );
   }
+  if (method === 'NAT') checkLoopback(addressWord, address, port, service.port, report);
   return { server: { address, port, method: methodOf(method) }, method };
 }
 

@@ -83,15 +83,15 @@ export async function shuffledDatagrams(
   return Number(await client.exec([program, address, String(port), String(count)]));
 }
 
-/** Sends one datagram from a port of its own and gives the answer, empty when none came within `wait_s`. */
+/** Sends one datagram and gives the answer, empty when none came within `wait_s`; `from`: the client's port, else any. */
 export async function datagram(
   client: Host,
   address: string,
   port: number,
   payload: string | Uint8Array,
-  wait_s = 3,
+  { wait_s = 3, from = 0 } = {},
 ): Promise<string> {
-  const target = socatAddress('UDP', address, port);
+  const target = `${socatAddress('UDP', address, port)}${from === 0 ? '' : `,sourceport=${from}`}`;
   const { stdout } = await client.tryExec(['socat', '-b65536', `-t${wait_s}`, '-', target], {
     stdin: payload,
     endsAtOutput: true,

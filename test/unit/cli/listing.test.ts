@@ -75,7 +75,7 @@ test('services come by family, protocol, address as a number, and port', () => {
 });
 
 test('flags, one-packet scheduling and local servers', () => {
-  const local = { ...emptyRow, address: '10.0.0.1' as IpAddress, port: 80, isLocal: true };
+  const local = { ...emptyRow, address: '10.0.0.1' as IpAddress, port: 80 };
   const service: ListedService = {
     ...emptyService,
     protocol: 'udp',
@@ -87,7 +87,7 @@ test('flags, one-packet scheduling and local servers', () => {
   const text = formatServices([service], { kind: 'plain', isExact: false, isSorted: true });
   expect(text.split('\n').slice(2)).toEqual([
     'UDP  10.0.0.1:80 sh (sh-fallback,sh-port) ops',
-    '  -> 10.0.0.1:80                  Local   1      0          0         ',
+    '  -> 10.0.0.1:80                  Masq    1      0          0         ',
     '',
   ]);
 });
@@ -126,7 +126,6 @@ const emptyRow: ListedDestination = {
   active: 0,
   inactive: 0,
   persistent: 0,
-  isLocal: false,
   ...noNumbers,
 };
 

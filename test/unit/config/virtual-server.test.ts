@@ -103,6 +103,15 @@ test('a real server without a port, or with port 0, has the port of its service'
   expect(ports.map(({ port }) => port)).toEqual([80, 80]);
 });
 
+test('NAT to a loopback address at another port reaches nobody, and is told', () => {
+  const text = vs(
+    `protocol TCP\nlvs_sched rr\nlvs_method NAT\nsorry_server 127.0.0.1 8081\n${rs('TCP_CHECK {\n}', '127.0.0.2 8080')}`,
+  );
+  expect(said(parseText(text))).toEqual(['5:14 warning loopback-server', '6:13 warning loopback-server']);
+  expect(codesOf(text.replace(' 8080', ' 80').replace(' 8081', ''))).toEqual([]);
+  expect(codesOf(text.replace('NAT', 'DR'))).not.toContain('loopback-server');
+});
+
 describe('DR cannot map ports', () => {
   const text = vs(
     `protocol TCP\nlvs_sched rr\nlvs_method DR\nsorry_server 10.0.0.9 8081\n${rs('TCP_CHECK {\n}', '10.0.0.2 8080')}`,

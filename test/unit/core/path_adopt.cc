@@ -14,7 +14,8 @@ constexpr SnapshotStamp kThen{.at_ms = 1'000'000, .boot = {1}};
 std::vector<ServiceSpec> services() {
   return {tcp_service("10.9.0.1:80", {nat("10.1.0.5:8080"), nat("10.1.0.6:8080")}),
           udp_service("10.9.0.1:53", {dr("10.1.0.7:53")}),
-          tcp_service("[fd09::1]:80", {nat("[fd01::5]:8080")})};
+          tcp_service("[fd09::1]:80", {nat("[fd01::5]:8080")}),
+          tcp_service("10.9.0.1:81", {nat("172.16.255.1:8081")})};  // this machine itself
 }
 
 // As through the file, `age_ms` later.
@@ -30,7 +31,8 @@ std::vector<ConnectionView> carried(const std::vector<ConnectionView>& views, ui
 
 uint64_t count_of(const AdoptCounts& counts, AdoptOutcome outcome) { return counts[static_cast<size_t>(outcome)]; }
 
-// An established NAT connection, one whose client has only sent a SYN, a DR datagram and an IPv6 connection.
+// An established NAT connection, one whose client has only sent a SYN, a DR datagram, an IPv6 connection, and one with this
+// machine.
 void open_some(TestDirector& director) {
   director.publish(services());
   director.send(tcp4("172.16.0.1:4000", "10.9.0.1:80").syn(), TestDirector::kClientLink);
@@ -39,19 +41,20 @@ void open_some(TestDirector& director) {
   director.send(tcp4("172.16.0.1:4001", "10.9.0.1:80").syn(), TestDirector::kClientLink);
   director.send(udp4("172.16.0.1:4002", "10.9.0.1:53").payload(8), TestDirector::kClientLink);
   director.send(tcp6("[fd16::1]:4000", "[fd09::1]:80").syn(), TestDirector::kClientLink);
+  director.send(tcp4("172.16.0.1:4003", "10.9.0.1:81").syn(), TestDirector::kClientLink);
 }
 
 TEST_CASE("connections go on with the director that takes them up") {
   TestDirector before;
   open_some(before);
   const auto views = before.connections();
-  REQUIRE(views.size() == 4);
+  REQUIRE(views.size() == 5);
 
   TestDirector after;
   after.publish(services());
   const auto idle = after->adopt_connections(carried(views, 5000), after.now);
-  CHECK(count_of(idle, AdoptOutcome::kAdopted) == 4);
-  CHECK(after->connection_count() == 4);
+  CHECK(count_of(idle, AdoptOutcome::kAdopted) == 5);
+  CHECK(after->connection_count() == 5);
   for (const ConnectionView& view : after.connections()) {
     const auto same = std::find_if(views.begin(), views.end(), [&](const ConnectionView& one) {
       return one.client_port == view.client_port && one.family == view.family;
@@ -77,8 +80,8 @@ TEST_CASE("connections go on with the director that takes them up") {
 
   // Twice is once.
   const auto again = after->adopt_connections(carried(views), after.now);
-  CHECK(count_of(again, AdoptOutcome::kKnown) == 4);
-  CHECK(after->connection_count() == 4);
+  CHECK(count_of(again, AdoptOutcome::kKnown) == 5);
+  CHECK(after->connection_count() == 5);
 }
 
 TEST_CASE("a taken-up connection is load of its server, and its end relieves it") {
@@ -111,12 +114,12 @@ TEST_CASE("what no longer fits the table is refused, each for its reason") {
     after.publish(std::move(table));
     return count_of(after->adopt_connections(carried(views, age_ms), after.now), which);
   };
-  CHECK(outcome({}, AdoptOutcome::kNoService) == 4);
+  CHECK(outcome({}, AdoptOutcome::kNoService) == 5);
   CHECK(outcome({tcp_service("10.9.0.1:80", {nat("10.1.0.5:8080")})}, AdoptOutcome::kNoServer) == 1);
   CHECK(outcome({tcp_service("10.9.0.1:80", {dr("10.1.0.5:8080"), dr("10.1.0.6:8080")})},
                 AdoptOutcome::kOtherMethod) == 2);
-  CHECK(outcome(services(), AdoptOutcome::kNoRoom, 1) == 3);
-  CHECK(outcome(services(), AdoptOutcome::kExpired, 1024, 2'000'000) == 4);
+  CHECK(outcome(services(), AdoptOutcome::kNoRoom, 1) == 4);
+  CHECK(outcome(services(), AdoptOutcome::kExpired, 1024, 2'000'000) == 5);
 }
 
 TEST_CASE("bytes that are no snapshot are refused with a word") {

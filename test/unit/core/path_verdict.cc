@@ -248,7 +248,8 @@ TEST_CASE("a server that is this machine: counted as a connection, packets to th
   TestDirector director;
   director.local_addresses.push_back("10.1.0.1");
   director.publish_view();
-  director.publish({tcp_service(kVip, {dr("10.1.0.1:80")}), tcp_service("10.9.0.1:81", {nat("10.1.0.1:81")})});
+  director.publish({tcp_service(kVip, {dr("10.1.0.1:80")}), tcp_service("10.9.0.1:81", {nat("10.9.0.1:81")}),
+                    tcp_service("10.9.0.1:82", {nat("127.0.0.1:82")})});
   CHECK(director.counters(0, 0).is_local);
   for (const std::string at : {"10.9.0.1:80", "10.9.0.1:81"}) {
     const Packet packet = tcp4(kClient, at).syn();
@@ -263,6 +264,54 @@ TEST_CASE("a server that is this machine: counted as a connection, packets to th
   director.publish_view();
   CHECK_FALSE(director.counters(0, 0).is_local);
   CHECK(server_of(director.from_client(syn("172.16.0.1:2"))) == 1);
+}
+
+TEST_CASE("a server that is this machine behind NAT: translated for the host's stack, and its replies back") {
+  struct Row {
+    std::string client, vip, server, router, own;
+  };
+  const Row rows[] = {{"172.16.0.1:10000", "10.9.0.1:80", "172.16.255.1:8080", "172.16.0.77", "172.16.255.1"},
+                      {"[fd16::1]:10000", "[fd09::1]:80", "[fd16::ffff]:8080", "fd16::77", "fd16::ffff"}};
+  for (const Row& row : rows) {
+    const bool is_ipv4 = row.own.find(':') == std::string::npos;
+    const auto tcp = [&](const std::string& from, const std::string& to) { return is_ipv4 ? tcp4(from, to) : tcp6(from, to); };
+    const auto udp = [&](const std::string& from, const std::string& to) { return is_ipv4 ? udp4(from, to) : udp6(from, to); };
+    TestDirector director;
+    director.publish({tcp_service(row.vip, {nat(row.server)}), udp_service(row.vip, {nat(row.server)})});
+    REQUIRE(director.counters(0, 0).is_local);
+    const Seen request = director.from_client(tcp(row.client, row.vip).syn().payload(10));
+    CHECK(request.verdict == Verdict::kToHost);
+    // As if the client had sent it there: same MACs, same TTL, good checksums.
+    CHECK(request.bytes == tcp(row.client, row.server).syn().payload(10).bytes());
+    const Seen reply = director.from_client(tcp(row.server, row.client).syn().ack());
+    CHECK(reply.verdict == Verdict::kForward);
+    CHECK(reply.ifindex == TestDirector::kClientLink);
+    CHECK(reply.packet.source == endpoint(row.vip).address);
+    CHECK(reply.packet.source_port == 80);
+    director.from_client(tcp(row.client, row.vip).ack());
+    CHECK(state_of(director) == TcpState::kEstablished);
+    CHECK(director.counters(0, 0).traffic.in_packets == 2);
+    CHECK(director.counters(0, 0).traffic.out_packets == 1);
+
+    // Path MTU discovery of the host's own stack.
+    const Packet quoted = tcp(row.vip, row.client).ack().payload(1300);
+    const std::string vip_address = is_ipv4 ? "10.9.0.1" : "fd09::1";
+    const Seen error = director.from_client(is_ipv4 ? icmp4(row.router, vip_address).icmp(3, 4, 1280).quote(quoted, 576)
+                                                    : icmp6(row.router, vip_address).icmp(2, 0, 1280).quote(quoted));
+    CHECK(error.verdict == Verdict::kToHost);
+    CHECK(error.packet.destination == address(row.own));
+    CHECK(error.packet.quoted.source_port == 8080);
+
+    // Fragments, the later one first.
+    Packet datagram = udp(row.client, row.vip).payload(2000).identification(7);
+    director.send(Packet(datagram).fragment(1400, 608), TestDirector::kClientLink);
+    const std::vector<Seen> parts = director.send(Packet(datagram).fragment(0, 1400), TestDirector::kClientLink);
+    REQUIRE(parts.size() == 2);
+    for (const Seen& part : parts) {
+      CHECK(part.verdict == Verdict::kToHost);
+      CHECK(part.packet.destination == address(row.own));
+    }
+  }
 }
 
 TEST_CASE("one-packet scheduling: every datagram anew, nothing stays, in NAT too") {

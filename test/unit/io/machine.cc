@@ -23,18 +23,23 @@ constexpr const char* kVip = "10.9.0.1";
 constexpr const char* kServer = "10.9.1.3";
 constexpr const char* kServerMac = "02:00:00:00:00:33";
 
-TableSpec one_service() {
-  TableSpec table;
+ServiceSpec service_at(uint16_t port, ForwardingMethod method, const IpAddress& address, uint16_t server_port) {
   ServiceSpec service;
   service.protocol = 6;
   service.address = IpAddress::ipv4(10, 9, 0, 1);
-  service.port = 80;
+  service.port = port;
   DestinationSpec server;
-  server.address = IpAddress::ipv4(10, 9, 1, 3);
-  server.port = 80;
-  server.method = ForwardingMethod::kDirectRoute;
+  server.address = address;
+  server.port = server_port;
+  server.method = method;
   service.destinations.push_back(server);
-  table.services.push_back(service);
+  return service;
+}
+
+TableSpec two_services() {
+  TableSpec table;
+  table.services.push_back(service_at(80, ForwardingMethod::kDirectRoute, IpAddress::ipv4(10, 9, 1, 3), 80));
+  table.services.push_back(service_at(81, ForwardingMethod::kNat, IpAddress::ipv4(10, 9, 1, 1), 8081));
   return table;
 }
 
@@ -42,7 +47,8 @@ MachineOptions only(std::vector<std::string> interfaces) {
   return {.interfaces = std::move(interfaces), .connections = 1000, .cpu = {}, .connection_file = {}};
 }
 
-// A running data plane with one service behind DR, and the rest of the link at the far end.
+// A running data plane with one service behind DR and one whose server is this machine itself, and the rest of the link at
+// the far end.
 class Bench {
  public:
   Bench() {
@@ -55,7 +61,7 @@ class Bench {
     });
     REQUIRE_MESSAGE(started.ok(), started.status().message);
     machine = started.value();
-    const auto published = machine->port().publish(one_service());
+    const auto published = machine->port().publish(two_services());
     REQUIRE_MESSAGE(published.ok(), published.status().message);
     CHECK(machine->port().status().generation == published.value());
     far_.emplace(network.far());
@@ -174,6 +180,7 @@ TEST_CASE("what somebody else does to what is ours in the kernel is put back, co
         survives("true");
       }
     }
+    CHECK(bench.has_told(MachineEvent::Kind::kWarning, "the program at the egress of"));
   }
 }
 
