@@ -79,6 +79,7 @@ struct MachineWatch::Impl {
   Micros dump_at = 0;        // 0: nothing is due
   Micros dump_duration = 0;  // of the routes, which may be many
   uint32_t generation = 0;
+  bool is_view_due = true;  // also when what came after the change could not be read
   std::vector<LinkRecord> links;
   std::vector<AddressRecord> addresses;
   std::vector<Route> routes;
@@ -104,10 +105,10 @@ struct MachineWatch::Impl {
     if (told_warnings.insert(message).second) events.warning(message);
   }
   Status refresh();
-  Status refresh_links(bool& has_changed);
-  Status refresh_addresses(bool& has_changed);
-  Status refresh_routes(bool& has_changed);
-  Status refresh_rules(bool& has_changed);
+  Status refresh_links();
+  Status refresh_addresses();
+  Status refresh_routes();
+  Status refresh_rules();
   void publish_view();
   void note(const NetlinkMessage& message, bool& has_answered);
   bool read_events();
@@ -115,10 +116,10 @@ struct MachineWatch::Impl {
   void loop();
 };
 
-Status MachineWatch::Impl::refresh_links(bool& has_changed) {
+Status MachineWatch::Impl::refresh_links() {
   auto dumped = dump_links(requests_socket);
   if (!dumped.ok()) return dumped.status();
-  has_changed |= dumped.value() != links;
+  is_view_due |= dumped.value() != links;
   links = std::move(dumped.value());
   watch.update(links);
   const std::lock_guard lock(mutex);
@@ -126,14 +127,14 @@ Status MachineWatch::Impl::refresh_links(bool& has_changed) {
   return {};
 }
 
-Status MachineWatch::Impl::refresh_addresses(bool& has_changed) {
+Status MachineWatch::Impl::refresh_addresses() {
   auto dumped = dump_addresses(requests_socket);
   if (!dumped.ok()) return dumped.status();
   std::ranges::sort(dumped.value(), {}, [](const AddressRecord& record) {
     return std::tie(record.local.family, record.local.address.bytes, record.local.ifindex);
   });
   if (are_equal(dumped.value(), addresses)) return {};
-  has_changed = true;
+  is_view_due = true;
   addresses = std::move(dumped.value());
   {
     const std::lock_guard lock(mutex);
@@ -144,7 +145,7 @@ Status MachineWatch::Impl::refresh_addresses(bool& has_changed) {
   return {};
 }
 
-Status MachineWatch::Impl::refresh_routes(bool& has_changed) {
+Status MachineWatch::Impl::refresh_routes() {
   std::vector<std::string> warnings;
   const Micros started = monotonic_now();
   auto dumped = dump_routes(requests_socket, warnings);
@@ -152,16 +153,16 @@ Status MachineWatch::Impl::refresh_routes(bool& has_changed) {
   if (!dumped.ok()) return dumped.status();
   for (const std::string& warning : warnings) warn_once(warning);
   if (are_equal(dumped.value(), routes)) return {};
-  has_changed = true;
+  is_view_due = true;
   routes = std::move(dumped.value());
   return {};
 }
 
-Status MachineWatch::Impl::refresh_rules(bool& has_changed) {
+Status MachineWatch::Impl::refresh_rules() {
   const auto warnings = dump_policy_rules(requests_socket);
   if (!warnings.ok()) return warnings.status();
   for (const std::string& warning : warnings.value()) warn_once(warning);
-  has_changed |= has_policy_rules == warnings.value().empty();
+  is_view_due |= has_policy_rules == warnings.value().empty();
   has_policy_rules = !warnings.value().empty();
   return {};
 }
@@ -170,27 +171,29 @@ Status MachineWatch::Impl::refresh_rules(bool& has_changed) {
 Status MachineWatch::Impl::refresh() {
   const Dirt due = std::exchange(dirt, {});
   dump_at = 0;
-  bool has_changed = generation == 0;
   if (due.links) {
-    if (Status status = refresh_links(has_changed); !status.ok()) return status;
+    if (Status status = refresh_links(); !status.ok()) return status;
   }
   if (due.addresses) {
-    if (Status status = refresh_addresses(has_changed); !status.ok()) return status;
+    if (Status status = refresh_addresses(); !status.ok()) return status;
   }
   if (due.routes) {
-    if (Status status = refresh_routes(has_changed); !status.ok()) return status;
+    if (Status status = refresh_routes(); !status.ok()) return status;
   }
   if (due.rules) {
-    if (Status status = refresh_rules(has_changed); !status.ok()) return status;
+    if (Status status = refresh_rules(); !status.ok()) return status;
   }
   if (due.neighbours) {
-    if (Status status = resolver.dump(requests_socket); !status.ok()) return status;
+    bool has_answered = false;
+    if (Status status = resolver.dump(requests_socket, monotonic_now(), has_answered); !status.ok()) return status;
+    if (has_answered) events.neighbours_changed();
   }
-  if (has_changed) publish_view();
+  if (is_view_due) publish_view();
   return {};
 }
 
 void MachineWatch::Impl::publish_view() {
+  is_view_due = false;
   auto view = std::make_unique<HostView>();
   view->generation = ++generation;
   view->routes = RouteTable(routes);
@@ -298,7 +301,7 @@ Result<std::unique_ptr<MachineWatch>> MachineWatch::start(const MachineWatchOpti
                                                 NeighbourTable& neighbours,
                                                 DeviceFollower& follower, HostEvents& events) {
   // Events are asked for before the first dump, so that nothing is missed between.
-  auto events_socket = NetlinkSocket::open(kEventGroups);
+  auto events_socket = NetlinkSocket::open(kEventGroups, options.event_buffer_bytes);
   if (!events_socket.ok()) return events_socket.status();
   auto requests_socket = NetlinkSocket::open();
   if (!requests_socket.ok()) return requests_socket.status();

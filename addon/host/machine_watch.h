@@ -12,6 +12,7 @@
 
 #include "core/forward/host_view.h"
 #include "core/forward/neighbour_table.h"
+#include "io/rtnetlink.h"
 #include "io/status.h"
 #include "io/steering.h"
 
@@ -53,6 +54,8 @@ struct MachineWatchOptions {
   // Called each second and when a device has changed, on the housekeeping thread: what is ours in the kernel is looked
   // after.
   std::function<void()> look_after_ours = {};
+  // For tests: what the kernel may keep of events that were not read yet.
+  int event_buffer_bytes = NetlinkSocket::kBuffer_bytes;
 };
 
 class MachineWatch {

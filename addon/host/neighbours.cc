@@ -47,7 +47,7 @@ void NeighbourResolver::remember(const NetlinkMessage& message, const NeighbourK
   if (const auto mac = message.attributes<ndmsg>().value<MacAddress>(NDA_LLADDR)) entry.mac = *mac;
 }
 
-Status NeighbourResolver::dump(NetlinkSocket& netlink) {
+Status NeighbourResolver::dump(NetlinkSocket& netlink, Micros now, bool& has_answered) {
   NetlinkRequest request(RTM_GETNEIGH, NLM_F_DUMP, ndmsg{});
   const int error = netlink.dump(
       request, [&] { known_.clear(); },
@@ -55,6 +55,7 @@ Status NeighbourResolver::dump(NetlinkSocket& netlink) {
         if (const auto key = key_of(message)) remember(message, *key);
       });
   if (error != 0 && error != EINTR) return errno_status(error, "cannot list the neighbours");
+  for (const auto& [key, slot] : slot_of_) has_answered |= compare(slot, now);
   return {};
 }
 
@@ -70,22 +71,31 @@ bool NeighbourResolver::apply(const NetlinkMessage& message, Micros now) {
   if (!key) return false;
   remember(message, *key);
   const auto slot = slot_of_.find(*key);
-  if (slot == slot_of_.end()) return false;
-  Attempt& attempt = attempts_[slot->second];
+  return slot != slot_of_.end() && compare(slot->second, now);
+}
+
+// Brings what the slot says in line with what the kernel knows. True as in apply().
+bool NeighbourResolver::compare(size_t slot, Micros now) {
+  Attempt& attempt = attempts_[slot];
+  const auto known = known_.find(attempt.key);
   // The kernel forgot an entry (garbage collection, a device that went down): its MAC is as good as
   // it was, but unproven.
-  if (message.type == RTM_DELNEIGH) {
+  if (known == known_.end()) {
     attempt.waiting_since = 0;
     attempt.asked_at = 0;
     return false;
   }
-  const Entry& entry = known_[*key];
-  if ((entry.state & kValid) != 0) return tell(attempt, NeighbourState::kResolved, entry.mac);
-  if ((entry.state & NUD_FAILED) != 0) {
-    attempt.asked_at = now;  // the next attempt may start a second from here
-    return tell(attempt, NeighbourState::kFailed, {});
+  const Entry& entry = known->second;
+  const NeighbourAnswer told = table_.answer(static_cast<NeighbourIndex>(slot));
+  if ((entry.state & kValid) != 0) {
+    if (told.state == NeighbourState::kResolved && told.mac == entry.mac) return false;
+    return tell(attempt, NeighbourState::kResolved, entry.mac);
   }
-  return false;
+  // What was wanted again since it failed has not been asked for again yet.
+  const bool is_old = told.state == NeighbourState::kRequested && attempt.waiting_since == 0;
+  if ((entry.state & NUD_FAILED) == 0 || told.state == NeighbourState::kFailed || is_old) return false;
+  attempt.asked_at = now;  // the next attempt may start a second from here
+  return tell(attempt, NeighbourState::kFailed, {});
 }
 
 void NeighbourResolver::ask(NetlinkSocket& netlink, Attempt& attempt, Micros now) {

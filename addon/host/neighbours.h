@@ -31,8 +31,8 @@ class NeighbourResolver {
 
   explicit NeighbourResolver(NeighbourTable& table) : table_(table) {}
 
-  // Everything that the kernel knows; also after events were lost.
-  Status dump(NetlinkSocket& netlink);
+  // Everything that the kernel knows; also after events were lost. `has_answered` becomes true as apply() does.
+  Status dump(NetlinkSocket& netlink, Micros now, bool& has_answered);
   // RTM_NEWNEIGH or RTM_DELNEIGH. True when a next hop that is asked for was answered or failed.
   bool apply(const NetlinkMessage& message, Micros now);
   // Asks for new keys, retries failed ones, refreshes stale ones, gives up silent ones. `netlink`
@@ -60,6 +60,7 @@ class NeighbourResolver {
   void remember(const NetlinkMessage& message, const NeighbourKey& key);
   std::optional<NeighbourKey> key_of(const NetlinkMessage& message) const;
   bool tell(Attempt& attempt, NeighbourState state, const MacAddress& mac);
+  bool compare(size_t slot, Micros now);
   void ask(NetlinkSocket& netlink, Attempt& attempt, Micros now);
   void forget(size_t slot);
   bool look_after(NetlinkSocket& netlink, Attempt& attempt, NeighbourIndex index, Micros now);

@@ -68,7 +68,12 @@ NextHopObjects dump_nexthop_objects(NetlinkSocket& netlink) {
   NextHopObjects objects;
   std::map<uint32_t, std::vector<nexthop_grp>> groups;
   NetlinkRequest request(RTM_GETNEXTHOP, NLM_F_DUMP, nhmsg{});
-  (void)netlink.request(request, [&](const NetlinkMessage& message) {
+  const auto begin = [&] {
+    objects.clear();
+    groups.clear();
+  };
+  // Refused by kernels before 5.3, which have none.
+  (void)netlink.dump(request, begin, [&](const NetlinkMessage& message) {
     const auto* body = message.body<nhmsg>();
     if (!body || message.type != RTM_NEWNEXTHOP) return;
     const auto attributes = message.attributes<nhmsg>();
@@ -212,9 +217,9 @@ Result<std::vector<Route>> dump_routes(NetlinkSocket& netlink, std::vector<std::
     rtmsg body{};
     body.rtm_family = family;
     NetlinkRequest request(RTM_GETROUTE, NLM_F_DUMP, body);
-    const int error =
-        netlink.request(request, [&](const NetlinkMessage& message) { reader.read(message); });
-    // Interrupted: see dump_links. A kernel without IPv6 says so.
+    const auto begin = [&, count = reader.routes.size()] { reader.routes.resize(count); };
+    const int error = netlink.dump(request, begin, [&](const NetlinkMessage& message) { reader.read(message); });
+    // A kernel without IPv6 says so.
     const bool is_absent = family == AF_INET6 && (error == EAFNOSUPPORT || error == EOPNOTSUPP);
     if (error != 0 && error != EINTR && !is_absent)
       return errno_status(error, "cannot list the routes");
@@ -242,7 +247,8 @@ Result<std::vector<std::string>> dump_policy_rules(NetlinkSocket& netlink) {
     fib_rule_hdr body{};
     body.family = family;
     NetlinkRequest request(RTM_GETRULE, NLM_F_DUMP, body);
-    const int error = netlink.request(request, [&](const NetlinkMessage& message) {
+    const auto begin = [&, count = warnings.size()] { warnings.resize(count); };
+    const int error = netlink.dump(request, begin, [&](const NetlinkMessage& message) {
       const auto* rule = message.body<fib_rule_hdr>();
       if (!rule || message.type != RTM_NEWRULE) return;
       const auto attributes = message.attributes<fib_rule_hdr>();

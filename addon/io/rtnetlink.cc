@@ -6,11 +6,6 @@
 
 namespace uvs {
 
-namespace {
-// Bursts of events (a routing daemon that starts) must fit; the kernel doubles the number.
-constexpr int kReceiveBuffer_bytes = 4 << 20;
-}  // namespace
-
 void NetlinkRequest::append(const void* data, size_t size_bytes) {
   const auto* from = static_cast<const uint8_t*>(data);
   buffer_.insert(buffer_.end(), from, from + size_bytes);
@@ -72,13 +67,12 @@ std::string_view NetlinkAttributes::text(uint16_t type) const {
   return {start, strnlen(start, bytes->size())};
 }
 
-Result<NetlinkSocket> NetlinkSocket::open(std::span<const unsigned> groups) {
+Result<NetlinkSocket> NetlinkSocket::open(std::span<const unsigned> groups, int buffer_bytes) {
   const int type = SOCK_RAW | SOCK_CLOEXEC | (groups.empty() ? 0 : SOCK_NONBLOCK);
   FileDescriptor socket(::socket(AF_NETLINK, type, NETLINK_ROUTE));
   if (!socket.is_open()) return errno_status(errno, "cannot open an rtnetlink socket");
-  const int size = kReceiveBuffer_bytes;
-  if (setsockopt(socket.get(), SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) != 0) {
-    setsockopt(socket.get(), SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+  if (setsockopt(socket.get(), SOL_SOCKET, SO_RCVBUFFORCE, &buffer_bytes, sizeof(buffer_bytes)) != 0) {
+    setsockopt(socket.get(), SOL_SOCKET, SO_RCVBUF, &buffer_bytes, sizeof(buffer_bytes));
   }
   // Strict checking makes the kernel honour filters in dump requests instead of ignoring them.
   const int on = 1;
@@ -155,8 +149,11 @@ void NetlinkSocket::discard() {
 }
 
 int NetlinkSocket::drain(const Visitor& visit) {
-  const int error = collect(0, visit);
-  return error == EAGAIN || error == EWOULDBLOCK ? 0 : error;
+  int error = collect(0, visit);
+  const bool is_lost = error == ENOBUFS;
+  while (error == ENOBUFS) error = collect(0, visit);
+  if (error != EAGAIN && error != EWOULDBLOCK) return error;
+  return is_lost ? ENOBUFS : 0;
 }
 
 }  // namespace uvs

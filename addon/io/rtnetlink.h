@@ -93,9 +93,12 @@ class NetlinkSocket {
   static constexpr int kDumpAttempts = 8;
   using Visitor = std::function<void(const NetlinkMessage&)>;
 
+  // Bursts of events (a routing daemon that starts) must fit; the kernel doubles the number.
+  static constexpr int kBuffer_bytes = 4 << 20;
+
   // `groups`: RTNLGRP_*. A socket with groups is for events (non-blocking), one without for
   // requests.
-  static Result<NetlinkSocket> open(std::span<const unsigned> groups = {});
+  static Result<NetlinkSocket> open(std::span<const unsigned> groups = {}, int buffer_bytes = kBuffer_bytes);
 
   // Sends (with NLM_F_ACK or NLM_F_DUMP) and waits for the end of the answer: 0 or an errno. What
   // it consists of goes to `visit`. EINTR from a dump: the kernel's data changed meanwhile.
@@ -108,8 +111,9 @@ class NetlinkSocket {
   int send(NetlinkRequest& request);
   // Throws away what has come in (refusals of what send() sent); never waits.
   void discard();
-  // Events that are there now: 0, or ENOBUFS when the kernel had to throw some away, or another
-  // errno.
+  // Events that are there now: 0, or ENOBUFS when the kernel had to throw some away, or another errno. What is there
+  // is read to its end in any case: until then the kernel throws away more and says nothing, and who asks it for
+  // everything before would miss that.
   int drain(const Visitor& visit);
 
   int descriptor() const { return socket_.get(); }

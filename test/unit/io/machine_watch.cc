@@ -11,122 +11,17 @@
 #include <set>
 #include <thread>
 
-#include "../../contract/io/scratch_network.h"
 #include "host/addresses.h"
 #include "host/virtual_mac.h"
-#include "io/monotonic_clock.h"
+#include "watched_machine.h"
 
 namespace uvs::test {
 namespace {
 
-class RecordingFollower final : public DeviceFollower {
- public:
-  Status attach(uint32_t ifindex, const MacAddress& mac, LinkLayer) override {
-    const std::lock_guard lock(mutex);
-    attached[ifindex] = mac;
-    return {};
-  }
-  void detach(uint32_t ifindex) override {
-    const std::lock_guard lock(mutex);
-    attached.erase(ifindex);
-  }
-  Status change_mac(uint32_t ifindex, const MacAddress& mac) override {
-    const std::lock_guard lock(mutex);
-    attached[ifindex] = mac;
-    return {};
-  }
-  std::optional<MacAddress> mac(uint32_t ifindex) const {
-    const std::lock_guard lock(mutex);
-    const auto found = attached.find(ifindex);
-    return found == attached.end() ? std::nullopt : std::optional(found->second);
-  }
-
-  size_t count() const {
-    const std::lock_guard lock(mutex);
-    return attached.size();
-  }
-
-  mutable std::mutex mutex;
-  std::map<uint32_t, MacAddress> attached;
-};
-
-class RecordingEvents final : public HostEvents {
- public:
-  void host_view(std::unique_ptr<const HostView> next) override {
-    const std::lock_guard lock(mutex);
-    CHECK(next->generation == (view ? view->generation : 0) + 1);
-    view = std::move(next);
-  }
-  void device_attached(const DeviceState& device) override { note("attached " + device.name); }
-  void device_detached(const DeviceState& device, const std::string& reason) override {
-    note("detached " + device.name + ": " + reason);
-  }
-  void addresses_changed() override { note("addresses"); }
-  void neighbours_changed() override {}
-  void warning(const std::string& message) override { note("warning " + message); }
-  void limit_reached(const std::string& limit, const std::string&) override {
-    note("limit " + limit);
-  }
-  void failed(const std::string& message) override { note("failed " + message); }
-
-  bool has(const std::string& text) const {
-    const std::lock_guard lock(mutex);
-    for (const std::string& line : log) {
-      if (line.find(text) != std::string::npos) return true;
-    }
-    return false;
-  }
-  RouteLookup lookup(const std::string& to, uint64_t hash = 0) const {
-    const std::lock_guard lock(mutex);
-    const Endpoint end = endpoint(to);
-    return view->routes.lookup(end.family, end.address, hash);
-  }
-  bool is_local(const std::string& text) const {
-    const std::lock_guard lock(mutex);
-    const Endpoint end = endpoint(text);
-    return view->is_local(end.family, end.address);
-  }
-  uint32_t generation() const {
-    const std::lock_guard lock(mutex);
-    return view->generation;
-  }
-
-  mutable std::mutex mutex;
-  std::unique_ptr<const HostView> view;
-  std::vector<std::string> log;
-
- private:
-  void note(const std::string& line) {
-    const std::lock_guard lock(mutex);
-    log.push_back(line);
-  }
-};
-
-bool eventually(const std::function<bool()>& is_so, Micros limit = 5 * kMicrosPerSecond) {
-  const Micros until = monotonic_now() + limit;
-  while (monotonic_now() < until) {
-    if (is_so()) return true;
-    usleep(2000);
-  }
-  return is_so();
-}
-
-struct Machine {
-  explicit Machine(std::optional<std::vector<std::string>> interfaces = std::nullopt) {
-    auto started = MachineWatch::start({std::move(interfaces)}, neighbours, follower, events);
-    REQUIRE_MESSAGE(started.ok(), started.status().message);
-    watch = std::move(started.value());
-  }
-  NeighbourTable neighbours{{.k0 = 5, .k1 = 6}};
-  RecordingFollower follower;
-  RecordingEvents events;
-  std::unique_ptr<MachineWatch> watch;
-};
-
 TEST_CASE("devices are followed as they come, change and go") {
   UVS_REQUIRES("root");
   ScratchNetwork network;
-  Machine machine;
+  WatchedMachine machine;
   CHECK(machine.follower.mac(network.near()) == mac_of(ScratchNetwork::kNear));
   CHECK(machine.follower.count() == 2);  // not lo
 
@@ -159,7 +54,7 @@ TEST_CASE("devices are followed as they come, change and go") {
 TEST_CASE("named devices alone are attached to, by name wherever it is") {
   UVS_REQUIRES("root");
   ScratchNetwork network;
-  Machine machine(std::vector<std::string>{ScratchNetwork::kNear});
+  WatchedMachine machine(std::vector<std::string>{ScratchNetwork::kNear});
   CHECK(machine.follower.count() == 1);
   const uint32_t near = network.near();
   run("ip link set uvsio-near down && ip link set uvsio-near name uvsio-else && ip link set "
@@ -181,7 +76,7 @@ TEST_CASE("a named device brings its virtual MACs along, and no other child") {
   ScratchNetwork network;
   constexpr MacAddress kVirtualMac{{0, 0, 0x5e, 0, 1, 51}};
   REQUIRE(add_virtual_mac("uvsio-vrrp1", ScratchNetwork::kNear, kVirtualMac).ok());
-  Machine machine(std::vector<std::string>{ScratchNetwork::kNear});
+  WatchedMachine machine(std::vector<std::string>{ScratchNetwork::kNear});
   CHECK(machine.follower.mac(if_nametoindex("uvsio-vrrp1")) == kVirtualMac);
   CHECK(machine.follower.count() == 2);
 
@@ -219,7 +114,7 @@ TEST_CASE("which sources a device takes reaches the view, whoever changes it and
   ScratchNetwork network;
   run("sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.uvsio-near.rp_filter=0");
   run("ip addr add 10.5.0.1/24 brd 10.5.0.255 dev uvsio-near");
-  Machine machine;
+  WatchedMachine machine;
   const auto rules = [&] {
     const std::lock_guard lock(machine.events.mutex);
     return machine.events.view->find_link(network.near())->ipv4_source;
@@ -253,7 +148,7 @@ TEST_CASE("which sources a device takes reaches the view, whoever changes it and
 TEST_CASE("routes and addresses reach the view") {
   UVS_REQUIRES("root");
   ScratchNetwork network;
-  Machine machine;
+  WatchedMachine machine;
   const uint32_t near = network.near(), far = network.far();
   const RecordingEvents& events = machine.events;
   CHECK(events.lookup("10.5.0.1").kind == RouteKind::kUnreachable);
@@ -314,7 +209,7 @@ TEST_CASE("IPv6 routes reach the view, and nothing new means no new view") {
   ScratchNetwork network;
   run("sysctl -qw net.ipv6.conf.all.disable_ipv6=0 net.ipv6.conf.uvsio-near.disable_ipv6=0 "
       "net.ipv6.conf.lo.disable_ipv6=0");
-  Machine machine;
+  WatchedMachine machine;
   const RecordingEvents& events = machine.events;
   run("ip addr add 2001:db8:5::1/64 dev uvsio-near nodad");
   run("ip -6 route add default via 2001:db8:5::fe");
@@ -343,7 +238,7 @@ TEST_CASE("IPv6 routes reach the view, and nothing new means no new view") {
 TEST_CASE("policy rules that can't be honoured are told, once") {
   UVS_REQUIRES("root");
   ScratchNetwork network;
-  Machine machine;
+  WatchedMachine machine;
   CHECK_FALSE(machine.events.has("warning"));
   run("ip rule add from 10.0.0.0/8 table 77 pref 100");
   CHECK(eventually([&] { return machine.events.has("warning policy rule 100 (IPv4)"); }));
@@ -365,7 +260,7 @@ TEST_CASE("next hops are resolved, fail, come back and change") {
   UVS_REQUIRES("root");
   ScratchNetwork network;
   Neighbourhood hood;
-  Machine machine;
+  WatchedMachine machine;
   NeighbourTable& table = machine.neighbours;
   const auto ask = [&](const char* text) {
     const NeighbourIndex index =
