@@ -21,8 +21,6 @@ constexpr size_t kSlotCount = kRingBudget_bytes / kSlot_bytes;
 constexpr size_t kBlock_bytes = 256 << 10;
 // Bound of the memory that queued large frames hold.
 constexpr int kQueueBudget_bytes = 32 << 20;
-// The largest GSO frame (64 KiB and its Ethernet header) and room for a tunnel's header.
-constexpr size_t kLarge_bytes = (64 << 10) + 512;
 
 static_assert((kSlotCount & (kSlotCount - 1)) == 0);
 // Where data begins in a slot: header, address, alignment and the offload header, 76 bytes in
@@ -66,7 +64,7 @@ Result<std::unique_ptr<PacketRing>> PacketRing::open(uint32_t ifindex) {
   void* memory = mmap(nullptr, kRingBudget_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   if (memory == MAP_FAILED) return errno_status(errno, "cannot map a packet ring");
   ring->memory_ = static_cast<uint8_t*>(memory);
-  ring->large_.resize(kBatchSize * kLarge_bytes);
+  ring->large_.resize(kBatchSize * kMaxFrameCapacity);
 
   if (Status status = ring->bind_to(ifindex); !status.ok()) return status;
   return ring;
@@ -122,8 +120,8 @@ void PacketRing::receive(Batch& batch, IoCounters& counters) {
 }
 
 bool PacketRing::read_queued(Frame& frame, size_t buffer) {
-  uint8_t* data = large_.data() + buffer * kLarge_bytes;
-  iovec parts[2] = {{&frame.offload, sizeof(frame.offload)}, {data, kLarge_bytes}};
+  uint8_t* data = large_.data() + buffer * kMaxFrameCapacity;
+  iovec parts[2] = {{&frame.offload, sizeof(frame.offload)}, {data, kMaxFrameCapacity}};
   msghdr message{};
   message.msg_iov = parts;
   message.msg_iovlen = 2;
@@ -131,7 +129,7 @@ bool PacketRing::read_queued(Frame& frame, size_t buffer) {
   if (received < 0 || (message.msg_flags & MSG_TRUNC) != 0) return false;
   frame.data = data;
   frame.length = static_cast<uint32_t>(static_cast<size_t>(received) - sizeof(OffloadHeader));
-  frame.capacity = kLarge_bytes;
+  frame.capacity = kMaxFrameCapacity;
   return true;
 }
 

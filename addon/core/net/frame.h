@@ -13,6 +13,8 @@ namespace uvs {
 inline constexpr size_t kBatchSize = 64;
 // io gives every frame at least this much room, so that an answer (an ICMP error) can be built in place.
 inline constexpr size_t kMinFrameCapacity = 2048;
+// No frame is larger: the largest GSO frame (64 KiB and its Ethernet header) and room for a tunnel's header.
+inline constexpr size_t kMaxFrameCapacity = (64 << 10) + 512;
 
 // What PACKET_VNET_HDR tells about a frame that the sender's offloads left unfinished
 // (struct virtio_net_hdr, 10 bytes, little-endian).

@@ -16,17 +16,19 @@
 namespace uvs {
 
 struct HoldLimits {
-  size_t frames = 0, frames_per_group = 0, frame_size_bytes = 0;
-  Micros patience = 0;             // what has waited longer is due, whatever is known
+  size_t frames = 0, frames_per_group = 0;
+  size_t bytes = 0, bytes_per_group = 0;
+  Micros patience = 0;                // what has waited longer is due, whatever is known
   bool does_oldest_give_way = false;  // when a limit is reached; else the newest is refused
 };
 
-// For a next hop; a group is one of them. As many small packets as the kernel holds for one neighbour
-// (its limit is 208 KiB of memory): a burst of clients that meets a new server loses no SYN, which
-// would cost each a second.
+// For a next hop; a group is one of them. As many bytes and small packets as the kernel holds for one
+// neighbour (its limit is 208 KiB of memory): a burst of clients that meets a new server loses no SYN,
+// which would cost each a second, and the frames that come first in a long transfer are large ones.
 inline constexpr HoldLimits kHopHold{.frames = 512,
                                      .frames_per_group = 100,
-                                     .frame_size_bytes = kMinFrameCapacity,
+                                     .bytes = 4 << 20,
+                                     .bytes_per_group = 208 << 10,
                                      .patience = 3 * kMicrosPerSecond};
 // For a first fragment; a group is a sender. What is out of order on a network is so by milliseconds:
 // after a second the first one is lost, and the kernel's 30 s would only hold the pool for whoever
@@ -34,8 +36,9 @@ inline constexpr HoldLimits kHopHold{.frames = 512,
 // others 5 ms. A sender's share is four datagrams of the largest size.
 inline constexpr HoldLimits kFragmentHold{.frames = 512,
                                           .frames_per_group = 180,
-                                          .frame_size_bytes = 10'240,
-                                          .patience = kMicrosPerSecond,
+                                          .bytes = 4 << 20,
+                                          .bytes_per_group = 4 * kMaxFrameCapacity,
+                                               .patience = kMicrosPerSecond,
                                           .does_oldest_give_way = true};
 
 class HoldQueue {
@@ -44,6 +47,7 @@ class HoldQueue {
     Frame frame;  // its data is the pool's
     Item item;
     uint64_t group = 0;
+    size_t size_bytes = 0;  // as it came in
     Micros since = 0;
   };
 
@@ -53,8 +57,8 @@ class HoldQueue {
 
   bool is_ready() const { return bytes_.is_ready(); }
 
-  // Copies the frame, unchanged as it came in. False when it is too large, or too many wait (in all,
-  // or in its group) and none gives way.
+  // Copies the frame, unchanged as it came in. False when too many wait (in all, or in its group) and
+  // none gives way.
   bool hold(const Frame& frame, const Item& item, uint64_t group, Micros now);
 
   bool is_empty() const { return waiting_.empty(); }
@@ -83,10 +87,11 @@ class HoldQueue {
   // What the last release() gave out is free again.
   void recycle();
   // Room for one more of `group`, made if that may be.
-  bool make_room(uint64_t group);
+  bool make_room(uint64_t group, size_t size_bytes);
 
   const HoldLimits limits_;
-  ReservedArray<uint8_t> bytes_;
+  ReservedArray<uint8_t> bytes_;  // kMaxFrameCapacity for each; what no frame has touched is no memory
+  size_t held_bytes_ = 0;
   std::vector<Held> pool_;
   size_t displaced_ = 0;
   // Places in the pool; capacity for all is reserved once. `waiting_` stands in order of arrival.

@@ -73,7 +73,7 @@ TEST_CASE("a next hop that keeps silent counts as failed after three seconds") {
   CHECK(seen[0].verdict == Verdict::kAnswer);
 }
 
-TEST_CASE("only a few wait for one next hop, and none that is too large; said once") {
+TEST_CASE("only a few wait for one next hop; said once") {
   Waiting director;
   constexpr int kMost = kHopHold.frames_per_group;
   for (int i = 0; i < kMost; i++) CHECK(director.send_one(syn(i + 1)).verdict == Verdict::kHeld);
@@ -81,11 +81,41 @@ TEST_CASE("only a few wait for one next hop, and none that is too large; said on
   CHECK(director->take_reached_limits() == 1u << static_cast<unsigned>(Limit::kHoldQueue));
   director.resolve(NeighbourState::kResolved);
   CHECK(director.released().size() == kMost);
+}
 
-  director.server_mtu = director.client_mtu = 9000;
+TEST_CASE("large frames wait, too: as many bytes as may for one next hop and in all") {
+  Waiting director;
+  director.server_mtu = director.client_mtu = 65'535;
   director.publish_view();
-  director.publish({tcp_service(kVip, {nat("10.1.0.9:80")})});
-  CHECK(director.send_one(syn(200).payload(4000)).reason == DropReason::kHoldQueueFull);
+  const auto datagram = [](int port, size_t size) {
+    return udp4("172.16.0.1:" + std::to_string(port), kVip).payload(size);
+  };
+  constexpr size_t kLargest = 65'535 - 28, kFrame = kLargest + 42;
+  constexpr int kMost = kHopHold.bytes_per_group / kFrame, kHops = kHopHold.bytes / (kMost * kFrame);
+  int port = 0;
+  const auto is_held = [&](size_t size) { return director.send_one(datagram(++port, size)).verdict == Verdict::kHeld; };
+  for (int round = 0; round < 2; round++) {
+    CAPTURE(round);
+    const auto to_server = [&](int number) {
+      const std::string at = "10.1." + std::to_string(round) + "." + std::to_string(number) + ":80";
+      director.publish({udp_service(kVip, {nat(at)})});
+    };
+    for (int hop = 1; hop <= kHops; hop++) {
+      to_server(hop);
+      for (int i = 0; i < kMost; i++) CHECK(is_held(kLargest));
+      CHECK_FALSE(is_held(kLargest));
+      CHECK(is_held(100));  // there is room for it
+    }
+    CHECK(director.drops(DropReason::kHoldQueueFull) == static_cast<uint64_t>((kHops + 1) * round + kHops));
+    to_server(kHops + 1);
+    int held = 0;
+    while (held < kMost && is_held(kLargest)) held++;
+    CHECK(held < kMost);
+    director.resolve(NeighbourState::kResolved);
+    size_t whole = 0;
+    for (const Seen& seen : director.released()) whole += seen.bytes.size() == kFrame ? 1 : 0;
+    CHECK(whole == static_cast<size_t>(kHops * kMost + held));
+  }
 }
 
 TEST_CASE("what is released keeps its memory until the next release, and places are used again") {
