@@ -22,6 +22,7 @@ import {
 import { examineConfig } from './config-checks.js';
 import { formatFindings } from './finding.js';
 import { thisMachine } from './machine.js';
+import { scriptsThatRun, sumText, verdictText } from './sum.js';
 
 type Options = {
   readonly file?: string;
@@ -58,7 +59,8 @@ async function check(options: Options): Promise<void> {
     directorConfigFile: options.directorConfig,
     configId: options.configId,
   });
-  const { config, diagnostics } = await load({ configFile: resolveConfigFile(options.file) });
+  const file = resolveConfigFile(options.file);
+  const { config, sum, diagnostics } = await load({ configFile: file });
   const text = options.print && config !== undefined ? printConfig(config) : undefined;
   const findings = options.here && config !== undefined ? examineConfig(thisMachine, config) : undefined;
   const isGood = config !== undefined && findings?.some(({ level }) => level === 'error') !== true;
@@ -68,6 +70,8 @@ async function check(options: Options): Promise<void> {
     printJson({ isGood, diagnostics: diagnostics.map(diagnosticJson), ...here, ...print });
   } else {
     printError(`${formatDiagnostics(diagnostics)}${formatFindings(findings ?? [])}`);
+    const scripts = options.here && config !== undefined ? scriptsThatRun(config, thisMachine) : undefined;
+    printError(`${file}: ${verdictText(diagnostics)}: ${sumText(sum, scripts)}\n`);
     if (text !== undefined) print(text);
   }
   if (!isGood) throw new Exit(exitCodes.failed);

@@ -18,6 +18,7 @@ import {
 import { examine } from './doctor-checks.js';
 import { type Finding, formatFindings, type Situation } from './finding.js';
 import { thisMachine } from './machine.js';
+import { scriptsThatRun, sumText } from './sum.js';
 
 type Stats = {
   readonly passes: readonly { readonly reason: string; readonly count: string }[];
@@ -57,9 +58,11 @@ async function loadConfig(
     } as const;
     return { config: undefined, finding };
   }
-  const { config, diagnostics } = await createConfigLoader({})({ configFile: file });
-  if (config !== undefined)
-    return { config, finding: { name: 'config', level: 'ok', fact: `${file} has no errors` } };
+  const { config, sum, diagnostics } = await createConfigLoader({})({ configFile: file });
+  if (config !== undefined) {
+    const fact = `${file} has no errors: ${sumText(sum, scriptsThatRun(config, thisMachine))}`;
+    return { config, finding: { name: 'config', level: 'ok', fact } };
+  }
   const count = diagnostics.filter(({ severity }) => severity === 'error').length;
   const finding = {
     name: 'config',

@@ -4,6 +4,7 @@ import { readServices } from '../runtime/admin-client.js';
 import type { DirectorStatus, ServiceView } from '../runtime/views.js';
 import { type AddVerb, clientOf, jsonOption, print, printJson, socketOption } from './command.js';
 import {
+  formatLeftOut,
   formatServices,
   formatTimeouts,
   formatVersionLine,
@@ -56,11 +57,20 @@ export async function list(options: ListOptions): Promise<void> {
   const answer = await client.get('/v1/services');
   if (options.json) return printJson(answer);
   const services = readServices(answer);
-  const status = (await client.get('/v1/status')) as Pick<DirectorStatus, 'dataplane'>;
+  const status = (await client.get('/v1/status')) as Pick<DirectorStatus, 'dataplane' | 'leftOut'>;
   const name = options.numeric ? numericName : await nameServices(services);
   print(formatVersionLine(status.dataplane.tableSize));
   const listing = { kind: kindOf(options), isExact: options.exact === true, isSorted: options.sort };
-  print(formatServices(services, listing, name));
+  const marked = services.map((service) => ({ ...service, marks: marksOf(service) }));
+  print(`${formatServices(marked, listing, name)}${formatLeftOut(status.leftOut)}`);
+}
+
+function marksOf({ isDraining, isStandby, notAsWritten }: ServiceView): string[] {
+  return [
+    ...(isDraining ? ['removed, draining'] : []),
+    ...(isStandby ? ['standby'] : []),
+    ...(notAsWritten.length > 0 ? [`without ${notAsWritten.join(', ')}`] : []),
+  ];
 }
 
 /** Of several kinds ipvsadm takes the first in this order. */

@@ -2,6 +2,7 @@
 // formatting; who is asked for names is handed in.
 
 import { familyOf, ipBytes } from '../model/address.js';
+import type { LeftOutService } from '../model/director-config.js';
 import type { DestinationId, Protocol, ServiceId } from '../model/forwarding-table.js';
 import type { ConnectionRecord, DestinationView, Traffic } from '../runtime/views.js';
 
@@ -10,6 +11,8 @@ export type ListedService = ServiceId & {
   readonly scheduler: string;
   readonly flags: readonly string[];
   readonly onePacket: boolean;
+  /** What ipvsadm has no word for: `draining`, `standby`, `without persistence_timeout`. */
+  readonly marks?: readonly string[];
   readonly traffic: Traffic;
   readonly rates: Record<keyof Traffic, number>;
   readonly destinations: readonly ListedDestination[];
@@ -68,6 +71,13 @@ export function formatServices(
     }
   }
   return lines.join('');
+}
+
+/** Services of the file that are not in the table, below it. */
+export function formatLeftOut(leftOut: readonly LeftOutService[]): string {
+  return leftOut
+    .map(({ name, reason }) => `# not served: ${name}: ${reason} is not in effect yet\n`)
+    .join('');
 }
 
 export const connectionsHead =
@@ -135,7 +145,12 @@ const layouts: Readonly<Record<ListingKind, Layout>> = {
 
 function scheduledService(service: ListedService, name: string): string {
   const flags = service.flags.length === 0 ? '' : ` (${service.flags.join(',')})`;
-  return `${serviceName(service, name)} ${service.scheduler}${flags}${service.onePacket ? ' ops' : ''}`;
+  return `${serviceName(service, name)} ${service.scheduler}${flags}${service.onePacket ? ' ops' : ''}${marksText(service)}`;
+}
+
+/** Behind the flags, where who reads ipvsadm's columns doesn't look. */
+function marksText({ marks = [] }: ListedService): string {
+  return marks.length === 0 ? '' : ` [${marks.join('; ')}]`;
 }
 
 function serviceCounters(

@@ -33,7 +33,7 @@ export function formatStatus(answer: DirectorStatus, services: readonly ServiceV
     `director ${answer.version}, pid ${answer.pid}, up ${durationText(answer.uptime)}`,
     `configuration  ${answer.source}, generation ${answer.generation}${since}`,
     `services       ${counts.up} up, ${counts.down} down, ${counts.draining} draining${standbyText(counts)}`,
-    `servers        ${servers.live} of ${servers.total} live, ${answer.checkerCount} checkers`,
+    `servers        ${serversText(servers)}`,
     `connections    ${dataplane.connectionCount} of at most ${dataplane.connectionLimit}`,
     `input/output   ${dataplane.io}`,
     `steering       ${dataplane.steering}`,
@@ -43,6 +43,10 @@ export function formatStatus(answer: DirectorStatus, services: readonly ServiceV
     ),
     ...answer.missingAddresses.map((address) => `warning        ${address} is on no device of this machine`),
     ...(answer.log.lost === 0 ? [] : [`warning        ${answer.log.lost} log lines could not be written`]),
+    ...answer.leftOut.map(
+      ({ name, reason, origin: { file, line } }) =>
+        `not served     ${name}: ${reason} is not in effect yet (${file}:${line})`,
+    ),
     ...services.flatMap(troubleOf),
     ...formatFailover(answer),
     ...formatScripts(answer.scripts),
@@ -55,11 +59,22 @@ function standbyText({ standby }: DirectorStatus['services']): string {
   return standby === 0 ? '' : `, ${standby} standing by for another director`;
 }
 
+/** Nobody knows of an unchecked server whether it lives. */
+function serversText({ total, live, unchecked }: DirectorStatus['servers']): string {
+  const checked = total - unchecked;
+  if (checked === 0) return unchecked === 0 ? 'none' : `${unchecked}, checked by nobody`;
+  const rest = unchecked === 0 ? '' : `, ${unchecked} more checked by nobody`;
+  return `${live} of ${checked} live${rest}`;
+}
+
 function troubleOf(service: ServiceView): string[] {
   const name = `${service.protocol} ${numericName(service, service.protocol)}`;
   const lines: string[] = [];
   if (service.isDraining) lines.push(`draining       ${name}`);
   else if (!service.isUp) lines.push(`down           ${name}: its quorum is lost`);
+  if (service.notAsWritten.length > 0) {
+    lines.push(`not as written ${name}: served without ${service.notAsWritten.join(', ')}`);
+  }
   for (const server of service.servers) {
     if (server.isLive) continue;
     lines.push(`down           ${numericName(server, service.protocol)} of ${name}: ${reasonOf(server)}`);

@@ -11,6 +11,7 @@ import { readMeaning } from './meaning.js';
 import { createParser, finishParsing, parseLine } from './parser.js';
 import { createPreprocessor, finishPreprocessing } from './preprocess.js';
 import { createReport } from './report.js';
+import { type ConfigSum, sumOf } from './sum.js';
 import { type Environment, emptyEnvironment } from './variables.js';
 
 export { codes, type DiagnosticCode, type Severity } from './codes.js';
@@ -25,6 +26,7 @@ export {
 export { type FileSystem, type IncludedFile, type ReadFiles, readFilesFrom } from './glob.js';
 export { maxIncludedFiles } from './include.js';
 export { type PrintOptions, printConfig } from './print.js';
+export { type ConfigSum, sumOf } from './sum.js';
 export type { Environment } from './variables.js';
 
 export type ParseRequest = {
@@ -47,6 +49,8 @@ export type ParseRequest = {
 /** `config` is there if and only if no diagnostic is an error. */
 export type ParseResult = {
   readonly config: DirectorConfig | undefined;
+  /** What could be made out, mistakes or not. */
+  readonly sum: ConfigSum;
   readonly diagnostics: readonly Diagnostic[];
 };
 
@@ -64,5 +68,5 @@ export function parseConfig(request: ParseRequest): ParseResult {
   const found = report.finish();
   const diagnostics = request.warningsAreErrors ? asErrors(found) : found;
   const isRefused = diagnostics.some(({ severity }) => severity === 'error');
-  return { config: isRefused ? undefined : config, diagnostics };
+  return { config: isRefused ? undefined : config, sum: sumOf(config), diagnostics };
 }

@@ -1,6 +1,6 @@
 // The block tree to the DirectorConfig: each block's meaning, then what only shows when all are known.
 
-import type { DirectorConfig, VirtualServer } from '../model/director-config.js';
+import type { DirectorConfig, LeftOutService, VirtualServer } from '../model/director-config.js';
 import { serviceKey } from '../model/forwarding-table.js';
 import { readDirector } from './blocks/director.js';
 import { readFailover } from './blocks/failover.js';
@@ -19,16 +19,19 @@ export function readMeaning(root: Block, report: Report): DirectorConfig {
   const addressLines = blocksOf('static_ipaddress').flatMap((block) => block.items);
   const staticAddresses = readStaticAddresses(addressLines, defaults.interface, report);
   const virtualServers: VirtualServer[] = [];
+  const leftOut: LeftOutService[] = [];
   const seen = new Map<string, Word>();
   for (const statement of root.repeated) {
     if (report.isFull()) break;
     if (statement.shape.name !== 'virtual_server') continue;
     const service = readVirtualServer(statement, defaults, report);
-    if (service !== undefined && isFirst(service, statement, seen, report)) virtualServers.push(service);
+    if (service === undefined) continue;
+    if ('reason' in service) leftOut.push(service);
+    else if (isFirst(service, statement, seen, report)) virtualServers.push(service);
   }
   const failover = readFailover(root, defaults, staticAddresses, report);
   const director = readDirector(settingOf(root, 'director')?.block, report);
-  return { global, staticAddresses, virtualServers, failover, director };
+  return { global, staticAddresses, virtualServers, leftOut, failover, director };
 }
 
 function isFirst(

@@ -14,6 +14,7 @@ import {
   type DirectorSettings,
   defaultDirectorSettings,
   type GlobalConfig,
+  type LeftOutService,
   type RealServer,
   type StaticAddress,
   type VirtualServer,
@@ -26,13 +27,18 @@ export { isSame } from './diff-lists.js';
 /** A virtual server without its identity and its real servers. */
 export type ServiceSettings = Pick<
   VirtualServer,
-  'scheduler' | 'flags' | 'onePacket' | 'quorum' | 'hysteresis' | 'alpha' | 'sorryServer'
+  'scheduler' | 'flags' | 'onePacket' | 'quorum' | 'hysteresis' | 'alpha' | 'sorryServer' | 'notAsWritten'
 >;
 
 export type Change =
   | FailoverChange
   | { readonly kind: 'global-changed'; readonly before: GlobalConfig; readonly after: GlobalConfig }
   | { readonly kind: 'director-changed'; readonly before: DirectorSettings; readonly after: DirectorSettings }
+  | {
+      readonly kind: 'left-out-changed';
+      readonly before: readonly LeftOutService[];
+      readonly after: readonly LeftOutService[];
+    }
   | { readonly kind: 'static-address-added'; readonly address: StaticAddress }
   | { readonly kind: 'static-address-removed'; readonly address: StaticAddress }
   | { readonly kind: 'static-addresses-reordered'; readonly order: readonly string[] }
@@ -81,6 +87,9 @@ export function* diffSteps(before: DirectorConfig, after: DirectorConfig): Gener
     changes.push({ kind: 'director-changed', before: before.director, after: after.director });
   }
   changes.push(...diffAddresses(before, after));
+  if (!isSame(before.leftOut, after.leftOut)) {
+    changes.push({ kind: 'left-out-changed', before: before.leftOut, after: after.leftOut });
+  }
   const lists = compare(before.virtualServers, after.virtualServers, serviceKey);
   for (const service of lists.removed) {
     changes.push({ kind: 'service-removed', service: serviceIdOf(service) });
@@ -133,7 +142,7 @@ function orderChange<T>(lists: Comparison<T>, make: (order: readonly string[]) =
 
 /** The configuration after the changes; a change of what is not there changes nothing. */
 export function apply(changes: readonly Change[], before: DirectorConfig): DirectorConfig {
-  let { global, director, staticAddresses, failover } = before;
+  let { global, director, staticAddresses, leftOut, failover } = before;
   // A map keeps its order and finds a service at once, however many changes there are.
   let services = new Map(before.virtualServers.map((service) => [serviceKey(service), service]));
   for (const change of changes) {
@@ -147,6 +156,9 @@ export function apply(changes: readonly Change[], before: DirectorConfig): Direc
         break;
       case 'director-changed':
         director = change.after;
+        break;
+      case 'left-out-changed':
+        leftOut = change.after;
         break;
       case 'static-address-added':
         staticAddresses = [...staticAddresses, change.address];
@@ -175,7 +187,8 @@ export function apply(changes: readonly Change[], before: DirectorConfig): Direc
       }
     }
   }
-  return { ...before, global, director, staticAddresses, failover, virtualServers: [...services.values()] };
+  const virtualServers = [...services.values()];
+  return { ...before, global, director, staticAddresses, leftOut, failover, virtualServers };
 }
 
 type ServiceChange = Extract<
@@ -216,8 +229,8 @@ function destinationIdOf({ address, port }: RealServer): DestinationId {
 }
 
 function settingsOf(service: VirtualServer): ServiceSettings {
-  const { scheduler, flags, onePacket, quorum, hysteresis, alpha, sorryServer } = service;
-  return { scheduler, flags, onePacket, quorum, hysteresis, alpha, sorryServer };
+  const { scheduler, flags, onePacket, quorum, hysteresis, alpha, sorryServer, notAsWritten } = service;
+  return { scheduler, flags, onePacket, quorum, hysteresis, alpha, sorryServer, notAsWritten };
 }
 
 /** A static address has no identity beyond what it is: changing one is removing it and adding another. */
@@ -235,6 +248,8 @@ export function describe(change: Change): string {
       return `global settings: ${fieldsText(change.before, change.after)}`;
     case 'director-changed':
       return `director settings: ${fieldsText(change.before, change.after)}`;
+    case 'left-out-changed':
+      return leftOutText(change.after);
     case 'static-address-added':
       return `address ${change.address.address}/${change.address.length} on ${change.address.device} added`;
     case 'static-address-removed':
@@ -268,6 +283,11 @@ export function describe(change: Change): string {
   }
 }
 
+function leftOutText(leftOut: readonly LeftOutService[]): string {
+  if (leftOut.length === 0) return 'no service is left out any more';
+  return `not served: ${leftOut.map(({ name, reason }) => `${name} (${reason} is not in effect yet)`).join(', ')}`;
+}
+
 /** A director that does nothing yet: what the first configuration is compared with. */
 export const emptyConfig: DirectorConfig = {
   global: {
@@ -278,6 +298,7 @@ export const emptyConfig: DirectorConfig = {
   },
   staticAddresses: [],
   virtualServers: [],
+  leftOut: [],
   failover: noFailover,
   director: defaultDirectorSettings,
 };

@@ -20,6 +20,8 @@ export type DirectorConfig = {
   readonly staticAddresses: readonly StaticAddress[];
   /** In the order of the file. */
   readonly virtualServers: readonly VirtualServer[];
+  /** Services of the file that are not served at all, for what they need is not in effect yet (`--lenient`). */
+  readonly leftOut: readonly LeftOutService[];
   readonly failover: FailoverConfig;
   readonly director: DirectorSettings;
 };
@@ -54,8 +56,13 @@ export type VirtualServer = {
   readonly sorryServer: SorryServer | undefined;
   /** In the order of the file. */
   readonly realServers: readonly RealServer[];
+  /** Keywords of the file that change who gets traffic and are not in effect yet: it is served without (`--lenient`). */
+  readonly notAsWritten: readonly string[];
   readonly origin: Origin;
 };
+
+/** `name` is that of serviceKey(), `fwmark 3` or `group NAME`; `reason` as in `forwarding by TUN`. */
+export type LeftOutService = { readonly name: string; readonly reason: string; readonly origin: Origin };
 
 export type SorryServer = {
   readonly address: IpAddress;

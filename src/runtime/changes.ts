@@ -164,6 +164,7 @@ function addService(change: Extract<Change, { kind: 'add-service' }>, path: stri
     alpha: false,
     sorryServer: undefined,
     realServers: [],
+    notAsWritten: [],
     origin,
     ...defined(change.set),
   };

@@ -31,6 +31,7 @@ export function directorStatus(
     isCurrent: publisher.isCurrent,
     timeouts: { tcp_s: policy.tcpTimeout_s, tcpFin_s: policy.tcpFinTimeout_s, udp_s: policy.udpTimeout_s },
     ...counts(engine),
+    leftOut: engine.configInForce.leftOut,
     checkerCount: health.checkerCount,
     missingAddresses: [...vips.missingAddresses],
     dataplane: dataplane.status(),
@@ -59,13 +60,16 @@ export async function serviceViews(
 
 function counts(engine: Engine): Pick<DirectorStatus, 'services' | 'servers'> {
   const services = { total: 0, up: 0, down: 0, draining: 0, standby: 0 };
-  const servers = { total: 0, live: 0 };
+  const servers = { total: 0, live: 0, unchecked: 0 };
   for (const state of engine.serviceStates) {
     services.total += 1;
     services[state.isDraining ? 'draining' : state.isQuorumUp ? 'up' : 'down'] += 1;
     if (state.isStandby) services.standby += 1;
     servers.total += state.servers.length;
-    for (const server of state.servers) if (server.isUp) servers.live += 1;
+    for (const { isUp, checkers } of state.servers) {
+      if (checkers.length === 0) servers.unchecked += 1;
+      else if (isUp) servers.live += 1;
+    }
   }
   return { services, servers };
 }
@@ -90,6 +94,7 @@ function serviceView(engine: Engine, state: ServiceState, row: ServiceStatus | u
     isUp: state.isQuorumUp,
     isDraining: state.isDraining,
     isStandby: state.isStandby,
+    notAsWritten: state.policy.notAsWritten,
     traffic: row?.traffic ?? noTraffic,
     rates: observer.serviceRates(state.policy),
     destinations,
@@ -104,6 +109,7 @@ function serverView(server: ServerState, isInTable: boolean): ServerView {
     port,
     weight,
     isLive: server.isUp,
+    isChecked: server.checkers.length > 0,
     isInTable,
     checkers: server.checkers.map(checkerView),
   };

@@ -2,7 +2,7 @@
 // listings. Times are integer microseconds; counters are bigint here and strings in JSON.
 
 import type { DataplaneStatus, DestinationStatus, Traffic } from '../dataplane/port.js';
-import type { CheckerPolicy } from '../model/director-config.js';
+import type { CheckerPolicy, LeftOutService } from '../model/director-config.js';
 import type { DestinationId, Scheduler, SchedulerFlag, ServiceId } from '../model/forwarding-table.js';
 import type { Micros } from '../model/units.js';
 import type { FailoverView } from './failover/views.js';
@@ -24,7 +24,9 @@ export type CheckerView = {
 /** A server of the configuration, in the table or not. */
 export type ServerView = DestinationId & {
   readonly weight: number;
+  /** Takes part: its checks pass, or nobody checks it. */
   readonly isLive: boolean;
+  readonly isChecked: boolean;
   readonly isInTable: boolean;
   readonly checkers: readonly CheckerView[];
 };
@@ -42,6 +44,8 @@ export type ServiceView = ServiceId & {
   readonly isDraining: boolean;
   /** Another director holds its address: no packet is ours. */
   readonly isStandby: boolean;
+  /** Keywords of the file that change who gets traffic and are not in effect yet: it is served without them. */
+  readonly notAsWritten: readonly string[];
   readonly traffic: Traffic;
   readonly rates: Rates;
   /** In the scheduler's order of visit. */
@@ -74,7 +78,10 @@ export type DirectorStatus = FailoverView & {
   readonly timeouts: { readonly tcp_s: number; readonly tcpFin_s: number; readonly udp_s: number };
   /** How many there are; `services()` has them one by one. */
   readonly services: ServiceCounts;
-  readonly servers: { readonly total: number; readonly live: number };
+  /** `live` are those whose checks pass; `unchecked` those that nobody checks. */
+  readonly servers: { readonly total: number; readonly live: number; readonly unchecked: number };
+  /** Services of the file that are not served, for what they need is not in effect yet. */
+  readonly leftOut: readonly LeftOutService[];
   readonly checkerCount: number;
   /** Addresses of services that are on no device. */
   readonly missingAddresses: readonly string[];

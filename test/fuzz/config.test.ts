@@ -7,7 +7,7 @@ import { rootBlock } from '../../src/config/grammar/root.js';
 import { formatDiagnostics, type ParseResult, printConfig } from '../../src/config/index.js';
 import type { KeywordBlock } from '../../src/config/shapes.js';
 import { fuzzBudget_s, reportExecutions } from '../support/fuzz-budget.js';
-import { parseText, sampleNames, sampleText, withoutOrigins } from '../support/parse-config.js';
+import { asPrinted, parseText, sampleNames, sampleText } from '../support/parse-config.js';
 
 const seconds = Number(process.env.UVS_FUZZ_SECONDS ?? fuzzBudget_s);
 const samples = (['valid', 'broken'] as const).flatMap((folder) =>
@@ -25,7 +25,7 @@ function check(text: string): ParseResult {
   formatDiagnostics(result.diagnostics);
   if (result.config !== undefined && text.length < 100_000) {
     const again = parseText(printConfig(result.config)).config;
-    expect(withoutOrigins(again)).toEqual(withoutOrigins(result.config));
+    expect(asPrinted(again)).toEqual(asPrinted(result.config));
   }
   return result;
 }

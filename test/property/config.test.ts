@@ -9,7 +9,7 @@ import { printConfig } from '../../src/config/index.js';
 import { secondsText } from '../../src/config/print-words.js';
 import { readTimer } from '../../src/config/values.js';
 import { arbitraryConfig } from '../support/arbitrary-config.js';
-import { parseText, withoutOrigins } from '../support/parse-config.js';
+import { asPrinted, parseText } from '../support/parse-config.js';
 import { requires } from '../support/require.js';
 
 test('parse(print(config)) is the config', () => {
@@ -17,7 +17,7 @@ test('parse(print(config)) is the config', () => {
     fc.property(arbitraryConfig(), (config) => {
       const { config: read, diagnostics } = parseText(printConfig(config));
       expect(diagnostics.filter(({ severity }) => severity === 'error')).toEqual([]);
-      expect(withoutOrigins(read)).toEqual(withoutOrigins(config));
+      expect(asPrinted(read)).toEqual(asPrinted(config));
     }),
     { numRuns: 300 },
   );

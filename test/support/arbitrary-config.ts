@@ -142,6 +142,7 @@ function virtualServer(options: ConfigOptions): fc.Arbitrary<VirtualServer> {
           maxLength: 4,
           selector: (server) => `${server.address} ${server.port}`,
         }),
+        notAsWritten: fc.constant<readonly string[]>([]),
         origin: fc.constant(origin),
       }),
     )
@@ -194,6 +195,7 @@ export function arbitraryConfig(options: ConfigOptions = {}): fc.Arbitrary<Direc
       selector: ({ address, length, device }) => `${address}/${length} ${device}`,
     }),
     virtualServers: fc.uniqueArray(virtualServer(options), { maxLength: 4, selector: serviceKey }),
+    leftOut: fc.constant<DirectorConfig['leftOut']>([]),
     failover: arbitraryFailover(options),
     director: directorSettings(options),
   });

@@ -1,6 +1,7 @@
 // Directors with virtual routers, everything around them in memory: several on one wire and one clock that the test
 // turns. A journal has what each did, in order, in words: adverts by priority, tables, addresses, wills, notifications.
 
+import { sumOf } from '../../src/config/index.js';
 import { MemoryDataplane } from '../../src/dataplane/memory.js';
 import { MemoryNetwork } from '../../src/dataplane/memory-network.js';
 import { MemoryWire } from '../../src/dataplane/memory-wire.js';
@@ -256,7 +257,7 @@ export class FailoverDirector {
         probes: new FakeProbes().probes,
         random: () => 0.5,
         log: { debug: () => {}, info: log, warn: log, error: log },
-        load: async () => ({ config: this.config, diagnostics: [] }),
+        load: async () => ({ config: this.config, sum: sumOf(this.config), diagnostics: [] }),
         socket: undefined,
         controlServers,
         version: '0',

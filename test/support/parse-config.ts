@@ -40,6 +40,13 @@ export function withoutOrigins<T>(value: T): T {
   return JSON.parse(JSON.stringify(value, (key, field) => (key === 'origin' ? undefined : field)));
 }
 
+/** Without what `printConfig` leaves out, too: what was not understood as written. */
+export function asPrinted<T>(value: T): T {
+  const unprinted = { notAsWritten: [], leftOut: [] };
+  const text = JSON.stringify(withoutOrigins(value), (key, field) => (key in unprinted ? [] : field));
+  return text === undefined ? value : JSON.parse(text);
+}
+
 /** A vrrp_instance with a VRID, an address unless the lines speak of some, and the lines from line 3 on. */
 export const instance = (lines: string, name = 'a', id = 51) =>
   `vrrp_instance ${name} {\nvirtual_router_id ${id}\n${lines}\n${

@@ -2,12 +2,13 @@
 // cannot do what it seems to say is said in words and read as keepalived reads it.
 
 import type { IpAddress } from '../../model/address.js';
-import type { RealServer, SorryServer, VirtualServer } from '../../model/director-config.js';
+import type { LeftOutService, RealServer, SorryServer, VirtualServer } from '../../model/director-config.js';
 import {
   type Protocol,
   type Scheduler,
   type SchedulerFlag,
   schedulers,
+  serviceKey,
 } from '../../model/forwarding-table.js';
 import { schedulerNames } from '../grammar/virtual-server.js';
 import type { Word } from '../lexer.js';
@@ -32,17 +33,17 @@ import { inheritFrom } from './tcp-check.js';
 /** Why a service is not served. */
 type LeftOut = { readonly place: Place; readonly reason: string };
 
-/** undefined when the service is left out or refused. Yields between its servers. */
+/** undefined when the service is refused or has no servers. */
 export function readVirtualServer(
   statement: Statement,
   defaults: GlobalDefaults,
   report: Report,
-): VirtualServer | undefined {
+): VirtualServer | LeftOutService | undefined {
   const { block, keyword } = statement;
   if (block === undefined) return undefined;
   const identity = readIdentity(statement);
   if (identity === undefined) return undefined;
-  if ('reason' in identity) return leaveOut(identity, report);
+  if ('reason' in identity) return leaveOut(identity, statement, markName(statement), report);
 
   const { address, port } = identity;
   const protocol = readProtocol(block, keyword, report);
@@ -71,7 +72,10 @@ export function readVirtualServer(
     unservedProtocol(protocol, block) ??
     unservedScheduler(scheduler, block) ??
     unservedMethod([method, ...servers.map((server) => server.method), sorry?.method], keyword);
-  if (leftOut !== undefined) return leaveOut(leftOut, report);
+  if (leftOut !== undefined) {
+    const name = protocol === 'sctp' ? `sctp ${address}:${port}` : serviceKey({ protocol, address, port });
+    return leaveOut(leftOut, statement, name, report);
+  }
   if (realServers.length === 0) {
     const message = 'this service has no real servers: it is left out, and its packets stay with this host';
     if (!report.hasErrors())
@@ -91,13 +95,40 @@ export function readVirtualServer(
     alpha: service.inherited.alpha ?? false,
     sorryServer: sorry?.server,
     realServers,
+    notAsWritten: notAsWritten(block),
     origin: originOf(keyword),
   };
 }
 
-function leaveOut({ place, reason }: LeftOut, report: Report): undefined {
+function leaveOut(
+  { place, reason }: LeftOut,
+  { keyword }: Statement,
+  name: string,
+  report: Report,
+): LeftOutService {
   report.add('service-left-out', place, `this service is left out: ${reason} is not in effect yet`);
-  return undefined;
+  return { name, reason, origin: originOf(keyword) };
+}
+
+/** `fwmark 3`, `group NAME`. */
+function markName(statement: Statement): string {
+  return statement.arguments.map(({ text }) => text).join(' ');
+}
+
+/** Keywords of the service and its servers that change who gets traffic and do nothing yet; each once. */
+function notAsWritten(block: Block): string[] {
+  const servers = block.repeated.flatMap((server) => server.block ?? []);
+  const statements = [block, ...servers].flatMap(({ settings, repeated }) => [...settings, ...repeated]);
+  const later = statements.filter(({ shape }) => shape.effect === 'later' && shape.movesTraffic);
+  const names = new Set(later.map(({ shape }) => shape.name));
+  if (isPersistent(block)) names.add('persistence_timeout');
+  return [...names];
+}
+
+function isPersistent(block: Block): boolean {
+  return (
+    settingOf(block, 'persistence_timeout') !== undefined && textOf(block, 'persistence_timeout') !== '0'
+  );
 }
 
 function readIdentity(statement: Statement): { address: IpAddress; port: number } | LeftOut | undefined {
@@ -282,7 +313,7 @@ function reportIdle(block: Block, servers: readonly ReadServer[], report: Report
     report.add('no-effect', statement.keyword, message, 'add a checker, for example TCP_CHECK { }');
   }
   const persistence = settingOf(block, 'persistence_timeout')?.keyword;
-  if (persistence !== undefined && textOf(block, 'persistence_timeout') !== '0') {
+  if (persistence !== undefined && isPersistent(block)) {
     const message = 'persistence_timeout is not in effect yet: each connection is scheduled by itself';
     report.addOnce('not-as-written', 'persistence_timeout', persistence, message);
   }

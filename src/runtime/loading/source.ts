@@ -1,7 +1,7 @@
 // Where a configuration comes from (a file, a text, a value), and what comes of it.
 
 import { resolve } from 'node:path';
-import type { Diagnostic } from '../../config/index.js';
+import type { ConfigSum, Diagnostic } from '../../config/index.js';
 import { DirectorError } from '../../errors.js';
 import type { DirectorConfig } from '../../model/director-config.js';
 
@@ -26,6 +26,7 @@ export type ReadOptions = {
 /** `config` is there if and only if no diagnostic is an error. */
 export type LoadedConfig = {
   readonly config: DirectorConfig | undefined;
+  readonly sum: ConfigSum;
   readonly diagnostics: readonly Diagnostic[];
 };
 

@@ -2,13 +2,8 @@
 // virtual routers that keeps from ever being master. What `check --here`, `doctor`, a start and `status` say comes from here.
 
 import { isSame } from '../../model/diff.js';
-import type {
-  FailoverConfig,
-  NotifyScripts,
-  ScriptCommand,
-  ScriptPolicy,
-} from '../../model/failover-config.js';
-import type { Track } from '../../model/virtual-router.js';
+import type { FailoverConfig, ScriptCommand, ScriptPolicy } from '../../model/failover-config.js';
+import { scriptCommands } from '../../model/script-commands.js';
 import type { Log } from '../log.js';
 import type { Inspection } from './script-inspection.js';
 
@@ -24,11 +19,6 @@ export type ScriptOutlook = {
   readonly dependents: readonly string[];
 };
 
-type Titled = {
-  readonly title: string;
-  readonly command: ScriptCommand;
-  readonly dependents: readonly string[];
-};
 type Inspect = (command: ScriptCommand, policy: ScriptPolicy) => Inspection;
 
 /** In the order of the configuration: tracked scripts, notify scripts, scripts of FIFOs. */
@@ -41,7 +31,7 @@ export function scriptOutlooks(config: FailoverConfig, inspect: Inspect): Script
     seen.set(key, found);
     return found;
   };
-  return commandsOf(config).map(({ title, command, dependents }) => {
+  return scriptCommands(config).map(({ title, command, dependents }) => {
     const found = inspectOnce(command);
     const text = command.words.join(' ');
     return 'why' in found
@@ -81,53 +71,6 @@ export function byAccount(outlooks: readonly ScriptOutlook[]): ReadonlyMap<strin
   return accounts;
 }
 
-function commandsOf(config: FailoverConfig): Titled[] {
-  const { routers, groups, scripts, fifos } = config;
-  return [
-    ...scripts.map(({ name, command, account }) => ({
-      title: `script ${name}`,
-      command: { words: command, account },
-      dependents: dependentsOf(name, config),
-    })),
-    ...routers.flatMap(({ router, notify }) => notifyCommands(notify, router.name)),
-    ...groups.flatMap(({ group, notify }) => notifyCommands(notify, group.name)),
-    ...fifos.flatMap(({ path, script }) =>
-      script === undefined ? [] : [{ title: `the script of FIFO ${path}`, command: script, dependents: [] }],
-    ),
-  ];
-}
-
 function isTracked(title: string): boolean {
   return title.startsWith('script ');
-}
-
-/** Those for which its failure is a fault, and with them all of their sync group. */
-function dependentsOf(script: string, { routers, groups }: FailoverConfig): string[] {
-  const isFault = ({ kind, name, weight }: Track) => kind === 'script' && name === script && weight === 0;
-  const own = new Set(
-    routers.filter(({ router }) => router.tracks.some(isFault)).map(({ router }) => router.name),
-  );
-  for (const { group } of groups) {
-    const isHeld = group.tracks.some(isFault) || group.members.some((name) => own.has(name));
-    if (isHeld) for (const name of group.members) own.add(name);
-  }
-  return routers.map(({ router }) => router.name).filter((name) => own.has(name));
-}
-
-const notifyKeywords: Readonly<Record<Exclude<keyof NotifyScripts, 'tellsPriority'>, string>> = {
-  master: 'notify_master',
-  backup: 'notify_backup',
-  fault: 'notify_fault',
-  stop: 'notify_stop',
-  deleted: 'notify_deleted',
-  masterRxLowerPriority: 'notify_master_rx_lower_pri',
-  any: 'notify',
-};
-
-function notifyCommands({ tellsPriority: _, ...notify }: NotifyScripts, name: string): Titled[] {
-  return Object.entries(notify).flatMap(([kind, command]) =>
-    command === undefined || command.words.length === 0
-      ? []
-      : [{ title: `${notifyKeywords[kind as keyof typeof notify]} of ${name}`, command, dependents: [] }],
-  );
 }

@@ -106,8 +106,33 @@ describe('as a process', { timeout: processTimeout_ms }, () => {
 });
 
 describe('check', () => {
-  test('a good file: nothing is said', async () => {
-    expect(await cli('check', '-f', goodFile)).toEqual({ code: 0, stdout: '', stderr: '' });
+  test('a good file: what was understood', async () => {
+    const stderr = `${goodFile}: good: 1 service with 2 servers\n`;
+    expect(await cli('check', '-f', goodFile)).toEqual({ code: 0, stdout: '', stderr });
+  });
+
+  test('the sum counts what is not as written, what is left out, routers and scripts, mistakes or not', async () => {
+    const file = join(folder, 'sum.conf');
+    const instance = (id: number) =>
+      `vrrp_instance VI_${id} {\ninterface lo\nvirtual_router_id ${id}\nvirtual_ipaddress {\n10.0.1.${id}\n}\nnotify /no/such\n}\n`;
+    const other = (address: string, more: string) =>
+      good.replace('10.0.0.1', address).replace('protocol TCP', `protocol TCP\n${more}`);
+    const services = [
+      good,
+      other('10.0.0.2', 'persistence_timeout 50'),
+      good.replace('10.0.0.1', '10.0.0.3').replace('NAT', 'TUN'),
+    ];
+    writeFileSync(file, `${services.join('')}${instance(1)}${instance(2)}`);
+    const sum = '3 services with 4 servers, 1 not as written, 1 left out; 2 virtual routers; 2 scripts';
+    const { code, stderr } = await cli('check', '-f', file);
+    expect([code, stderr]).toEqual([1, expect.stringContaining(`${file}: 2 errors: ${sum}\n`)]);
+    const lenient = await cli('check', '--lenient', '-f', file);
+    expect([lenient.code, lenient.stderr]).toEqual([
+      0,
+      expect.stringContaining(`: good, 3 warnings: ${sum}\n`),
+    ]);
+    const here = await cli('check', '--lenient', '--here', '-f', file);
+    expect(here.stderr).toContain('; 2 scripts: none runs\n');
   });
 
   test('a bad file: every error with line, column and caret', async () => {
@@ -160,7 +185,7 @@ describe('check', () => {
 
 describe('doctor', () => {
   test.each([
-    { file: goodFile, level: 'ok', fact: /good\.conf has no errors$/ },
+    { file: goodFile, level: 'ok', fact: /good\.conf has no errors: 1 service with 2 servers$/ },
     { file: badFile, level: 'error', fact: /bad\.conf has 2 errors: what depends on it was not looked at$/ },
   ])('says of $file what check would', async ({ file, level, fact }) => {
     const { code, stdout } = await cli('doctor', '--json', '-f', file, '--socket', '/nonexistent/socket');
@@ -232,7 +257,7 @@ describe('verbs that ask a director', () => {
     const { stdout } = await ask('status');
     expect(stdout).toContain(`configuration  ${config}, generation`);
     expect(stdout).toContain(
-      'services       1 up, 0 down, 0 draining\nservers        2 of 2 live, 1 checkers\n',
+      'services       1 up, 0 down, 0 draining\nservers        1 of 1 live, 1 more checked by nobody\n',
     );
     expect(JSON.parse((await ask('status', '--json')).stdout)).toMatchObject({ services: { total: 1 } });
   });

@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { printConfig } from '../../../src/config/index.js';
-import { parseText, said, sampleNames, sampleText, withoutOrigins } from '../../support/parse-config.js';
+import { asPrinted, parseText, said, sampleNames, sampleText } from '../../support/parse-config.js';
 import { requires } from '../../support/require.js';
 
 /** Everything that is said of a file but what is not in effect yet. */
@@ -100,7 +100,7 @@ describe('valid', () => {
     if (config === undefined) throw new Error('refused');
     const again = parseText(printConfig(config));
     expect(said(again).filter((line) => line.includes(' error '))).toEqual([]);
-    expect(withoutOrigins(again.config)).toEqual(withoutOrigins(config));
+    expect(asPrinted(again.config)).toEqual(asPrinted(config));
   });
 
   test('two machines: packets arrive at the port of the service, checks go where the servers listen', () => {
@@ -175,7 +175,7 @@ requires('pkg:keepalived').describe('the samples that come with keepalived', () 
     });
     expect(diagnostics.filter(({ severity }) => severity === 'error')).toEqual([]);
     if (config === undefined) throw new Error('refused');
-    expect(withoutOrigins(parseText(printConfig(config)).config)).toEqual(withoutOrigins(config));
+    expect(asPrinted(parseText(printConfig(config)).config)).toEqual(asPrinted(config));
   });
 
   test('all of their virtual routers are there', () => {

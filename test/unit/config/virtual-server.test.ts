@@ -31,6 +31,7 @@ test('the least that makes a service, with every default of keepalived', () => {
     quorum: 1,
     hysteresis: 0,
     alpha: false,
+    notAsWritten: [],
     realServers: [
       {
         address: '10.0.0.2',

@@ -39,6 +39,7 @@ function service(realServers: readonly RealServer[], fields: Partial<VirtualServ
     alpha: false,
     sorryServer: undefined,
     realServers,
+    notAsWritten: [],
     origin,
     ...fields,
   };
