@@ -5,9 +5,10 @@ import type { DirectorConfig } from '../model/director-config.js';
 import { nearest } from '../model/nearest.js';
 import { byAccount, scriptOutlooks } from '../runtime/scripts/script-outlook.js';
 import { type Check, error, type Finding, ok, warning } from './finding.js';
+import { checkFirewall } from './firewall.js';
 import type { Machine } from './machine.js';
 
-export const configChecks: readonly Check[] = [checkDevices, checkScripts];
+export const configChecks: readonly Check[] = [checkDevices, checkScripts, checkRules];
 
 /** All that depends on the configuration alone, and on this machine. */
 export function examineConfig(machine: Machine, config: DirectorConfig): readonly Finding[] {
@@ -65,6 +66,19 @@ function usersOfDevices({
   for (const device of director.interfaces ?? [])
     if (!device.includes('*')) note(device, 'director { interfaces }');
   return users;
+}
+
+function checkRules(
+  machine: Machine,
+  { config }: { readonly config: DirectorConfig | undefined },
+): Finding[] {
+  if (config === undefined || config.virtualServers.length === 0) return [];
+  return checkFirewall(machine.run, isLegacyUsed(machine.read));
+}
+
+/** Whether iptables-legacy has a table of filters here. */
+export function isLegacyUsed(read: Machine['read']): boolean {
+  return ['ip', 'ip6'].some((family) => /^filter$/m.test(read(`/proc/net/${family}_tables_names`) ?? ''));
 }
 
 function checkScripts(

@@ -1,6 +1,6 @@
 // What `doctor` asks of a machine: texts, folders, links and the output of programs. A test answers from a table.
 
-import { spawnSync } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import type { ScriptCommand, ScriptPolicy } from '../model/failover-config.js';
@@ -22,6 +22,8 @@ export type Machine = {
 };
 
 const programTimeout_ms = 3_000;
+/** A rule set of tens of thousands of rules. */
+const maxOutput_bytes = 64 * 1024 * 1024;
 
 export const thisMachine: Machine = {
   read: (path) => attempt(() => readFileSync(path, 'utf8').trimEnd()),
@@ -32,6 +34,7 @@ export const thisMachine: Machine = {
     const result = spawnSync(program, args, {
       encoding: 'utf8',
       timeout: programTimeout_ms,
+      maxBuffer: maxOutput_bytes,
       env: { PATH: path, LC_ALL: 'C' },
     });
     return result.status === 0 ? result.stdout : undefined;
@@ -44,6 +47,19 @@ export const thisMachine: Machine = {
     ),
   inspect: (command, policy) => inspectionOf(inspectCommand(command, policy, scriptMachine)),
 };
+
+/** As `run`, without waiting: while the process is small, for what is said when a start is done. */
+export function runInBackground(program: string, ...args: readonly string[]): Promise<string | undefined> {
+  const env = { PATH: `${process.env.PATH ?? ''}:/usr/sbin:/sbin`, LC_ALL: 'C' };
+  return new Promise((resolve) => {
+    execFile(
+      program,
+      args,
+      { encoding: 'utf8', timeout: programTimeout_ms, maxBuffer: maxOutput_bytes, env },
+      (error, stdout) => resolve(error === null ? stdout : undefined),
+    );
+  });
+}
 
 function attempt<T>(action: () => T): T | undefined {
   try {

@@ -26,6 +26,9 @@ import {
   werrorOption,
 } from './command.js';
 
+import { checkFirewall, nftCommand } from './firewall.js';
+import { runInBackground } from './machine.js';
+
 export type RunOptions = {
   readonly file?: string;
   readonly directorConfig?: string;
@@ -85,12 +88,14 @@ export async function run(
   );
 
   const end = watchForEnd(director, log, notify);
+  const rules = runInBackground(...nftCommand);
   log.info('starting', { config: configFile, pid: process.pid });
   try {
     const { generation } = await director.start();
     log.info('ready', { generation, socket: options.socket });
     notify('READY=1', `STATUS=${statusText(director)}`);
     end.onStarted();
+    if (director.config().virtualServers.length > 0) void rules.then((text) => sayFirewall(text, log));
   } catch (error) {
     end.stopListening();
     // Asked to stop while starting: that is what happened.
@@ -99,6 +104,13 @@ export async function run(
   await end.reached;
   log.info('stopped');
   if (end.hasFailed()) throw new Exit(exitCodes.failed);
+}
+
+/** Rules of iptables-legacy are said by `doctor` and `check --here` alone: to read them takes a child more. */
+function sayFirewall(rules: string | undefined, log: Log): void {
+  for (const { level, fact, remedy } of checkFirewall(() => rules, false)) {
+    if (level !== 'ok') log.warn(fact, { remedy });
+  }
 }
 
 type End = {

@@ -6,10 +6,12 @@ import type { Word } from './lexer.js';
 import type { Report } from './report.js';
 import {
   type BlockShape,
+  endsComment,
   isSlashComment,
   type KeywordBlock,
   type KeywordShape,
   type KnownKeyword,
+  opensComment,
   reportSlashComment,
 } from './shapes.js';
 import { type Block, createBlock, putSetting, type Statement } from './tree.js';
@@ -36,6 +38,8 @@ export type Parser = {
   isAfterUnknown: boolean;
   /** Inside a block that nobody knows: how deep, and where it began. */
   skipping: { depth: number; readonly from: Word } | undefined;
+  /** Between the lines of a comment of C, which is said to be none: whatever stands there was not meant. */
+  isInComment: boolean;
   /** Where the last block ended that stood outside all others. */
   lastClosed: { readonly statement: Statement; readonly brace: Word } | undefined;
 };
@@ -43,11 +47,21 @@ export type Parser = {
 export function createParser(report: Report, root: KeywordBlock): Parser {
   const outside = { shape: root, block: createBlock(), statement: undefined, isEffective: true };
   const state = { pending: undefined, isAfterUnknown: false, skipping: undefined, lastClosed: undefined };
-  return { report, root, open: [outside], statementCount: 0, ...state };
+  return { report, root, open: [outside], statementCount: 0, isInComment: false, ...state };
 }
 
 /** The words of one line; a statement ends with its line or at a brace. */
 export function parseLine(parser: Parser, words: readonly Word[]): void {
+  if (parser.isInComment) {
+    parser.isInComment = !words.some(endsComment);
+    return;
+  }
+  const [start] = words;
+  if (start !== undefined && opensComment(words)) {
+    reportSlashComment(start, parser.report);
+    parser.isInComment = true;
+    return;
+  }
   let from = 0;
   while (from < words.length) {
     const first = words[from];
@@ -252,14 +266,15 @@ function reportDuplicate(parser: Parser, before: Statement, statement: Statement
 function reportEffect(parser: Parser, { keyword, shape }: Statement): void {
   const { isEffective, statement } = innermost(parser);
   if (!isEffective) return;
-  const kind = `${statement?.shape.name ?? ''} ${shape.name}`;
+  const kind = shape.topic ?? `${statement?.shape.name ?? ''} ${shape.name}`;
+  const what = shape.topic === undefined ? keyword.text : `${shape.topic} (${keyword.text})`;
   const remark = shape.remark === undefined ? '' : `: ${shape.remark}`;
   if (shape.effect === 'later') {
     parser.report.addOnce(
       shape.movesTraffic ? 'not-as-written' : 'not-in-effect-yet',
       kind,
       keyword,
-      `${keyword.text} is not in effect yet${remark}`,
+      `${what} is not in effect yet${remark}`,
     );
   } else {
     parser.report.addOnce(
@@ -350,7 +365,7 @@ function reportUnknown(parser: Parser, shape: BlockShape, word: Word): void {
 }
 
 function helpForUnknown({ text }: Word): string | undefined {
-  return /^[\w.-]+@[\w.-]+:/.test(text) ? 'this is the prompt of a shell: remove the line' : undefined;
+  return /^\[?[\w.-]+@[\w.-]+(:|$)/.test(text) ? 'this is the prompt of a shell: remove the line' : undefined;
 }
 
 /** Exposed for the tables of docs and tests: every keyword of the grammar with the block it stands in. */

@@ -21,6 +21,8 @@ export type KeywordShape = {
   readonly effect: Effect;
   /** For `later` and `never`: a remark that completes the message. */
   readonly remark: string | undefined;
+  /** For `later`: keywords of one topic are named once, together. */
+  readonly topic: string | undefined;
   /** For `later`: a service without it is served in another way than it is written. */
   readonly movesTraffic: boolean;
   /** For `never`: what to do about it, where that is not to remove it. */
@@ -160,6 +162,16 @@ export function isSlashComment(word: Word): boolean {
   return word.kind === 'plain' && /^(?:\/\/|\/\*|\*\/|\*$)/.test(word.text);
 }
 
+/** Where a comment of C begins that ends in a later line. */
+export function opensComment(words: readonly Word[]): boolean {
+  const [first] = words;
+  return first?.kind === 'plain' && first.text.startsWith('/*') && !words.some(endsComment);
+}
+
+export function endsComment({ text }: Word): boolean {
+  return text.endsWith('*/');
+}
+
 /**
  * Once a file. `ignored`: it stands behind a complete setting, where nobody reads on; `read`: as a value, in a list, by
  * a brace or on a line of its own it is taken for something else.
@@ -193,6 +205,7 @@ export function keyword(checkArguments: CheckArguments, options: KeywordOptions 
     repeats: false,
     effect: 'now',
     remark: undefined,
+    topic: undefined,
     remedy: undefined,
     movesTraffic: false,
     isAlwaysOn: false,
@@ -222,6 +235,9 @@ export const one = (kind: ValueKind) => keyword(argumentsOf({ required: [kind] }
 export const maybe = (kind: ValueKind) => keyword(argumentsOf({ optional: [kind] }));
 /** A keyword that a word may switch off. */
 export const choice = maybe(boolean);
+/** Of the keywords of mail: examples and packages bring half a dozen of them along, which nobody wrote. */
+export const mail = { topic: 'mail' } as const;
+
 /** A keyword with at least one value of the kind. */
 export const some = (kind: ValueKind) => keyword(argumentsOf({ required: [kind], rest: kind }));
 

@@ -13,6 +13,7 @@ import {
   items,
   keyword,
   keywords,
+  mail,
   one,
   type Shapes,
 } from '../shapes.js';
@@ -93,7 +94,7 @@ const realServer = keywords({
   later: {
     ...checkersLater,
     ...each(script, 'notify_up notify_down'),
-    smtp_alert: choice,
+    smtp_alert: { ...choice, ...mail },
     ...texts,
   },
   synonyms: methodNames,
@@ -126,7 +127,7 @@ const virtualServer = keywords({
   later: {
     ...each({ ...flag, movesTraffic: true }, 'flag-3 mh-port mh-fallback hashed sorry_server_inhibit'),
     ha_suspend: flag,
-    smtp_alert: choice,
+    smtp_alert: { ...choice, ...mail },
     persistence_engine: { ...one(anyWord), movesTraffic: true },
     persistence_granularity: keyword(granularity, { movesTraffic: true }),
     ip_family: one(family),

@@ -11,6 +11,7 @@ import {
   items,
   keyword,
   keywords,
+  mail,
   maybe,
   names,
   one,
@@ -122,7 +123,7 @@ const instance = keywords({
       'use_vmac_addr vmac_xmit_base track_src_ip promote_secondaries ' +
         'timer_expired_backup thread_timer_expired linkbeat_use_polling',
     ),
-    smtp_alert: choice,
+    smtp_alert: { ...choice, ...mail },
     old_unicast_checksum: maybe(oneOf(['never'])),
     virtual_rules: list(routesOrRules),
     auth_hmac: blockOf(hmac),
@@ -145,7 +146,7 @@ const syncGroup = keywords({
   },
   later: {
     ...trackShapesLater,
-    smtp_alert: choice,
+    smtp_alert: { ...choice, ...mail },
   },
   never: {
     global_tracking: keyword(argumentsOf({ optional: [boolean] }), {

@@ -82,7 +82,7 @@ describe('keywords', () => {
     );
     const named = result.diagnostics.filter(({ code }) => /^not-/.test(code));
     expect(named.map(({ origin, message }) => `${origin.line} ${message}`)).toEqual([
-      '2 smtp_alert is not in effect yet',
+      '2 mail (smtp_alert) is not in effect yet',
       '9 notify_up is not in effect yet (and 3 more like it)',
       '11 notify_down is not in effect yet (and 1 more like it)',
       '12 HTTP_GET is not in effect yet: a server with no other check counts as always up (and 1 more like it)',

@@ -21,12 +21,7 @@ const remarks: Readonly<Record<string, readonly string[]>> = {
   'glued-brace.conf': [],
 };
 
-const mailOfDr = [
-  '3 notification_email',
-  '7 notification_email_from',
-  '8 smtp_server',
-  '9 smtp_connect_timeout',
-];
+const mailOfDr = ['3 mail'];
 
 /** What is read and named once, with its line. */
 const notInEffect: Readonly<Record<string, readonly string[]>> = {
@@ -37,11 +32,7 @@ const notInEffect: Readonly<Record<string, readonly string[]>> = {
   'web-ha-preempt.conf': [],
   'web-ha-nopreempt.conf': [],
   'mail-http-misc.conf': [
-    '2 notification_email',
-    '3 notification_email_from',
-    '4 smtp_server',
-    '5 smtp_connect_timeout',
-    '6 smtp_alert',
+    '2 mail',
     '22 persistence_timeout',
     '29 HTTP_GET',
     '46 MISC_CHECK',

@@ -101,3 +101,26 @@ describe('what they mean', () => {
     expect(routerOf('glued-comment.conf')?.priority).toBe(100);
   });
 });
+
+test.each([
+  [
+    'a comment of C over three lines',
+    '/* a\n vrrp_instance x {\n */\nglobal_defs {\n}',
+    '1:1 error slash-comment',
+  ],
+  [
+    'one that ends in its line hides only that',
+    '/* a */\nzzz 1',
+    '1:1 error slash-comment,2:1 error unknown-keyword',
+  ],
+  ['a prompt of root', '[root@lb1 ~]# cat x\n', '1:1 error unknown-keyword'],
+  [
+    'the mail of an example',
+    'global_defs {\nnotification_email {\na@b.c\n}\nsmtp_server 192.0.2.1\nsmtp_alert\nno_email_faults\n}',
+    '2:1 warning not-in-effect-yet',
+  ],
+])('%s: said once', (_, text, expected) => {
+  const result = parseText(text);
+  expect(said(result).join()).toBe(expected);
+  if (text.startsWith('[')) expect(result.diagnostics[0]?.help).toContain('prompt of a shell');
+});
