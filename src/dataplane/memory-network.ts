@@ -14,6 +14,7 @@ import type {
   Ear,
   LastWill,
   Link,
+  LinkAddress,
   Network,
   NetworkEvent,
   ProbeFilter,
@@ -388,7 +389,8 @@ export class MemoryNetwork implements Network, WireStation {
     const device = this.devices.find(({ name }) => name === address.device);
     if (at >= 0) this.addresses.splice(at, 1);
     if (at < 0 || device === undefined) return;
-    const isOther = (own: { address: IpAddress }) => own.address !== address.address;
+    const isOther = (own: LinkAddress) =>
+      own.address !== address.address || own.length !== address.prefixLength;
     this.change(device.name, { addresses: device.addresses.filter(isOther) });
   }
 

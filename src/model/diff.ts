@@ -220,6 +220,12 @@ function applyToService(service: VirtualServer, change: ServiceChange): VirtualS
 
 // Keys.
 
+/** The services that a change touches itself, by `serviceKey`; their order is none of it. */
+export function touchedServices(changes: readonly Change[]): ReadonlySet<string> {
+  const keys = changes.flatMap((change) => ('service' in change ? [serviceKey(change.service)] : []));
+  return new Set(keys);
+}
+
 function serviceIdOf({ protocol, address, port }: VirtualServer): ServiceId {
   return { protocol, address, port };
 }

@@ -7,7 +7,7 @@ import type { DirectorConfig } from '../model/director-config.js';
 import { addMicros, type Micros, micros, seconds } from '../model/units.js';
 import { applyChanges, type ChangeRequest } from './changes.js';
 import type { Cancel, Clock } from './clock.js';
-import { describeChanges } from './describe-changes.js';
+import { describeChanges, findChanges } from './describe-changes.js';
 import { type DumpKind, dumpText } from './dumps/dump.js';
 import { writeDump } from './dumps/dump-file.js';
 import { Engine, fixedSettingsChanged } from './engine.js';
@@ -282,7 +282,12 @@ export class Director {
 
       const emit = (event: DirectorEvent) => {
         this.stream.emit(event);
-        parts.notifier.hear(event);
+        try {
+          parts.notifier.hear(event);
+        } catch (error) {
+          // Whoever hears of a change is no reason to undo it.
+          parts.log.warn(`an event was not written to FIFOs: ${messageOf(error)}`, { event: event.kind });
+        }
       };
       const failover: Failover = new Failover({
         ...parts,
@@ -294,10 +299,9 @@ export class Director {
       const engine = new Engine({ ...parts, inTurn: this.inTurn, emit, duty }, config);
       undo.push(() => engine.stop());
       undo.push(() => failover.stop());
-      duty.expect(config.failover);
-      await failover.prepare(config.failover);
-      const generation = await engine.start();
-      await failover.configure(config.failover);
+      const plan = await failover.plan(config.failover);
+      const generation = await engine.start(plan);
+      await failover.commit(plan);
       await parts.dataplane.settle();
 
       const now = parts.clock.now();
@@ -337,17 +341,16 @@ export class Director {
   ): Promise<Omit<ChangeResult, 'diagnostics'>> {
     const { engine, failover } = running;
     const before = engine.configInForce;
-    const changes = await describeChanges(before, config, createSlices(this.parts.clock));
+    const breathe = createSlices(this.parts.clock);
+    const list = await findChanges(before, config, breathe);
+    const changes = await describeChanges(list, breathe);
     for (const setting of fixedSettingsChanged(before, config)) {
       this.parts.log.warn(`the new value of ${setting} takes effect at the next start`);
     }
-    await failover.prepare(config.failover);
-    failover.duty.expect(config.failover);
-    const generation = await engine.reconfigure(config).catch((error: unknown) => {
-      failover.duty.expect(before.failover);
-      throw error;
-    });
-    await failover.configure(config.failover);
+    // Whatever may fail does before the swap in reconfigure; nothing behind it can refuse the configuration any more.
+    const plan = await failover.plan(config.failover);
+    const generation = await engine.reconfigure(config, list, plan);
+    await failover.commit(plan);
     running.configuredAt = this.parts.clock.wall();
     for (const change of changes.slice(0, maxLoggedChanges)) this.parts.log.info(change);
     const unsaid = changes.length - maxLoggedChanges;

@@ -3,7 +3,7 @@
 
 import type { Dataplane, ServiceStatus } from '../dataplane/port.js';
 import type { IpAddress } from '../model/address.js';
-import { isSame } from '../model/diff.js';
+import { type Change, diff, emptyConfig, isSame, touchedServices } from '../model/diff.js';
 import type { DirectorConfig } from '../model/director-config.js';
 import {
   type DataplanePolicy,
@@ -14,21 +14,24 @@ import {
   type ServiceId,
   serviceKey,
 } from '../model/forwarding-table.js';
+import { addMicros, seconds } from '../model/units.js';
 import type { Cancel, Clock } from './clock.js';
 import type { DirectorEvent } from './events.js';
 import { HealthRunner } from './health-runner.js';
 import type { Log } from './log.js';
+import { messageOf } from './message-of.js';
 import { type Look, Observer } from './observer.js';
 import type { Probes } from './probes/probe.js';
 import { Publisher, type PublishOutcome } from './publisher.js';
 import type { Serial } from './serial.js';
 import {
-  configureService,
-  createServiceState,
-  drainService,
+  beginService,
+  planDraining,
+  planService,
   refreshRow,
   type ServerState,
   type ServiceContext,
+  type ServicePlan,
   type ServiceState,
   setStandby,
 } from './service-state.js';
@@ -59,6 +62,22 @@ export type EngineParts = {
   readonly duty: AddressDuty;
 };
 
+/** Static addresses that could not be added or removed are tried again after it. */
+const settlePause = seconds(5);
+
+/** Of a configuration that is to be in force: what failover will say, and `adopt` from when on. */
+export type NextDuty = { readonly duty: AddressDuty; readonly adopt: () => void };
+
+/** A configuration built beside the one in force. */
+type Plan = {
+  readonly config: DirectorConfig;
+  /** In the order of the file; draining services stand behind. */
+  readonly services: Map<string, ServiceState>;
+  readonly changes: readonly ServicePlan[];
+  /** As its services are when it is asked for. */
+  readonly table: () => ForwardingTable;
+};
+
 /** What steering (UVS_HEARTBEAT_HOLD_NS) gives the next start. */
 const restartHold_s = 10;
 
@@ -75,7 +94,10 @@ export class Engine {
   /** Their rows are older than their servers' verdicts. */
   private readonly changed = new Set<ServiceState>();
   private cancelRefresh: Cancel | undefined;
+  private cancelSettling: Cancel | undefined;
   private isStopped = false;
+  /** Rows are built that a look at the connections must not pull away. */
+  private isPlanning = false;
   private readonly context: ServiceContext;
 
   constructor(
@@ -118,27 +140,26 @@ export class Engine {
   }
 
   /** Puts the first table in force. The data plane runs already; addresses come last, when packets have a taker. */
-  async start(): Promise<number> {
-    const generation = await this.putInForce(this.config);
-    await this.settleAddresses();
+  async start(next: NextDuty): Promise<number> {
+    const generation = await this.reconfigure(this.config, diff(emptyConfig, this.config), next);
     this.observer.start();
     return generation;
   }
 
-  /** Puts `config` in force and resolves with the generation. When the data plane refuses, all is as it was. */
-  async reconfigure(config: DirectorConfig): Promise<number> {
-    const before = this.config;
+  /**
+   * Puts `config` in force, which `changes` make of the one that is, and resolves with the generation. Everything is built beside what is in force and put in its place
+   * when the data plane has taken the table; when it refuses, or anything before that fails, nothing has changed.
+   */
+  async reconfigure(config: DirectorConfig, changes: readonly Change[], next: NextDuty): Promise<number> {
+    this.isPlanning = true;
     try {
-      const generation = await this.putInForce(config);
-      await this.settleAddresses();
+      const plan = await this.plan(config, touchedServices(changes), next.duty);
+      const generation = await this.putInForce(plan, next.adopt);
+      await this.begin(plan.changes);
+      await this.trySettling();
       return generation;
-    } catch (error) {
-      await this.putInForce(before).catch((again: unknown) => {
-        this.parts.log.error('the data plane refuses the configuration that was in force', {
-          error: String(again),
-        });
-      });
-      throw error;
+    } finally {
+      this.isPlanning = false;
     }
   }
 
@@ -149,6 +170,7 @@ export class Engine {
   async stop(isRestart = false): Promise<void> {
     this.isStopped = true;
     this.cancelRefresh?.();
+    this.cancelSettling?.();
     this.observer.stop();
     this.health.stop();
     this.publisher.stop();
@@ -177,50 +199,66 @@ export class Engine {
     return hasChanged;
   }
 
-  private async putInForce(config: DirectorConfig): Promise<number> {
-    const before = this.table();
-    this.publisher.hold();
-    try {
-      await this.reconcile(config);
-    } finally {
-      this.publisher.release();
-    }
-    const { generation, isCurrent } = this.publisher;
-    const isUnchanged = generation > 0 && isCurrent && isSameTable(before, this.table());
-    return isUnchanged ? generation : this.publisher.flush();
-  }
-
-  /** Each service changes in one piece; the event loop runs between two of them. */
-  private async reconcile(config: DirectorConfig): Promise<void> {
+  /** The event loop runs between two services. */
+  private async plan(config: DirectorConfig, touched: ReadonlySet<string>, duty: AddressDuty): Promise<Plan> {
     const breathe = createSlices(this.parts.clock);
     const order = config.director.serverOrder;
-    const old = this.services;
     const isReordered = order !== this.config.director.serverOrder;
-    this.config = config;
-
-    const next = new Map<string, ServiceState>();
+    const services = new Map<string, ServiceState>();
+    const changes: ServicePlan[] = [];
+    const add = (key: string, change: ServicePlan) => {
+      services.set(key, change.next);
+      changes.push(change);
+      this.parts.dataplane.prepare(change.next.row);
+    };
     for (const policy of config.virtualServers) {
       await breathe();
       const key = serviceKey(policy);
-      const state = old.get(key) ?? createServiceState(policy);
-      next.set(key, state);
-      setStandby(state, this.parts.duty.isStandby(policy.address));
-      if (old.has(key) && !state.isDraining && !isReordered && isSame(state.policy, policy)) continue;
-      configureService(this.context, state, policy);
-      if (isReordered) state.row = { ...state.row, destinations: [] };
-      refreshRow(state, order);
-      this.reportQuorum(state);
-      this.parts.dataplane.prepare(state.row);
+      const old = this.services.get(key);
+      const isStandby = duty.isStandby(policy.address);
+      const isKept = old !== undefined && !old.isDraining && !isReordered && old.isStandby === isStandby;
+      if (isKept && !touched.has(key)) services.set(key, old);
+      else add(key, planService(this.health, old, policy, isStandby, order, isReordered));
     }
-    for (const [key, state] of old) {
-      if (next.has(key)) continue;
+    for (const [key, old] of this.services) {
+      if (services.has(key)) continue;
       await breathe();
-      if (!state.isDraining) drainService(this.context, state);
-      next.set(key, state);
+      if (old.isDraining) services.set(key, old);
+      else add(key, planDraining(old));
     }
-    this.services = next;
-    // Failover may have moved between the slices.
-    this.applyDuty();
+    const table = (): ForwardingTable => {
+      this.refreshRows();
+      const rows = Array.from(services.values(), (state) => state.row);
+      return { services: rows, closedAddresses: duty.closedAddresses(), policy: policyOf(config) };
+    };
+    return { config, services, changes, table };
+  }
+
+  /** The one swap. */
+  private async putInForce({ config, services, table }: Plan, adopt: () => void): Promise<number> {
+    const swap = ({ closedAddresses }: ForwardingTable) => {
+      this.config = config;
+      this.services = services;
+      this.closedAddresses = closedAddresses;
+      adopt();
+    };
+    const { generation, isCurrent, inForce } = this.publisher;
+    if (!isCurrent || inForce === undefined || !isSameTable(inForce, table()))
+      return this.publisher.offer(table, swap);
+    swap(inForce);
+    return generation;
+  }
+
+  /** What a service's checks have said since it was planned counts, and what failover has. */
+  private async begin(changes: readonly ServicePlan[]): Promise<void> {
+    const breathe = createSlices(this.parts.clock);
+    for (const change of changes) {
+      await breathe();
+      if (beginService(this.context, change)) this.changed.add(change.next);
+      this.reportQuorum(change.next);
+    }
+    const hasMoved = this.applyDuty();
+    if (this.refreshRows() || hasMoved) this.publisher.request();
   }
 
   private table(): ForwardingTable {
@@ -305,7 +343,7 @@ export class Engine {
     let hasChanged = false;
     return {
       row: (row) => {
-        const state = this.services.get(serviceKey(row));
+        const state = this.isPlanning ? undefined : this.services.get(serviceKey(row));
         if (state === undefined || !inForce.has(state.row)) return;
         if (state.isDraining) hasChanged = this.endDraining(state, row) || hasChanged;
         else if (state.quiesced.length > 0) hasChanged = this.endQuiesced(state, row) || hasChanged;
@@ -320,7 +358,7 @@ export class Engine {
   private removeSoon(): void {
     this.publisher.request();
     void this.parts.inTurn(async () => {
-      if (!this.isStopped) await this.settleAddresses();
+      if (!this.isStopped) await this.trySettling();
     });
   }
 
@@ -347,6 +385,23 @@ export class Engine {
     this.parts.log.info(`removed ${what} has no connections left`, fields);
     const gone = server === undefined ? undefined : endpointOf(server);
     this.parts.emit({ kind: 'drained', service: idOf(state), server: gone });
+  }
+
+  /** What the kernel refuses, or can't be asked, is tried again by and by. */
+  private async trySettling(): Promise<void> {
+    let isSettled = false;
+    try {
+      await this.settleAddresses();
+      isSettled = !this.staticAddresses.isIncomplete;
+    } catch (error) {
+      this.warn(`static addresses are not all as they should be: ${messageOf(error)}`);
+    }
+    if (isSettled || this.isStopped) return;
+    const { clock, inTurn } = this.parts;
+    this.cancelSettling ??= clock.at(addMicros(clock.now(), settlePause), () => {
+      this.cancelSettling = undefined;
+      void inTurn(() => (this.isStopped ? Promise.resolve() : this.trySettling()));
+    });
   }
 
   private async settleAddresses(): Promise<void> {

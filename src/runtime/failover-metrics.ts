@@ -12,11 +12,15 @@ export function failoverFamilies({
   syncGroups,
   strays,
   lostLineCount,
+  unsettledCount,
 }: FailoverView): Family[] {
   const lost = counter('uvs_notify_lines_lost_total', 'Lines for notify FIFOs that were full or not there.', [
     ['', lostLineCount],
   ]);
-  if (virtualRouters.length === 0) return [lost];
+  const unsettled = counter('uvs_unsettled_total', 'Steps of configurations in force that have failed.', [
+    ['', unsettledCount],
+  ]);
+  if (virtualRouters.length === 0) return [lost, unsettled];
   const each = (read: (view: VirtualRouterView) => number): Sample[] =>
     virtualRouters.map((view): Sample => [label('router', view.name), read(view)]);
   const by = (name: string, read: (view: VirtualRouterView) => Readonly<Record<string, number>>): Sample[] =>
@@ -27,6 +31,7 @@ export function failoverFamilies({
     );
   return [
     lost,
+    unsettled,
     gauge(
       'uvs_virtual_router_state',
       '1 for the state that the virtual router is in.',

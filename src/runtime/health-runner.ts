@@ -55,22 +55,23 @@ export class HealthRunner {
 
   private readonly checkers = new Set<Checker>();
 
-  /** Starts a checker. `wasUp`: the verdict of the one it replaces. */
-  add(policy: CheckerPolicy, subject: string, wasUp: boolean | undefined): Checker {
-    const state = startChecker(policy, this.clock.now(), this.random(), wasUp);
-    const checker: Checker = {
+  /** A checker that does nothing before `start`. `wasUp`: the verdict of the one it replaces. */
+  make(policy: CheckerPolicy, subject: string, wasUp: boolean | undefined): Checker {
+    return {
       policy,
       onVerdict: () => {},
       subject,
-      state,
+      state: startChecker(policy, this.clock.now(), this.random(), wasUp),
       lastFailure: undefined,
       ticket: undefined,
       running: undefined,
     };
+  }
+
+  start(checker: Checker): void {
     this.checkers.add(checker);
-    this.schedule.set(checker, checkerDeadline(state));
+    this.schedule.set(checker, checkerDeadline(checker.state));
     this.setAlarm();
-    return checker;
   }
 
   remove(checker: Checker): void {

@@ -46,8 +46,8 @@ export type ServiceContext = {
   readonly onVerdict: (service: ServiceState, server: ServerState, reason: string) => void;
 };
 
-/** A service without servers yet; `configureService` gives it some. */
-export function createServiceState(policy: VirtualServer): ServiceState {
+/** A service without servers yet. */
+function createServiceState(policy: VirtualServer): ServiceState {
   return {
     key: serviceKey(policy),
     policy,
@@ -63,49 +63,102 @@ export function createServiceState(policy: VirtualServer): ServiceState {
   };
 }
 
+/** What a configuration makes of a service, beside the one in force: nothing of it is felt before `beginService`. */
+export type ServicePlan = {
+  readonly before: ServiceState | undefined;
+  readonly next: ServiceState;
+  readonly starting: readonly Checker[];
+  readonly ending: readonly Checker[];
+  /** The servers whose checks are others now, with what they were. */
+  readonly judgedAnew: readonly { readonly was: ServerState; readonly is: ServerState }[];
+};
+
 /**
- * Puts `policy` in force: starts, keeps and stops checkers, quiesces servers that are gone. A checker whose policy is
- * the same runs on; a changed one starts from the verdict of its server.
+ * The service with `policy`: checkers are started, kept and stopped, servers that are gone are quiesced. A checker whose
+ * policy is the same runs on; a changed one starts from the verdict of its server. `isReordered`: the row begins anew.
  */
-export function configureService(context: ServiceContext, state: ServiceState, policy: VirtualServer): void {
-  const isNew = state.servers.length === 0 && state.row.destinations.length === 0;
-  const before = new Map(state.servers.map((server) => [endpointText(server.policy), server]));
-  const judgedAnew: ServerState[] = [];
-  state.policy = policy;
-  state.isDraining = false;
-  state.servers = policy.realServers.map((server) => {
+export function planService(
+  health: HealthRunner,
+  before: ServiceState | undefined,
+  policy: VirtualServer,
+  isStandby: boolean,
+  order: ServerOrder,
+  isReordered: boolean,
+): ServicePlan {
+  const next = before === undefined ? createServiceState(policy) : { ...before };
+  const starting: Checker[] = [];
+  const ending: Checker[] = [];
+  const judgedAnew: { was: ServerState; is: ServerState }[] = [];
+  const old = new Map(next.servers.map((server) => [endpointText(server.policy), server]));
+  const isNew = next.servers.length === 0 && next.row.destinations.length === 0;
+  next.policy = policy;
+  next.isDraining = false;
+  next.comebacks = [...next.comebacks];
+  next.servers = policy.realServers.map((server) => {
     const key = endpointText(server);
-    const old = before.get(key);
-    before.delete(key);
-    const next = configureServer(context, state, server, old);
-    if (old !== undefined && old.isUp !== next.isUp) judgedAnew.push(next);
-    return next;
+    const was = old.get(key);
+    old.delete(key);
+    const checks = planChecks(health, `${key} of ${next.key}`, server, was);
+    starting.push(...checks.starting);
+    ending.push(...checks.ending);
+    const is: ServerState = { policy: server, checkers: checks.checkers, isUp: isLiveNow(checks.checkers) };
+    if (was !== undefined && was.isUp !== is.isUp) judgedAnew.push({ was, is });
+    return is;
   });
-  for (const server of before.values()) stopServer(context, server);
+  for (const { checkers } of old.values()) ending.push(...checkers);
   const configured = new Set(policy.realServers.map(endpointText));
   // The sorry server leaves by quorum alone.
   if (policy.sorryServer !== undefined) configured.add(endpointText(policy.sorryServer));
-  state.quiesced = state.row.destinations
+  next.quiesced = next.row.destinations
     .filter((destination) => !configured.has(endpointText(destination)))
     .map((destination) => ({ ...destination, weight: 0, isRemoved: true }));
-  state.liveWeight = state.servers.reduce(
-    (sum, { isUp, policy: { weight } }) => sum + (isUp ? weight : 0),
-    0,
-  );
+  next.liveWeight = next.servers.reduce((sum, { isUp, policy: { weight } }) => sum + (isUp ? weight : 0), 0);
   if (isNew) {
-    state.isQuorumUp = initialQuorum(policy, state.liveWeight);
-    state.wasToldUp = state.isQuorumUp;
+    next.isQuorumUp = initialQuorum(policy, next.liveWeight);
+    next.wasToldUp = next.isQuorumUp;
   }
-  for (const server of judgedAnew) context.onVerdict(state, server, 'its checks are others now');
+  setStandby(next, isStandby);
+  if (isReordered) next.row = { ...next.row, destinations: [] };
+  refreshRow(next, order);
+  return { before: isNew ? undefined : before, next, starting, ending, judgedAnew };
 }
 
 /** The service is gone from the configuration: its checkers end, its row stays and drains. */
-export function drainService(context: ServiceContext, state: ServiceState): void {
-  for (const server of state.servers) stopServer(context, server);
-  state.servers = [];
-  state.isDraining = true;
-  const destinations = state.row.destinations.map((row): Destination => ({ ...row, isRemoved: true }));
-  state.row = { ...state.row, isDraining: true, destinations };
+export function planDraining(before: ServiceState): ServicePlan {
+  const ending = before.servers.flatMap(({ checkers }) => checkers);
+  const destinations = before.row.destinations.map((row): Destination => ({ ...row, isRemoved: true }));
+  const row = { ...before.row, isDraining: true, destinations };
+  return {
+    before,
+    next: { ...before, servers: [], isDraining: true, row },
+    starting: [],
+    ending,
+    judgedAnew: [],
+  };
+}
+
+/** `next` is in force from here on. True: verdicts have fallen since it was planned, and its row is to be refreshed. */
+export function beginService(context: ServiceContext, plan: ServicePlan): boolean {
+  const { before, next, starting, ending, judgedAnew } = plan;
+  for (const checker of ending) context.health.remove(checker);
+  for (const server of next.servers) {
+    for (const checker of server.checkers) {
+      checker.onVerdict = (reason) => judge(context, next, server, reason);
+    }
+  }
+  for (const checker of starting) context.health.start(checker);
+  if (before !== undefined) next.wasToldUp = before.wasToldUp;
+  let isStale = false;
+  for (const server of next.servers) {
+    const isUp = isLiveNow(server.checkers);
+    if (isUp === server.isUp) continue;
+    setServerUp(next, server, isUp);
+    isStale = true;
+  }
+  for (const { was, is } of judgedAnew) {
+    if (was.isUp !== is.isUp) context.onVerdict(next, is, 'its checks are others now');
+  }
+  return isStale;
 }
 
 /** Brings the row up to date with liveness and quorum. True when the row has changed. Costs as much as the row is long. */
@@ -159,38 +212,38 @@ export function setStandby(state: ServiceState, isStandby: boolean): boolean {
   return true;
 }
 
-function configureServer(
-  context: ServiceContext,
-  state: ServiceState,
+/** Which checkers a server has from now on, which of them are new, and which of the old ones end. */
+function planChecks(
+  health: HealthRunner,
+  subject: string,
   policy: RealServer,
-  old: ServerState | undefined,
-): ServerState {
-  const unused = new Set(old?.checkers);
-  const subject = `${endpointText(policy)} of ${state.key}`;
+  was: ServerState | undefined,
+): Record<'checkers' | 'starting' | 'ending', readonly Checker[]> {
+  const unused = new Set(was?.checkers);
+  const starting: Checker[] = [];
   const checkers = policy.checkers.map((checkerPolicy) => {
     for (const checker of unused) {
       if (!isSame(checker.policy, checkerPolicy)) continue;
       unused.delete(checker);
       return checker;
     }
-    return context.health.add(checkerPolicy, subject, old?.isUp);
+    const fresh = health.make(checkerPolicy, subject, was?.isUp);
+    starting.push(fresh);
+    return fresh;
   });
-  for (const checker of unused) context.health.remove(checker);
-  const server: ServerState = { policy, checkers, isUp: isLive(checkers.map((checker) => checker.state)) };
-  for (const checker of checkers) checker.onVerdict = (reason) => judge(context, state, server, reason);
-  return server;
+  return { checkers, starting, ending: [...unused] };
+}
+
+function isLiveNow(checkers: readonly Checker[]): boolean {
+  return isLive(checkers.map((checker) => checker.state));
 }
 
 /** A server is up while all of its checkers pass: one that fails beside another that fails is no news. */
 function judge(context: ServiceContext, state: ServiceState, server: ServerState, reason: string): void {
-  const isUp = isLive(server.checkers.map((checker) => checker.state));
+  const isUp = isLiveNow(server.checkers);
   if (isUp === server.isUp) return;
   setServerUp(state, server, isUp);
   context.onVerdict(state, server, reason);
-}
-
-function stopServer(context: ServiceContext, server: ServerState): void {
-  for (const checker of server.checkers) context.health.remove(checker);
 }
 
 function rowHead(policy: VirtualServer): Omit<Service, 'isDraining' | 'isStandby' | 'destinations'> {

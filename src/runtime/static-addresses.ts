@@ -17,6 +17,8 @@ type Held = {
 
 export class StaticAddresses {
   private readonly held = new Map<string, Held>();
+  /** Not wanted any more, and still on the machine: the kernel has refused to remove them. */
+  private leaving: readonly Held[] = [];
   private readonly inTurn = createSerial();
   private isClosed = false;
 
@@ -47,6 +49,11 @@ export class StaticAddresses {
     });
   }
 
+  /** Something could not be added or removed: `reconcile` tries again. */
+  get isIncomplete(): boolean {
+    return this.leaving.length > 0 || [...this.held.values()].some(({ state }) => state === 'missing');
+  }
+
   /** What we have added; the data plane's own list shows it a moment later. */
   get added(): readonly IpAddress[] {
     return [...this.held.values()]
@@ -58,7 +65,7 @@ export class StaticAddresses {
   removeAll(leftFor?: number): Promise<void> {
     this.isClosed = true;
     return this.inTurn(async () => {
-      const all = [...this.held.values()];
+      const all = [...this.held.values(), ...this.leaving];
       this.held.clear();
       for (const held of all) await this.remove(held, leftFor);
     });
@@ -73,8 +80,11 @@ export class StaticAddresses {
     for (const [key, held] of this.held) {
       if (next.has(key) || isInUse(held.address.address)) continue;
       this.held.delete(key);
-      await this.remove(held);
+      this.leaving = [...this.leaving, held];
     }
+    const leaving = this.leaving.filter(({ address }) => !next.has(JSON.stringify(address)));
+    this.leaving = [];
+    for (const held of leaving) if (!(await this.remove(held))) this.leaving = [...this.leaving, held];
     for (const [key, address] of next) {
       if (!this.held.has(key)) this.held.set(key, { address, state: 'missing', isTold: false });
     }
@@ -114,13 +124,17 @@ export class StaticAddresses {
     }
   }
 
-  private async remove(held: Held, leftFor?: number): Promise<void> {
-    if (held.state !== 'added') return;
+  /** False: it is still there. */
+  private async remove(held: Held, leftFor?: number): Promise<boolean> {
+    if (held.state !== 'added') return true;
     try {
-      if (leftFor !== undefined) return await this.dataplane.leaveAddress(held.address, leftFor);
-      await this.dataplane.removeAddress(held.address);
+      if (leftFor !== undefined) await this.dataplane.leaveAddress(held.address, leftFor);
+      else await this.dataplane.removeAddress(held.address);
+      return true;
     } catch (error) {
-      this.warn(`can't remove ${describeAddress(held.address)}: ${messageOf(error)}`);
+      if (!held.isTold) this.warn(`can't remove ${describeAddress(held.address)}: ${messageOf(error)}`);
+      held.isTold = true;
+      return false;
     }
   }
 }

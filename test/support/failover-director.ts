@@ -27,6 +27,7 @@ import { router } from '../unit/vrrp/fixtures.js';
 import { FakeProbes } from './fake-probes.js';
 import { ManualClock } from './manual-clock.js';
 import { configOf } from './parse-config.js';
+import { Sabotage } from './sabotage.js';
 
 const origin = { file: 'test.conf', line: 1, column: 1 };
 
@@ -218,6 +219,7 @@ export class FailoverDirector {
   readonly dataplane = new JournalDataplane();
   readonly network: JournalNetwork;
   readonly tracking = new TestTracking();
+  readonly sabotage = new Sabotage();
   readonly events: DirectorEvent[] = [];
   readonly logged: string[] = [];
   /** `VI_1 MASTER 100`, `G1 MASTER 0`. */
@@ -251,8 +253,8 @@ export class FailoverDirector {
     this.director = new Director(
       { configText: '' },
       {
-        dataplane: this.dataplane,
-        network: () => this.network,
+        dataplane: this.sabotage.on('dataplane', this.dataplane),
+        network: () => this.sabotage.on('network', this.network),
         clock,
         probes: new FakeProbes().probes,
         random: () => 0.5,
@@ -262,7 +264,7 @@ export class FailoverDirector {
         controlServers,
         version: '0',
         onDiagnostics: () => {},
-        notifier: {
+        notifier: this.sabotage.on('notifier', {
           configure: () => {},
           routerRenamed: () => {},
           routerChanged: hear,
@@ -270,8 +272,8 @@ export class FailoverDirector {
           hear: () => {},
           lostLineCount: 0,
           stop: async () => {},
-        },
-        tracking: this.tracking.create,
+        }),
+        tracking: (onChange) => this.sabotage.on('tracking', this.tracking.create(onChange)),
         accounts: () => ({ passwd: '', group: '' }),
         inspect: () => ({ runsAs: 'root' }),
         isRouter: () => false,

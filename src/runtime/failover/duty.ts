@@ -7,29 +7,32 @@ import type { FailoverConfig } from '../../model/failover-config.js';
 import type { VirtualRouter } from '../../model/virtual-router.js';
 import type { AddressDuty } from '../engine.js';
 
-export class Duty implements AddressDuty {
+type Expectation = {
   /** What the virtual routers that have an address are known by. */
-  private routersOf = new Map<IpAddress, string[]>();
-  private closed: readonly IpAddress[] = [];
+  readonly routersOf: ReadonlyMap<IpAddress, readonly string[]>;
+  readonly closed: readonly IpAddress[];
+};
+
+export class Duty implements AddressDuty {
+  private current: Expectation = { routersOf: new Map(), closed: [] };
   /** Key of the one that forwards → what its virtual router is known by. */
   private readonly forwarding = new Map<string, readonly string[]>();
 
-  /** The addresses of `config` count from now on. */
-  expect({ routers }: Pick<FailoverConfig, 'routers'>): void {
-    const next = new Map<IpAddress, string[]>();
-    for (const { router } of routers) {
-      for (const { address } of [...router.addresses, ...router.excludedAddresses]) {
-        const names = next.get(address);
-        if (names === undefined) next.set(address, [...namesOf(router)]);
-        else names.push(...namesOf(router));
-      }
-    }
-    this.routersOf = next;
-    this.closed = routers
-      .filter(({ router }) => !router.acceptsTraffic && router.priority !== 255)
-      .flatMap(({ router }) =>
-        [...router.addresses, ...router.excludedAddresses].map(({ address }) => address),
-      );
+  /** What will be answered when the virtual routers of `config` are in force; `adopt` puts them there. */
+  expect(config: Pick<FailoverConfig, 'routers'>): {
+    readonly duty: AddressDuty;
+    readonly adopt: () => void;
+  } {
+    const expectation = expectationOf(config);
+    const duty: AddressDuty = {
+      isVirtual: (address) => expectation.routersOf.has(address),
+      isStandby: (address) => this.isStandbyIn(expectation, address),
+      closedAddresses: () => expectation.closed.filter((address) => !this.isStandbyIn(expectation, address)),
+    };
+    const adopt = () => {
+      this.current = expectation;
+    };
+    return { duty, adopt };
   }
 
   forward(key: string, router: VirtualRouter, isOn: boolean): void {
@@ -37,16 +40,35 @@ export class Duty implements AddressDuty {
     else this.forwarding.delete(key);
   }
 
-  readonly isVirtual = (address: IpAddress): boolean => this.routersOf.has(address);
+  readonly isVirtual = (address: IpAddress): boolean => this.current.routersOf.has(address);
 
-  readonly isStandby = (address: IpAddress): boolean => {
-    const names = this.routersOf.get(address);
-    if (names === undefined) return false;
-    return ![...this.forwarding.values()].some((own) => own.some((name) => names.includes(name)));
-  };
+  readonly isStandby = (address: IpAddress): boolean => this.isStandbyIn(this.current, address);
 
   readonly closedAddresses = (): readonly IpAddress[] =>
-    this.closed.filter((address) => !this.isStandby(address));
+    this.current.closed.filter((address) => !this.isStandby(address));
+
+  private isStandbyIn({ routersOf }: Expectation, address: IpAddress): boolean {
+    const names = routersOf.get(address);
+    if (names === undefined) return false;
+    return ![...this.forwarding.values()].some((own) => own.some((name) => names.includes(name)));
+  }
+}
+
+function expectationOf({ routers }: Pick<FailoverConfig, 'routers'>): Expectation {
+  const routersOf = new Map<IpAddress, string[]>();
+  for (const { router } of routers) {
+    for (const { address } of [...router.addresses, ...router.excludedAddresses]) {
+      const names = routersOf.get(address);
+      if (names === undefined) routersOf.set(address, [...namesOf(router)]);
+      else names.push(...namesOf(router));
+    }
+  }
+  const closed = routers
+    .filter(({ router }) => !router.acceptsTraffic && router.priority !== 255)
+    .flatMap(({ router }) =>
+      [...router.addresses, ...router.excludedAddresses].map(({ address }) => address),
+    );
+  return { routersOf, closed };
 }
 
 function namesOf({ name, device, family, virtualRouterId }: VirtualRouter): readonly string[] {

@@ -5,30 +5,33 @@ import type { Network } from '../../dataplane/network.js';
 import { DirectorError } from '../../errors.js';
 import { type FailoverConfig, noFailover } from '../../model/failover-config.js';
 import { nearest } from '../../model/nearest.js';
-import { addMicros, type Micros, micros, seconds } from '../../model/units.js';
+import { micros, seconds } from '../../model/units.js';
 import { causeText } from '../../vrrp/cause.js';
 import { effectivePriority, type NotifyState } from '../../vrrp/state.js';
 import type { Clock } from '../clock.js';
 import type { ConfiguredNotifier, Scripts } from '../create-scripts.js';
+import type { NextDuty } from '../engine.js';
 import type { DirectorEvent } from '../events.js';
 import type { Log } from '../log.js';
+import { messageOf } from '../message-of.js';
 import type { AccountDatabase } from '../scripts/accounts.js';
 import { notifyWord } from '../scripts/notify-words.js';
 import { type ScriptOutlook, sayOutlooks, scriptOutlooks } from '../scripts/script-outlook.js';
 import { createSerial } from '../serial.js';
 import type { Tracking } from '../tracking/trackers.js';
 import { Announcer } from './announcer.js';
+import { bounded, secondsOf } from './bounded.js';
 import { Duty } from './duty.js';
 import type { RunningGroup } from './group.js';
 import { Holdings } from './holdings.js';
 import type { Instance, InstanceParts, Telling, Transition } from './instance.js';
 import { Prober } from './prober.js';
 import type { FailoverReading } from './reading.js';
-import { planReload } from './reload-plan.js';
+import { planReload, type RouterPlan } from './reload-plan.js';
 import { Roster } from './roster.js';
 import { Runner } from './runner.js';
 import { failoverView, readingOf, scriptViews } from './status.js';
-import { mastersText, type SwitchoverOutcome, Switchovers } from './switchover.js';
+import { mastersOf, type SwitchoverOutcome, Switchovers } from './switchover.js';
 import { TellGate } from './tell-gate.js';
 import { type TakeoverEntry, Timeline } from './timeline.js';
 import { type FailoverView, noFailoverView } from './views.js';
@@ -49,6 +52,12 @@ export type FailoverParts = {
   readonly hurryChecks: () => void;
   /** The kernel answers neighbours on that device as a router (IPv6 forwarding). */
   readonly isRouter: (device: string) => boolean;
+};
+
+/** Built beside what is in force; `adopt` is called when the table is. */
+export type FailoverPlan = NextDuty & {
+  readonly config: FailoverConfig;
+  readonly routers: readonly RouterPlan[];
 };
 
 type Running = {
@@ -78,60 +87,79 @@ export class Failover {
   private publishing: Promise<void> | undefined;
   private onSettled: (() => void) | undefined;
   private isStarted = false;
+  /** Steps of a configuration in force that have failed. */
+  private unsettledCount = 0;
 
   constructor(private readonly parts: FailoverParts) {
     this.switchovers = new Switchovers(parts.clock);
   }
 
-  /** Opens the network when `config` needs it; touches nothing else. Throws what the network throws. */
-  async prepare({ routers }: FailoverConfig): Promise<void> {
-    if (routers.length === 0 || this.running !== undefined) return;
-    const running = this.createRunning();
-    await running.network.start((event) => running.runner.onNetworkEvent(event));
-    this.running = running;
+  /**
+   * What `config` makes of the virtual routers; opens the network when it needs one, and touches nothing else. Throws what the
+   * network throws.
+   */
+  async plan(config: FailoverConfig): Promise<FailoverPlan> {
+    if (config.routers.length > 0 && this.running === undefined) {
+      const running = this.createRunning();
+      await running.network.start((event) => running.runner.onNetworkEvent(event));
+      this.running = running;
+    }
+    const current = this.roster.current.map((instance) => instance.config);
+    return { config, routers: planReload(current, config), ...this.duty.expect(config) };
   }
 
   /**
-   * Puts a configuration in force; `prepare` and `duty.expect` had it before. Resolves when everything but what gives
-   * up is done. A router whose configuration is the same notices nothing.
+   * Puts a plan in force whose duty is adopted already, and never rejects: what fails is told, counted and tried again, and the
+   * rest is in force. Resolves when everything but what gives up is done. A router whose configuration is the same notices
+   * nothing.
    */
-  async configure(config: FailoverConfig): Promise<void> {
+  async commit({ config, routers }: FailoverPlan): Promise<void> {
     const isFirst = !this.isStarted;
     this.isStarted = true;
     const { running, roster } = this;
     this.config = config;
-    const before = this.outlooks;
-    this.outlooks = scriptOutlooks(config, this.parts.inspect);
-    sayOutlooks(this.parts.log, before, this.outlooks);
+    await this.attempt('scripts', () => {
+      const before = this.outlooks;
+      this.outlooks = scriptOutlooks(config, this.parts.inspect);
+      sayOutlooks(this.parts.log, before, this.outlooks);
+    });
     if (running === undefined) {
       // FIFOs hear of virtual servers, too.
-      this.parts.notifier.configure(config);
+      await this.attempt('notifications', () => this.parts.notifier.configure(config));
       return;
     }
-    const { runner } = running;
-    const plans = planReload(
-      roster.current.map((instance) => instance.config),
-      config,
-    );
-    await running.macs.prepare(roster.all, plans);
+    const { runner, macs } = running;
+    await this.attempt('virtual MACs', () => macs.prepare(roster.all, routers));
     const formerDevices = roster.all.map(({ router }) => router.virtualMacDevice);
-    const { fresh, retired, changed, renamed } = roster.follow(plans, running.instanceParts, !isFirst);
-    running.macs.followed();
-    runner.reopen([...changed, ...retired]);
+    const { fresh, retired, changed, renamed } = roster.follow(routers, running.instanceParts, !isFirst);
+    macs.followed();
     for (const instance of fresh) runner.instances.set(instance.key, instance);
     const regrouped = roster.regroup(config.groups);
     for (const [before, after] of renamed) this.parts.notifier.routerRenamed(before, after);
-    this.parts.notifier.configure(config);
-    running.tracking.configure(config.scripts, config.files, config.scriptPolicy);
-    await runner.makeDevices(fresh);
-    runner.refresh();
-    runner.start(fresh);
-    for (const group of regrouped) this.unite(runner, group);
+    await this.attempt('virtual routers', () => runner.reopen([...changed, ...retired]));
+    await this.attempt('notifications', () => this.parts.notifier.configure(config));
+    await this.attempt('tracking', () =>
+      running.tracking.configure(config.scripts, config.files, config.scriptPolicy),
+    );
+    await this.attempt('virtual MACs', () => runner.makeDevices(fresh));
+    await this.attempt('virtual routers', () => runner.refresh());
+    await this.attempt('virtual routers', () => runner.start(fresh));
+    for (const group of regrouped) await this.attempt('sync groups', () => this.unite(runner, group));
     for (const instance of changed) runner.handle(instance, { kind: 'changed' });
     for (const instance of retired) runner.handle(instance, { kind: 'release' });
-    await this.publishDuty();
+    await this.attempt('forwarding', () => this.publishDuty());
     await Promise.all(roster.current.map((instance) => instance.idle()));
     for (const name of new Set(formerDevices)) await this.removeUnusedDevice(running.network, name);
+  }
+
+  private async attempt(what: string, step: () => void | Promise<void>): Promise<void> {
+    try {
+      await step();
+    } catch (error) {
+      this.unsettledCount += 1;
+      this.warn(`${what}: not all of the configuration is in force: ${messageOf(error)}`);
+      this.running?.runner.retryLater();
+    }
   }
 
   /** Make before break: every master says priority 0 and forwards until its successor is heard. Bounded. */
@@ -150,7 +178,12 @@ export class Failover {
       this.reportSettled();
     });
     const settled = stopped.then(() => this.allIdle());
-    await this.bounded(settled, micros(Math.max(0, ...budgets) + settleAllowance), 'giving up the addresses');
+    await bounded(
+      this.parts,
+      settled,
+      micros(Math.max(0, ...budgets) + settleAllowance),
+      'giving up the addresses',
+    );
   }
 
   /**
@@ -171,7 +204,7 @@ export class Failover {
     }
     for (const instance of roster.all) if (!left.has(instance)) runner.handle(instance, { kind: 'stop' });
     this.switchovers.close();
-    await this.bounded(this.allIdle(), settleAllowance, 'removing the addresses');
+    await bounded(this.parts, this.allIdle(), settleAllowance, 'removing the addresses');
     running.announcer.stop();
     running.prober.stop();
     running.tracking.stop();
@@ -189,20 +222,7 @@ export class Failover {
    */
   async switchover(name: string | undefined, isWaiting: boolean): Promise<readonly SwitchoverOutcome[]> {
     const { runner, targets } = this.requireTargets(name);
-    const wanted = name === undefined ? targets.filter(({ state }) => state.kind === 'master') : targets;
-    if (wanted.length === 0) {
-      throw new DirectorError('NOT_MASTER', `no virtual router is master here${mastersText(targets)}`);
-    }
-    const others = wanted.filter(({ state }) => state.kind !== 'master');
-    if (others.length > 0) {
-      const states = others
-        .map((instance) => `${instance.name} is in state ${instance.state.kind}`)
-        .join(', ');
-      throw new DirectorError(
-        'NOT_MASTER',
-        `a switchover starts at the master; here ${states}${mastersText(others)}`,
-      );
-    }
+    const wanted = mastersOf(targets, name !== undefined);
     const outcomes = wanted.map((instance) => this.switchovers.watch(instance));
     for (const instance of wanted) runner.handle(instance, { kind: 'switchover' });
     if (isWaiting) return Promise.all(outcomes);
@@ -224,13 +244,13 @@ export class Failover {
   }
 
   view(): FailoverView {
-    const { running, roster, timeline, config } = this;
+    const { running, roster, timeline, config, unsettledCount } = this;
     const { lostLineCount } = this.parts.notifier;
     const scripts = scriptViews(this.outlooks, running?.tracking.status.scripts ?? []);
-    if (running === undefined) return { ...noFailoverView, scripts, lostLineCount };
+    if (running === undefined) return { ...noFailoverView, scripts, lostLineCount, unsettledCount };
     const { runner, holdings } = running;
     const now = this.parts.clock.now();
-    const rest = { strays: runner.strays.view, scripts, lostLineCount };
+    const rest = { strays: runner.strays.view, scripts, lostLineCount, unsettledCount };
     return { ...failoverView(roster, config, timeline, now, holdings), ...rest };
   }
 
@@ -253,7 +273,9 @@ export class Failover {
     const network = this.parts.network();
     const holdings = new Holdings(network, (owner, text) => {
       const instance = runner.instances.get(owner);
-      if (instance !== undefined) this.tell(instance, { level: 'warning', code: 'address-failed', text });
+      if (instance === undefined) this.warn(text);
+      else this.tell(instance, { level: 'warning', code: 'address-failed', text });
+      runner.retryLater();
     });
     const announcer = new Announcer({ network, clock, isRouter, pacing: () => this.config.pacing });
     const prober = new Prober({ network, clock });
@@ -329,7 +351,8 @@ export class Failover {
     await this.removeUnusedDevice(running.network, instance.router.virtualMacDevice);
     if (instance.purpose !== 'removed') return;
     this.parts.log.info(`virtual router ${name} is removed`);
-    this.parts.notifier.routerChanged(name, 'DELETED', effectivePriority(instance.state));
+    const priority = effectivePriority(instance.state);
+    await this.attempt('notifications', () => this.parts.notifier.routerChanged(name, 'DELETED', priority));
     if (!roster.all.some((other) => other.name === name)) this.gate.forget(name);
   }
 
@@ -423,7 +446,8 @@ export class Failover {
     void this.notifyInTurn(async () => {
       await Promise.all(members.map((member) => member.idle()));
       const word = notifyWord(state, state === 'stop' ? 'initialize' : state);
-      if (word !== undefined) this.parts.notifier.groupChanged(name, word);
+      if (word === undefined) return;
+      await this.attempt('notifications', () => this.parts.notifier.groupChanged(name, word));
     });
   }
 
@@ -472,21 +496,4 @@ export class Failover {
     await Promise.all(this.roster.all.map((instance) => instance.idle()));
     await this.notifyInTurn(async () => {});
   }
-
-  /** Waits for `work`, but no longer than `limit`. */
-  private async bounded(work: Promise<unknown>, limit: Micros, what: string): Promise<void> {
-    const { clock, log } = this.parts;
-    let cancel = () => {};
-    const late = new Promise<'late'>((resolve) => {
-      cancel = clock.at(addMicros(clock.now(), limit), () => resolve('late'));
-    });
-    const outcome = await Promise.race([work, late]);
-    cancel();
-    if (outcome === 'late')
-      log.warn(`${what} takes too long; going on without it`, { after: secondsOf(limit) });
-  }
-}
-
-function secondsOf(duration: Micros): string {
-  return `${(duration / 1_000_000).toFixed(3)} s`;
 }

@@ -114,11 +114,12 @@ export class Holdings {
     }
   }
 
-  /** Tries again what could not be added. Gives the owners of what is there now. */
+  /** Tries again what could not be added or removed. Gives the owners of what is there now. */
   async retry(): Promise<ReadonlySet<string>> {
     const helped = new Set<string>();
     for (const holding of this.held.values()) {
       const [owner] = holding.owners;
+      if (owner === undefined) await this.dropUnowned('', holding);
       if (owner === undefined || holding.isAdded || !holding.isFailureTold) continue;
       await this.ensure(owner, holding);
       if (holding.isAdded) helped.add(owner);
@@ -126,10 +127,10 @@ export class Holdings {
     return helped;
   }
 
-  /** True while something that is owned could not be added. */
+  /** True while something that is owned could not be added, or something that nobody owns any more not be removed. */
   get isIncomplete(): boolean {
     return [...this.held.values()].some(({ owners, isAdded, isFailureTold }) => {
-      return owners.size > 0 && !isAdded && isFailureTold;
+      return isFailureTold && (owners.size === 0 || !isAdded);
     });
   }
 
@@ -208,7 +209,10 @@ export class Holdings {
       try {
         await this.take(thing);
       } catch (error) {
-        this.warn(owner, `can't remove ${nameOf(thing)}: ${messageOf(error)}`);
+        const isTold = holding.isFailureTold;
+        holding.isFailureTold = true;
+        if (!isTold) this.warn(owner, `can't remove ${nameOf(thing)}: ${messageOf(error)}`);
+        return;
       }
       // Whoever has come meanwhile waits in line to add it again.
       if (holding.owners.size === 0) this.held.delete(keyOf(thing));

@@ -374,9 +374,14 @@ export class Runner {
 
   /** Whatever could not be done is tried again by and by. */
   armRetry(): void {
+    const { holdings } = this.parts;
+    if (holdings.isIncomplete || [...this.instances.values()].some(({ mustRetry }) => mustRetry))
+      this.retryLater();
+  }
+
+  retryLater(): void {
     const { clock, holdings } = this.parts;
-    const isWanted = holdings.isIncomplete || [...this.instances.values()].some(({ mustRetry }) => mustRetry);
-    if (!isWanted || this.isClosed || this.cancelRetry !== undefined) return;
+    if (this.isClosed || this.cancelRetry !== undefined) return;
     this.cancelRetry = clock.at(addMicros(clock.now(), retryPause), () => {
       this.cancelRetry = undefined;
       for (const instance of this.instances.values()) instance.mustRetry = false;

@@ -1,6 +1,7 @@
 // A planned switchover: each master gives up make before break, and the answer tells who took over and how long that
 // took, or that nobody did and this director is master again.
 
+import { DirectorError } from '../../errors.js';
 import type { IpAddress } from '../../model/address.js';
 import { type Micros, micros } from '../../model/units.js';
 import { secondsText } from '../../vrrp/cause.js';
@@ -77,8 +78,24 @@ function textOf(
   return `nobody took over within ${secondsText(took)}; ${rest}`;
 }
 
+/** Who is to give up: all of `targets`, or those that are master. Throws NOT_MASTER when nobody is, or not `isAll`. */
+export function mastersOf(targets: readonly Instance[], isAll: boolean): readonly Instance[] {
+  const others = targets.filter(({ state }) => state.kind !== 'master');
+  if (isAll && others.length > 0) {
+    const states = others.map(({ name, state }) => `${name} is in state ${state.kind}`).join(', ');
+    throw new DirectorError(
+      'NOT_MASTER',
+      `a switchover starts at the master; here ${states}${mastersText(others)}`,
+    );
+  }
+  if (others.length === targets.length) {
+    throw new DirectorError('NOT_MASTER', `no virtual router is master here${mastersText(targets)}`);
+  }
+  return targets.filter((instance) => !others.includes(instance));
+}
+
 /** Where to ask for one instead. */
-export function mastersText(instances: readonly Instance[]): string {
+function mastersText(instances: readonly Instance[]): string {
   const heard = instances.flatMap(({ state }) =>
     state.kind === 'backup' ? (state.master?.source ?? []) : [],
   );

@@ -74,6 +74,8 @@ export type FailoverView = {
   readonly scripts: readonly ScriptView[];
   /** Lines for notify FIFOs that nobody will read. */
   readonly lostLineCount: number;
+  /** Steps of a configuration in force that have failed, and were told and tried again. */
+  readonly unsettledCount: number;
 };
 
 export const noFailoverView: FailoverView = {
@@ -83,4 +85,5 @@ export const noFailoverView: FailoverView = {
   strays: noStrays,
   scripts: [],
   lostLineCount: 0,
+  unsettledCount: 0,
 };

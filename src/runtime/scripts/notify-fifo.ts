@@ -49,8 +49,7 @@ export class NotifyFifo {
     readonly policy: ScriptPolicy,
     private readonly parts: FifoParts,
   ) {
-    if (kindOf(fifo.path) === 'missing') this.make();
-    else this.open();
+    this.begin();
   }
 
   /** One line with its end. */
@@ -59,9 +58,12 @@ export class NotifyFifo {
     else this.send(line);
   }
 
-  /** Starts the script again when it has ended. */
+  /** Starts the script again when it has ended, and tries again to open what could not be opened. */
   revive(): void {
     if (this.fd !== undefined && this.script === undefined) this.startScript();
+    if (this.fd !== undefined || this.waiting !== undefined) return;
+    this.waiting = [];
+    this.begin();
   }
 
   /**
@@ -87,6 +89,11 @@ export class NotifyFifo {
     });
   }
 
+  private begin(): void {
+    if (isMissing(this.fifo.path)) this.make();
+    else this.open();
+  }
+
   /** By mkfifo(1), as ourselves: Node has no call for it. */
   private make(): void {
     const { runner, machine } = this.parts;
@@ -94,9 +101,9 @@ export class NotifyFifo {
     const command = { words: ['mkfifo', '-m', '600', this.fifo.path], account };
     runner.run(command, { account: undefined, isSecure: false }, 'dies', (end) => {
       if (end.kind === 'exited' && end.status === 0) this.isOurs = true;
-      else if (kindOf(this.fifo.path) === 'missing') this.refuse(whyNotMade(this.fifo.path, end));
+      else if (isMissing(this.fifo.path)) this.refuse(whyNotMade(this.fifo.path, end));
       if (this.isClosed && this.isOurs) attempt(() => unlinkSync(this.fifo.path));
-      if (!this.isClosed && kindOf(this.fifo.path) !== 'missing') this.open();
+      if (!this.isClosed && !isMissing(this.fifo.path)) this.open();
     });
   }
 
@@ -182,8 +189,13 @@ export class NotifyFifo {
   }
 }
 
-function kindOf(path: string): 'there' | 'missing' {
-  return lstatSync(path, { throwIfNoEntry: false }) === undefined ? 'missing' : 'there';
+/** What can't be looked at may be there: opening it says why not. */
+function isMissing(path: string): boolean {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false }) === undefined;
+  } catch {
+    return false;
+  }
 }
 
 /** mkfifo says it where nobody listens: the directory is asked. */

@@ -100,7 +100,7 @@ describe('duty', () => {
     const duty = new Duty();
     const shared = [prefix('10.0.0.100')];
     const second = routerWith({ name: 'VI_2', virtualRouterId: 52, addresses: shared });
-    duty.expect(failoverOf({ routers: [routerWith({ addresses: shared }), second] }));
+    duty.expect(failoverOf({ routers: [routerWith({ addresses: shared }), second] })).adopt();
     expect(duty.isVirtual(ip('10.0.0.100'))).toBe(true);
     expect(duty.isVirtual(ip('10.0.0.7'))).toBe(false);
     expect(duty.isStandby(ip('10.0.0.7'))).toBe(false);
@@ -108,7 +108,7 @@ describe('duty', () => {
     duty.forward('VI_2', second, true);
     expect(duty.isStandby(ip('10.0.0.100'))).toBe(false);
     // By what peers know it by, too: a reload may have given it another name.
-    duty.expect(failoverOf({ routers: [{ ...second, name: 'VI_9' }] }));
+    duty.expect(failoverOf({ routers: [{ ...second, name: 'VI_9' }] })).adopt();
     expect(duty.isStandby(ip('10.0.0.100'))).toBe(false);
     // Two of one name, while it restarts.
     duty.forward('VI_2 (2)', second, true);
@@ -127,7 +127,7 @@ describe('duty', () => {
       routerWith({ name: 'OPEN', virtualRouterId: 52, addresses: [prefix('10.0.0.150')] }),
       routerWith({ ...owned, virtualRouterId: 53 }),
     ];
-    duty.expect(failoverOf({ routers }));
+    duty.expect(failoverOf({ routers })).adopt();
     expect(duty.closedAddresses()).toEqual([]);
     for (const router of routers) duty.forward(router.name, router, true);
     expect(duty.closedAddresses()).toEqual(['10.0.0.100', '10.0.0.101']);

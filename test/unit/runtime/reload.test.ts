@@ -5,7 +5,7 @@ import { DirectorError } from '../../../src/errors.js';
 import { micros, seconds } from '../../../src/model/units.js';
 import type { ChangeRequest } from '../../../src/runtime/changes.js';
 import { sliceBudget } from '../../../src/runtime/slices.js';
-import { config, endpoint, start, stopAll, web } from '../../support/test-director.js';
+import { config, endpoint, start, stopAll, vip, web } from '../../support/test-director.js';
 
 afterEach(stopAll);
 
@@ -148,16 +148,67 @@ describe('reload', () => {
     expect(f.probes.pending.map(({ policy }) => policy.connectAddress)).toEqual(['10.1.0.3']);
   });
 
-  test('what the data plane refuses is taken back', async () => {
+  test('what the data plane refuses changes nothing', async () => {
     const f = await start(config([1, 2]));
     f.dataplane.publishFailure = new DirectorError('LIMIT_REACHED', 'too many services');
     await expect(f.reload(config([1, 2, 3]))).rejects.toMatchObject({ code: 'LIMIT_REACHED' });
     f.dataplane.publishFailure = undefined;
     expect(f.table()).toBe('2 1');
-    expect(f.director.status().isCurrent).toBe(false);
+    expect(f.director.status().isCurrent).toBe(true);
     expect(f.director.config().virtualServers[0]?.realServers.length).toBe(2);
     await f.director.reload();
     expect(f.director.status().isCurrent).toBe(true);
+  });
+
+  test('a configuration that is refused leaves no trace: what follows is as if it had never been', async () => {
+    const f = await start(config([1, 2]));
+    const ports = Array.from({ length: 5 }, (_, i) => 8000 + i);
+    const many = ports.map((port) => config([7]).replace(`${vip} 80 {`, `${vip} ${port} {`));
+    const publish = f.dataplane.publish.bind(f.dataplane);
+    f.dataplane.publish = async (table) => {
+      if (table.services.length > 3) throw new DirectorError('LIMIT_REACHED', 'too many services');
+      return publish(table);
+    };
+    const started = f.probes.startedCount;
+    await expect(f.reload([config([2, 3]), ...many].join('\n'))).rejects.toMatchObject({
+      code: 'LIMIT_REACHED',
+    });
+    expect(f.table()).toBe('2 1');
+    await f.clock.advance(seconds(9));
+    expect(f.probes.startedCount).toBe(started);
+    f.probes.dead.add('10.1.0.2:80');
+    await f.clock.advance(seconds(12));
+    expect(f.table()).toBe('1');
+    expect(f.director.status().isCurrent).toBe(true);
+    await f.reload(config([1, 2]));
+    f.probes.dead.clear();
+    await f.clock.advance(seconds(12));
+    expect(f.table()).toBe('2 1');
+    expect(f.dataplane.current.services).toHaveLength(1);
+  });
+
+  test('verdicts that fall while a configuration is planned and taken count', async () => {
+    const f = await start(config([1, 2, 3]), ({ probes }) => {
+      probes.isManual = true;
+    });
+    for (const probe of [...f.probes.pending]) probe.answer({ kind: 'passed' });
+    const publish = f.dataplane.publish.bind(f.dataplane);
+    const fail = () => {
+      for (const probe of [...f.probes.pending]) probe.answer({ kind: 'failed', reason: 'gone' });
+    };
+    // One retry, then the second failure falls while the data plane takes the new table.
+    await f.clock.advance(seconds(10));
+    fail();
+    await f.clock.advance(seconds(1));
+    f.dataplane.publish = async (table) => {
+      f.dataplane.publish = publish;
+      fail();
+      return publish(table);
+    };
+    await f.reload(config([1, 2, 3, 4]));
+    await f.clock.advance(micros(0));
+    expect(f.table()).toBe('4');
+    expect(f.events.filter(({ kind }) => kind === 'server-down')).toHaveLength(3);
   });
 
   test('two reloads at once happen one after the other', async () => {

@@ -6,12 +6,14 @@ import {
   closeSync,
   constants,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   openSync,
   readFileSync,
   readSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -120,6 +122,24 @@ rootTest('it is made for its reader alone, keeps what was said meanwhile, and go
   await vi.waitFor(() => expect(read()).toBe('INSTANCE "VI_1" BACKUP 100\n'), patient);
   await notifications.stop();
   expect([existsSync(path), log.take()]).toEqual([false, []]);
+});
+
+test('one in a directory that nobody can enter is said, loses nothing else, and is tried again by a reload', async () => {
+  const loop = join(folder, 'loop');
+  symlinkSync(loop, loop);
+  const notifications = create();
+  const config = configOf({ path: join(loop, 'fifo') });
+  notifications.configure(config);
+  notifications.routerChanged('VI_1', 'MASTER', 100);
+  expect(log.take().join('\n')).toContain('nothing is written to it');
+  expect(notifications.lostLineCount).toBe(1);
+  rmSync(loop);
+  mkdirSync(loop);
+  execFileSync('mkfifo', [join(loop, 'fifo')]);
+  notifications.configure({ ...config });
+  const read = reader(join(loop, 'fifo'));
+  notifications.routerChanged('VI_1', 'BACKUP', 100);
+  expect(read()).toBe('INSTANCE "VI_1" BACKUP 100\n');
 });
 
 rootTest(
