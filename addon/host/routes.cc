@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstddef>
 #include <limits>
 #include <map>
 #include <optional>
@@ -15,7 +16,7 @@ namespace uvs {
 namespace {
 
 using NextHops = std::vector<NextHop>;
-using NextHopObjects = std::map<uint32_t, NextHops>;  // by nexthop id; a blackhole has none
+using NextHopObjects = std::map<uint32_t, NextHops>;
 
 std::optional<Family> family_of(uint8_t family) {
   if (family == AF_INET) return Family::kIpv4;
@@ -51,7 +52,7 @@ NextHops read_multipath(Family family, std::span<const uint8_t> rest) {
     if ((header.rtnh_flags & RTNH_F_DEAD) == 0) {
       NextHop hop;
       hop.ifindex = static_cast<uint32_t>(header.rtnh_ifindex);
-      hop.weight = static_cast<uint16_t>(header.rtnh_hops + 1);
+      hop.weight = uint32_t{header.rtnh_hops} + 1;
       read_gateway(
           hop, family,
           NetlinkAttributes(rest.subspan(sizeof(header), header.rtnh_len - sizeof(header))));
@@ -62,8 +63,13 @@ NextHops read_multipath(Family family, std::span<const uint8_t> rest) {
   return hops;
 }
 
-// Only for kernels with net.ipv4.nexthop_compat_mode=0, where a route names its object and nothing
-// else.
+// The upper half of a weight, in what older headers call reserved; zero on kernels before 6.12.
+uint32_t weight_of(const nexthop_grp& member) {
+  uint8_t high = 0;
+  std::memcpy(&high, reinterpret_cast<const uint8_t*>(&member) + offsetof(nexthop_grp, weight) + 1, 1);
+  return (uint32_t{high} << 8 | member.weight) + 1;
+}
+
 NextHopObjects dump_nexthop_objects(NetlinkSocket& netlink) {
   NextHopObjects objects;
   std::map<uint32_t, std::vector<nexthop_grp>> groups;
@@ -97,7 +103,7 @@ NextHopObjects dump_nexthop_objects(NetlinkSocket& netlink) {
     NextHops hops;
     for (const nexthop_grp& member : members) {
       for (NextHop hop : objects[member.id]) {
-        hop.weight = static_cast<uint16_t>(member.weight + 1);
+        hop.weight = weight_of(member);
         hops.push_back(hop);
       }
     }
@@ -118,61 +124,62 @@ std::optional<RouteKind> kind_of(uint8_t type) {
     case RTN_BLACKHOLE:
     case RTN_UNREACHABLE:
     case RTN_PROHIBIT:
+    case RTN_THROW:  // out of the main table: the next rule's is empty
       return RouteKind::kUnreachable;
     default:
       return std::nullopt;
   }
 }
 
-class RouteReader {
- public:
-  RouteReader(NetlinkSocket& objects_socket, std::vector<std::string>& warnings)
-      : objects_socket_(objects_socket), warnings_(warnings) {}
+}  // namespace
 
-  void read(const NetlinkMessage& message);
+void RouteReader::warn(const char* text) {
+  if (std::find(warnings_.begin(), warnings_.end(), text) == warnings_.end())
+    warnings_.emplace_back(text);
+}
 
-  std::vector<Route> routes;
+NextHops RouteReader::object(uint32_t id) {
+  if (!objects_) objects_ = dump_nexthop_objects(objects_socket_);
+  const auto found = objects_->find(id);
+  return found == objects_->end() ? NextHops{} : found->second;
+}
 
- private:
-  NextHops next_hops(Family family, const rtmsg& body, const NetlinkAttributes& attributes);
-  void warn(const char* text) {
-    if (std::find(warnings_.begin(), warnings_.end(), text) == warnings_.end())
-      warnings_.emplace_back(text);
-  }
-
-  NetlinkSocket& objects_socket_;
-  std::vector<std::string>& warnings_;
-  std::optional<NextHopObjects> objects_;
-};
-
+// A group's legs stand in the route as well (net.ipv4.nexthop_compat_mode), with weights cut to 8 bits.
 NextHops RouteReader::next_hops(Family family, const rtmsg& body,
                                 const NetlinkAttributes& attributes) {
-  if (const auto legs = attributes.find(RTA_MULTIPATH)) return read_multipath(family, *legs);
+  const auto id = attributes.value<uint32_t>(RTA_NH_ID);
+  const auto legs = attributes.find(RTA_MULTIPATH);
+  if (legs && id) {
+    const NextHops hops = object(*id);
+    if (!hops.empty()) return hops;
+  }
+  if (legs) return read_multipath(family, *legs);
   NextHop hop;
   hop.ifindex = attributes.value<uint32_t>(RTA_OIF).value_or(0);
   read_gateway(hop, family, attributes);
   if (hop.ifindex != 0) return (body.rtm_flags & RTNH_F_DEAD) != 0 ? NextHops{} : NextHops{hop};
-  const auto id = attributes.value<uint32_t>(RTA_NH_ID);
-  if (!id) return {};
-  if (!objects_) objects_ = dump_nexthop_objects(objects_socket_);
-  const auto found = objects_->find(*id);
-  return found == objects_->end() ? NextHops{} : found->second;
+  return id ? object(*id) : NextHops{};
 }
 
-void RouteReader::read(const NetlinkMessage& message) {
+std::optional<Route> RouteReader::read(const NetlinkMessage& message) {
   const auto* body = message.body<rtmsg>();
-  if (!body || message.type != RTM_NEWROUTE || (body->rtm_flags & RTM_F_CLONED) != 0) return;
+  const bool is_route = message.type == RTM_NEWROUTE || message.type == RTM_DELROUTE;
+  if (!body || !is_route || (body->rtm_flags & RTM_F_CLONED) != 0) return std::nullopt;
   const auto family = family_of(body->rtm_family);
-  const auto kind = kind_of(body->rtm_type);
-  if (!family || !kind) return;
   const auto attributes = message.attributes<rtmsg>();
   const uint32_t table = attributes.value<uint32_t>(RTA_TABLE).value_or(body->rtm_table);
-  if (table != RT_TABLE_MAIN && table != RT_TABLE_LOCAL) return;
+  if (!family || (table != RT_TABLE_MAIN && table != RT_TABLE_LOCAL)) return std::nullopt;
+  const auto kind = kind_of(body->rtm_type);
+  if (!kind) return std::nullopt;
+  if (body->rtm_type == RTN_THROW && table == RT_TABLE_LOCAL) {
+    warn("`throw` routes in the local table are not honoured");
+    return std::nullopt;
+  }
   if (body->rtm_src_len != 0 || body->rtm_tos != 0) {
     warn(
         "routes that depend on the source address or the TOS are not honoured for forwarded "
         "packets");
-    return;
+    return std::nullopt;
   }
   Route route;
   route.family = *family;
@@ -193,12 +200,16 @@ void RouteReader::read(const NetlinkMessage& message) {
         "destinations are unreachable for us");
     route.kind = RouteKind::kUnreachable;
   }
+  if (const auto metrics = attributes.find(RTA_METRICS))
+    route.mtu = NetlinkAttributes(*metrics).value<uint32_t>(RTAX_MTU).value_or(0);
   if (route.kind == RouteKind::kUnicast) {
     route.next_hops = next_hops(*family, *body, attributes);
     if (route.next_hops.empty()) route.kind = RouteKind::kUnreachable;
   }
-  routes.push_back(std::move(route));
+  return route;
 }
+
+namespace {
 
 bool is_default_rule(const fib_rule_hdr& rule, uint32_t priority, uint32_t table) {
   if (rule.action != FR_ACT_TO_TBL || rule.src_len != 0 || rule.dst_len != 0) return false;
@@ -209,22 +220,25 @@ bool is_default_rule(const fib_rule_hdr& rule, uint32_t priority, uint32_t table
 
 }  // namespace
 
-Result<std::vector<Route>> dump_routes(NetlinkSocket& netlink, std::vector<std::string>& warnings) {
-  auto objects_socket = NetlinkSocket::open();
-  if (!objects_socket.ok()) return objects_socket.status();
-  RouteReader reader(objects_socket.value(), warnings);
+Result<std::vector<Route>> dump_routes(NetlinkSocket& netlink, RouteReader& reader, bool& is_whole) {
+  std::vector<Route> routes;
+  is_whole = true;
+  reader.forget_objects();
   for (const uint8_t family : {uint8_t{AF_INET}, uint8_t{AF_INET6}}) {
     rtmsg body{};
     body.rtm_family = family;
     NetlinkRequest request(RTM_GETROUTE, NLM_F_DUMP, body);
-    const auto begin = [&, count = reader.routes.size()] { reader.routes.resize(count); };
-    const int error = netlink.dump(request, begin, [&](const NetlinkMessage& message) { reader.read(message); });
+    const int error = netlink.request(request, [&](const NetlinkMessage& message) {
+      auto route = reader.read(message);
+      if (route) routes.push_back(std::move(*route));
+    });
     // A kernel without IPv6 says so.
     const bool is_absent = family == AF_INET6 && (error == EAFNOSUPPORT || error == EOPNOTSUPP);
+    if (error == EINTR) is_whole = false;
     if (error != 0 && error != EINTR && !is_absent)
       return errno_status(error, "cannot list the routes");
   }
-  return std::move(reader.routes);
+  return routes;
 }
 
 uint32_t device_towards(NetlinkSocket& netlink, Family family, const IpAddress& address) {
@@ -265,19 +279,6 @@ Result<std::vector<std::string>> dump_policy_rules(NetlinkSocket& netlink) {
     }
   }
   return warnings;
-}
-
-bool are_equal(const std::vector<Route>& a, const std::vector<Route>& b) {
-  const auto same_hop = [](const NextHop& x, const NextHop& y) {
-    return x.ifindex == y.ifindex && x.is_on_link == y.is_on_link && x.gateway == y.gateway &&
-           x.gateway_family == y.gateway_family && x.weight == y.weight;
-  };
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [&](const Route& x, const Route& y) {
-    return x.family == y.family && x.prefix == y.prefix && x.prefix_length == y.prefix_length &&
-           x.metric == y.metric && x.kind == y.kind &&
-           std::equal(x.next_hops.begin(), x.next_hops.end(), y.next_hops.begin(),
-                      y.next_hops.end(), same_hop);
-  });
 }
 
 }  // namespace uvs

@@ -1,9 +1,10 @@
-// Building: sort by prefix, then sweep over the addresses once with a stack of the prefixes that
-// are open. n prefixes give at most 2n + 1 ranges. Finding: binary search, then the flow's share
-// among equal next hops.
+// Building a part: sweep over its addresses once with a stack of the prefixes that are open. n
+// prefixes give at most 2n + 1 ranges. Finding: binary search, then the flow's share among equal next
+// hops.
 #include "core/forward/route_table.h"
 
 #include <algorithm>
+#include <tuple>
 #include <unordered_map>
 
 namespace uvs {
@@ -11,8 +12,7 @@ namespace {
 
 constexpr unsigned kBits32 = 32, kBits64 = 64;
 
-// Addresses as numbers. `successor` of the last address is address 0: the sweep takes that for
-// "nothing behind it".
+// Addresses as numbers.
 uint32_t key_of(const IpAddress& address, uint32_t) { return address.ipv4_host(); }
 uint32_t masked(uint32_t key, unsigned length) {
   return length == 0 ? 0 : key & ~uint32_t{0} << (kBits32 - length);
@@ -51,140 +51,162 @@ Key successor(Key key) {
 }  // namespace
 
 template <typename Key>
-uint32_t RouteTable::Ranges<Key>::find(const Key& key) const {
+uint32_t RouteTable::Part<Key>::find(const Key& key) const {
   const auto next = std::upper_bound(starts.begin(), starts.end(), key);
-  return next == starts.begin() ? kNoRoute
-                                : entries[static_cast<size_t>(next - starts.begin()) - 1];
+  return places[static_cast<size_t>(next - starts.begin()) - 1];
 }
 
-// What is needed while building only.
+template <typename Key>
+const RouteTable::Part<Key>* RouteTable::Parts<Key>::of(const IpAddress& address) const {
+  if (!narrow.empty()) {
+    if (const Part<Key>* part = narrow[part_of(address)].get()) return part;
+  }
+  return wide.get();
+}
+
+template <typename Key>
+size_t RouteTable::Parts<Key>::size() const {
+  size_t sum = wide ? wide->size : 0;
+  for (const auto& part : narrow) sum += part ? part->size : 0;
+  return sum;
+}
+
+// Makes the part from `first` to `last`. Routes come with a prefix before those inside it, equal ones
+// by metric.
+template <typename Key>
 class RouteTable::Builder {
  public:
-  Builder(RouteTable& table, std::span<const Route> routes) : table_(table), routes_(routes) {}
+  Builder(const Key& first, const Key& last) : first_(first), last_(last) { start(first, kNoRoute); }
 
-  template <typename Key>
-  void build(Family family, Ranges<Key>& ranges);
+  // `is_own`: the prefix belongs to this part alone.
+  void add(const Route& route, bool is_own);
+  std::shared_ptr<const Part<Key>> finish();
 
  private:
+  struct Open {
+    Key last;
+    uint32_t entry;
+  };
+
+  void start(const Key& key, uint32_t entry);
+  void close();
   uint32_t entry_of(const Route& route);
   bool leads_there(const Entry& entry, const Route& route) const;
 
-  RouteTable& table_;
-  std::span<const Route> routes_;
+  const Key first_, last_;
+  std::shared_ptr<Part<Key>> part_ = std::make_shared<Part<Key>>();
+  std::vector<Open> open_;  // each inside the one below it
+  const Route* before_ = nullptr;
   std::unordered_multimap<uint64_t, uint32_t> entries_by_hash_;
 };
 
-bool RouteTable::Builder::leads_there(const Entry& entry, const Route& route) const {
+template <typename Key>
+bool RouteTable::Builder<Key>::leads_there(const Entry& entry, const Route& route) const {
   if (entry.kind != route.kind) return false;
   if (entry.kind != RouteKind::kUnicast) return true;
-  const auto first = table_.next_hops_.begin() + entry.first_hop;
+  if (entry.mtu != route.mtu) return false;
+  const auto first = part_->ways.next_hops.begin() + entry.first_hop;
   return std::equal(first, first + entry.hop_count, route.next_hops.begin(), route.next_hops.end());
 }
 
 // The entry that `route` leads to, made when there is none yet.
-uint32_t RouteTable::Builder::entry_of(const Route& route) {
+template <typename Key>
+uint32_t RouteTable::Builder<Key>::entry_of(const Route& route) {
   uint64_t hash = static_cast<uint64_t>(route.kind);
   for (const NextHop& hop : route.next_hops) {
     hash = (hash ^ hop.ifindex ^ load<uint64_t>(hop.gateway.bytes.data()) ^
             load<uint64_t>(&hop.gateway.bytes[8])) *
            0x9e3779b97f4a7c15u;
   }
+  Ways& ways = part_->ways;
   const auto [begin, end] = entries_by_hash_.equal_range(hash);
   for (auto found = begin; found != end; ++found) {
-    if (leads_there(table_.entries_[found->second], route)) return found->second;
+    if (leads_there(ways.entries[found->second], route)) return found->second;
   }
 
-  Entry entry{route.kind, 0, static_cast<uint32_t>(table_.next_hops_.size()), 0};
+  Entry entry{route.kind, 0, static_cast<uint32_t>(ways.next_hops.size()), 0, route.mtu};
   if (route.kind == RouteKind::kUnicast) {
     for (const NextHop& hop : route.next_hops) {
-      table_.next_hops_.push_back(hop);
+      ways.next_hops.push_back(hop);
       entry.total_weight += std::max<uint32_t>(hop.weight, 1);
       if (++entry.hop_count == 0xffff) break;
     }
     if (entry.hop_count == 0) entry.kind = RouteKind::kUnreachable;
   }
-  const auto index = static_cast<uint32_t>(table_.entries_.size());
-  table_.entries_.push_back(entry);
+  const auto index = static_cast<uint32_t>(ways.entries.size());
+  ways.entries.push_back(entry);
   entries_by_hash_.emplace(hash, index);
   return index;
 }
 
 template <typename Key>
-void RouteTable::Builder::build(Family family, Ranges<Key>& ranges) {
-  struct Prefix {
-    Key first, last;
-    uint32_t route;  // place in `routes`
-  };
-  std::vector<Prefix> prefixes;
-  for (size_t i = 0; i < routes_.size(); i++) {
-    const Route& route = routes_[i];
-    if (route.family != family || route.prefix_length > address_size(family) * 8) continue;
-    const Key first = masked(key_of(route.prefix, Key{}), route.prefix_length);
-    prefixes.push_back({first, last_of(first, route.prefix_length), static_cast<uint32_t>(i)});
+void RouteTable::Builder<Key>::start(const Key& key, uint32_t entry) {
+  if (!part_->starts.empty() && part_->starts.back() == key) {
+    part_->places.back() = entry;  // a longer prefix begins where the shorter one does
+  } else if (part_->places.empty() || part_->places.back() != entry) {
+    part_->starts.push_back(key);
+    part_->places.push_back(entry);
   }
-  if (prefixes.empty()) return;
-  // A prefix before those inside it; equal ones by metric, then as they came.
-  std::sort(prefixes.begin(), prefixes.end(), [this](const Prefix& a, const Prefix& b) {
-    if (a.first != b.first) return a.first < b.first;
-    if (a.last != b.last) return a.last > b.last;
-    if (routes_[a.route].metric != routes_[b.route].metric)
-      return routes_[a.route].metric < routes_[b.route].metric;
-    return a.route < b.route;
-  });
+}
 
-  struct Open {
-    Key last;
-    uint32_t entry;
-  };
-  std::vector<Open> open;  // each inside the one below it
-  const auto start = [&ranges](const Key& key, uint32_t entry) {
-    if (!ranges.starts.empty() && ranges.starts.back() == key) {
-      ranges.entries.back() = entry;  // a longer prefix begins where the shorter one does
-    } else if (ranges.entries.empty() || ranges.entries.back() != entry) {
-      ranges.starts.push_back(key);
-      ranges.entries.push_back(entry);
-    }
-  };
-  const auto close = [&] {
-    const Key behind = successor(open.back().last);
-    open.pop_back();
-    if (behind != Key{}) start(behind, open.empty() ? kNoRoute : open.back().entry);
-  };
-  start(Key{}, kNoRoute);
-  for (size_t i = 0; i < prefixes.size(); i++) {
-    const Prefix& prefix = prefixes[i];
-    if (i > 0 && prefix.first == prefixes[i - 1].first && prefix.last == prefixes[i - 1].last)
-      continue;
-    while (!open.empty() && open.back().last < prefix.first) close();
-    const uint32_t entry = entry_of(routes_[prefix.route]);
-    table_.size_++;
-    start(prefix.first, entry);
-    open.push_back({prefix.last, entry});
-  }
-  while (!open.empty()) close();
-  ranges.starts.shrink_to_fit();
-  ranges.entries.shrink_to_fit();
+template <typename Key>
+void RouteTable::Builder<Key>::close() {
+  const Key last = open_.back().last;
+  open_.pop_back();
+  if (last != last_) start(successor(last), open_.empty() ? kNoRoute : open_.back().entry);
+}
+
+template <typename Key>
+void RouteTable::Builder<Key>::add(const Route& route, bool is_own) {
+  const bool is_same = before_ != nullptr && before_->prefix == route.prefix &&
+                       before_->prefix_length == route.prefix_length;
+  before_ = &route;
+  if (is_same) return;  // the first counts
+  const Key key = masked(key_of(route.prefix, Key{}), route.prefix_length);
+  const Key first = std::max(key, first_), last = std::min(last_of(key, route.prefix_length), last_);
+  while (!open_.empty() && open_.back().last < first) close();
+  const uint32_t entry = entry_of(route);
+  if (is_own) part_->size++;
+  start(first, entry);
+  open_.push_back({last, entry});
+}
+
+template <typename Key>
+std::shared_ptr<const RouteTable::Part<Key>> RouteTable::Builder<Key>::finish() {
+  while (!open_.empty()) close();
+  part_->starts.shrink_to_fit();
+  part_->places.shrink_to_fit();
+  part_->ways.entries.shrink_to_fit();
+  part_->ways.next_hops.shrink_to_fit();
+  return part_;
 }
 
 RouteTable::RouteTable(std::span<const Route> routes) {
-  Builder builder(*this, routes);
-  builder.build(Family::kIpv4, ipv4_);
-  builder.build(Family::kIpv6, ipv6_);
-  entries_.shrink_to_fit();
-  next_hops_.shrink_to_fit();
+  RouteSet set;
+  set.assign({routes.begin(), routes.end()});
+  *this = set.table();
 }
 
-const RouteTable::Entry* RouteTable::find(Family family, const IpAddress& destination) const {
-  const uint32_t index = family == Family::kIpv4 ? ipv4_.find(key_of(destination, uint32_t{}))
-                                                 : ipv6_.find(key_of(destination, Ipv6Key{}));
-  return index == kNoRoute ? nullptr : &entries_[index];
+size_t RouteTable::size() const { return ipv4_.size() + ipv6_.size(); }
+
+template <typename Key>
+RouteTable::Found RouteTable::find(const Parts<Key>& parts, const IpAddress& destination) {
+  const Part<Key>* part = parts.of(destination);
+  if (part == nullptr) return {};
+  const uint32_t place = part->find(key_of(destination, Key{}));
+  if (place == kNoRoute) return {};
+  return {&part->ways, &part->ways.entries[place]};
+}
+
+RouteTable::Found RouteTable::find(Family family, const IpAddress& destination) const {
+  return family == Family::kIpv4 ? find(ipv4_, destination) : find(ipv6_, destination);
 }
 
 SourceWay RouteTable::way_to(Family family, const IpAddress& source, uint32_t ifindex) const {
-  const Entry* entry = find(family, source);
-  if (entry == nullptr) return {};
-  SourceWay way{.kind = entry->kind};
-  const std::span<const NextHop> hops{next_hops_.data() + entry->first_hop, entry->hop_count};
+  const Found found = find(family, source);
+  if (found.entry == nullptr) return {};
+  SourceWay way{.kind = found.entry->kind};
+  const std::span<const NextHop> hops{found.ways->next_hops.data() + found.entry->first_hop, found.entry->hop_count};
   way.is_by_device = std::ranges::any_of(
       hops, [ifindex](const NextHop& hop) { return hop.ifindex == ifindex; });
   return way;
@@ -193,13 +215,13 @@ SourceWay RouteTable::way_to(Family family, const IpAddress& source, uint32_t if
 RouteLookup RouteTable::lookup(Family family, const IpAddress& destination,
                                uint64_t flow_hash) const {
   RouteLookup result;
-  const Entry* found = find(family, destination);
-  if (found == nullptr) return result;
-  const Entry& entry = *found;
+  const Found found = find(family, destination);
+  if (found.entry == nullptr) return result;
+  const Entry& entry = *found.entry;
   result.kind = entry.kind;
   if (entry.kind != RouteKind::kUnicast) return result;
 
-  const NextHop* hop = &next_hops_[entry.first_hop];
+  const NextHop* hop = &found.ways->next_hops[entry.first_hop];
   if (entry.hop_count > 1) {
     // The multiplication spreads a hash of which only some bits are good; its upper half becomes
     // the share.
@@ -212,9 +234,149 @@ RouteLookup RouteTable::lookup(Family family, const IpAddress& destination,
     }
   }
   result.ifindex = hop->ifindex;
+  result.mtu = entry.mtu;
   result.next_hop_family = hop->is_on_link ? family : hop->gateway_family;
   result.next_hop = hop->is_on_link ? destination : hop->gateway;
   return result;
+}
+
+// --- RouteSet --------------------------------------------------------------------------------------
+
+namespace {
+
+auto rank(const Route& route) { return std::tie(route.prefix.bytes, route.prefix_length, route.metric); }
+
+// Without bits behind the prefix, so that equal prefixes are equal.
+IpAddress masked(const Route& route) {
+  IpAddress prefix = route.prefix;
+  for (size_t i = 0; i < prefix.bytes.size(); i++) {
+    const size_t kept = std::clamp<size_t>(route.prefix_length, i * 8, i * 8 + 8) - i * 8;
+    prefix.bytes[i] = static_cast<uint8_t>(prefix.bytes[i] & 0xff00 >> kept);
+  }
+  return prefix;
+}
+
+// A route with the prefix as it stands in a set.
+Route with_masked_prefix(Route route) {
+  route.prefix = masked(route);
+  return route;
+}
+
+}  // namespace
+
+bool RouteSet::is_good(const Route& route) {
+  return route.prefix_length <= address_size(route.family) * 8;
+}
+
+bool RouteSet::assign(std::vector<Route> routes) {
+  struct Fresh {
+    std::vector<Route> wide;
+    std::vector<std::vector<Route>> narrow;
+  };
+  Fresh fresh[2];
+  for (Route& route : routes) {
+    if (!is_good(route)) continue;
+    route.prefix = masked(route);
+    Fresh& into = fresh[route.family == Family::kIpv4 ? 0 : 1];
+    if (route.prefix_length < RouteTable::kPartBits) {
+      into.wide.push_back(std::move(route));
+    } else {
+      into.narrow.resize(RouteTable::kParts);
+      into.narrow[RouteTable::part_of(route.prefix)].push_back(std::move(route));
+    }
+  }
+  const bool has_ipv4_changed = assign(ipv4_, std::move(fresh[0].wide), std::move(fresh[0].narrow));
+  const bool has_ipv6_changed = assign(ipv6_, std::move(fresh[1].wide), std::move(fresh[1].narrow));
+  return has_ipv4_changed || has_ipv6_changed;
+}
+
+bool RouteSet::assign(Sorted& sorted, std::vector<Route> wide, std::vector<std::vector<Route>> narrow) {
+  std::ranges::stable_sort(wide, {}, rank);
+  for (std::vector<Route>& part : narrow) std::ranges::stable_sort(part, {}, rank);
+  sorted.narrow.resize(std::max(sorted.narrow.size(), narrow.size()));
+  narrow.resize(sorted.narrow.size());
+  bool has_changed = false;
+  for (size_t i = 0; i < narrow.size(); i++) {
+    if (narrow[i] == sorted.narrow[i]) continue;
+    sorted.narrow[i] = std::move(narrow[i]);
+    sorted.changed.push_back(i);
+    has_changed = true;
+  }
+  if (wide == sorted.wide) return has_changed;
+  sorted.wide = std::move(wide);
+  sorted.has_wide_changed = true;
+  for (size_t i = 0; i < sorted.narrow.size(); i++) sorted.changed.push_back(i);
+  return true;
+}
+
+std::vector<Route> RouteSet::equals(const Route& like) const {
+  const Route key = with_masked_prefix(like);
+  const Sorted& sorted = key.family == Family::kIpv4 ? ipv4_ : ipv6_;
+  if (!is_good(key)) return {};
+  const bool is_wide = key.prefix_length < RouteTable::kPartBits;
+  if (!is_wide && sorted.narrow.empty()) return {};
+  const std::vector<Route>& part = is_wide ? sorted.wide : sorted.narrow[RouteTable::part_of(key.prefix)];
+  const auto found = std::ranges::equal_range(part, rank(key), {}, rank);
+  return {found.begin(), found.end()};
+}
+
+void RouteSet::replace_equals(const Route& like, const std::vector<Route>& routes) {
+  const Route key = with_masked_prefix(like);
+  if (!is_good(key)) return;
+  Sorted& sorted = of(key.family);
+  const bool is_wide = key.prefix_length < RouteTable::kPartBits;
+  if (!is_wide) sorted.narrow.resize(RouteTable::kParts);
+  std::vector<Route>& part = is_wide ? sorted.wide : sorted.narrow[RouteTable::part_of(key.prefix)];
+  const auto old = std::ranges::equal_range(part, rank(key), {}, rank);
+  const auto place = part.erase(old.begin(), old.end());
+  const auto first = part.insert(place, routes.begin(), routes.end());
+  for (size_t i = 0; i < routes.size(); i++) (first + static_cast<ptrdiff_t>(i))->prefix = key.prefix;
+  note_change(sorted, key);
+}
+
+void RouteSet::note_change(Sorted& sorted, const Route& route) {
+  const size_t first = RouteTable::part_of(route.prefix);
+  if (route.prefix_length >= RouteTable::kPartBits) {
+    sorted.changed.push_back(first);
+    return;
+  }
+  sorted.has_wide_changed = true;
+  const size_t count = RouteTable::kParts >> route.prefix_length;
+  for (size_t i = first; i < std::min(first + count, sorted.narrow.size()); i++) sorted.changed.push_back(i);
+}
+
+template <typename Key>
+void RouteSet::build(Sorted& sorted, RouteTable::Parts<Key>& parts) {
+  if (sorted.has_wide_changed) {
+    RouteTable::Builder<Key> builder(Key{}, last_of(Key{}, 0));
+    for (const Route& route : sorted.wide) builder.add(route, true);
+    parts.wide = builder.finish();
+  }
+  std::ranges::sort(sorted.changed);
+  sorted.changed.erase(std::ranges::unique(sorted.changed).begin(), sorted.changed.end());
+  if (!sorted.changed.empty()) parts.narrow.resize(RouteTable::kParts);
+  for (const size_t i : sorted.changed) {
+    if (sorted.narrow[i].empty()) {
+      parts.narrow[i] = nullptr;
+      continue;
+    }
+    const Key first = RouteTable::start_of(i, Key{});
+    RouteTable::Builder<Key> builder(first, last_of(first, RouteTable::kPartBits));
+    for (const Route& route : sorted.wide) {
+      const size_t from = RouteTable::part_of(route.prefix), count = RouteTable::kParts >> route.prefix_length;
+      if (from <= i && i - from < count) builder.add(route, false);
+    }
+    for (const Route& route : sorted.narrow[i]) builder.add(route, true);
+    parts.narrow[i] = builder.finish();
+  }
+  sorted.changed.clear();
+  sorted.has_wide_changed = false;
+}
+
+const RouteTable& RouteSet::table() {
+  build(ipv4_, table_.ipv4_);
+  build(ipv6_, table_.ipv6_);
+  return table_;
 }
 
 }  // namespace uvs

@@ -1,11 +1,13 @@
 // Longest-prefix table of both families, immutable once built: mirrored from the kernel's main
 // table by host. Lookup happens once a connection and direction (the connection keeps the answer),
 // so it is built for size and clarity before speed: the prefixes are flattened into ranges of
-// addresses, and a lookup is one binary search.
+// addresses, and a lookup is one binary search. In parts by the first bits of an address, so that a
+// table with some other routes shares all parts but theirs: see RouteSet.
 #pragma once
 
 #include <compare>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -21,7 +23,7 @@ struct NextHop {
   bool is_on_link = true;  // the packet's own destination is the neighbour; else `gateway`
   IpAddress gateway;
   Family gateway_family = Family::kIpv4;  // an IPv4 route may have an IPv6 gateway (RFC 8950)
-  uint16_t weight = 1;                    // ECMP share
+  uint32_t weight = 1;                    // ECMP share; the kernel's has 16 bits, and counts from 1
   bool operator==(const NextHop&) const = default;
 };
 
@@ -31,7 +33,9 @@ struct Route {
   uint8_t prefix_length = 0;
   uint32_t metric = 0;  // the lowest wins among equal prefixes
   RouteKind kind = RouteKind::kUnicast;
+  uint32_t mtu = 0;  // of the route itself (RTAX_MTU); 0: that of the device
   std::vector<NextHop> next_hops;
+  bool operator==(const Route&) const = default;
 };
 
 struct RouteLookup {
@@ -39,6 +43,7 @@ struct RouteLookup {
   uint32_t ifindex = 0;
   Family next_hop_family = Family::kIpv4;
   IpAddress next_hop;  // the gateway, or the destination itself when it is on the link
+  uint32_t mtu = 0;    // as Route::mtu
 };
 
 // How what is sent to a source would leave.
@@ -60,43 +65,103 @@ class RouteTable {
   RouteLookup lookup(Family family, const IpAddress& destination, uint64_t flow_hash) const;
   SourceWay way_to(Family family, const IpAddress& source, uint32_t ifindex) const;
   // Routes that can be found: one for each prefix.
-  size_t size() const { return size_; }
+  size_t size() const;
 
  private:
+  friend class RouteSet;
   static constexpr uint32_t kNoRoute = 0xffffffff;
+  // Prefixes that are shorter lie in many parts.
+  static constexpr unsigned kPartBits = 12;
+  static constexpr size_t kParts = size_t{1} << kPartBits;
 
-  // What prefixes lead to; the next hops stand in next_hops_ from `first_hop` on. Routes that lead
+  // What prefixes lead to; the next hops stand in Ways::next_hops from `first_hop` on. Routes that lead
   // the same way share one: a full table has a hundred thousand routes and a handful of ways.
   struct Entry {
     RouteKind kind;
     uint16_t hop_count;
     uint32_t first_hop;
     uint32_t total_weight;
+    uint32_t mtu;
+  };
+  struct Ways {
+    std::vector<Entry> entries;
+    std::vector<NextHop> next_hops;
   };
   struct Ipv6Key {
     uint64_t high = 0, low = 0;  // host order
     auto operator<=>(const Ipv6Key&) const = default;
   };
   // The entry of an address is that of the last start at or below it: two parallel arrays, since
-  // the search walks through the starts alone. Empty, or its first start is address 0.
+  // the search walks through the starts alone.
   template <typename Key>
-  struct Ranges {
-    std::vector<Key> starts;
-    std::vector<uint32_t> entries;  // into entries_, or kNoRoute
+  struct Part {
+    std::vector<Key> starts;       // the first is that of the part
+    std::vector<uint32_t> places;  // in ways.entries, or kNoRoute
+    Ways ways;
+    size_t size = 0;  // prefixes that belong to this part alone
 
     uint32_t find(const Key& key) const;
   };
+  template <typename Key>
+  struct Parts {
+    std::shared_ptr<const Part<Key>> wide;                 // of prefixes shorter than kPartBits
+    std::vector<std::shared_ptr<const Part<Key>>> narrow;  // by those bits; null: `wide` says it. Empty: none
 
+    const Part<Key>* of(const IpAddress& address) const;
+    size_t size() const;
+  };
+  struct Found {
+    const Ways* ways = nullptr;
+    const Entry* entry = nullptr;  // null: no route
+  };
+  template <typename Key>
   class Builder;
 
-  // Null: no route.
-  const Entry* find(Family family, const IpAddress& destination) const;
+  static size_t part_of(const IpAddress& address) {
+    return size_t{address.bytes[0]} << 4 | address.bytes[1] >> 4;
+  }
+  static uint32_t start_of(size_t part, uint32_t) { return static_cast<uint32_t>(part) << (32 - kPartBits); }
+  static Ipv6Key start_of(size_t part, const Ipv6Key&) { return {uint64_t{part} << (64 - kPartBits), 0}; }
+  template <typename Key>
+  static Found find(const Parts<Key>& parts, const IpAddress& destination);
+  Found find(Family family, const IpAddress& destination) const;
 
-  Ranges<uint32_t> ipv4_;
-  Ranges<Ipv6Key> ipv6_;
-  std::vector<Entry> entries_;
-  std::vector<NextHop> next_hops_;
-  size_t size_ = 0;
+  Parts<uint32_t> ipv4_;
+  Parts<Ipv6Key> ipv6_;
+};
+
+// The routes that tables are made of, as they change. A change costs what the part costs that it is in.
+class RouteSet {
+ public:
+  RouteSet() = default;
+
+  // All routes anew, in any order; of equals the first counts. False: they are what they were.
+  bool assign(std::vector<Route> routes);
+  // Those with family, prefix and metric of `like`; the first counts.
+  std::vector<Route> equals(const Route& like) const;
+  // These in the place of the equals of `like`.
+  void replace_equals(const Route& like, const std::vector<Route>& routes);
+  // Shares with the one before what is the same.
+  const RouteTable& table();
+
+ private:
+  // One family's, each part sorted by prefix, length and metric.
+  struct Sorted {
+    std::vector<Route> wide;
+    std::vector<std::vector<Route>> narrow;  // by part; empty: none
+    std::vector<size_t> changed;             // parts
+    bool has_wide_changed = false;
+  };
+
+  static bool is_good(const Route& route);
+  Sorted& of(Family family) { return family == Family::kIpv4 ? ipv4_ : ipv6_; }
+  static bool assign(Sorted& sorted, std::vector<Route> wide, std::vector<std::vector<Route>> narrow);
+  static void note_change(Sorted& sorted, const Route& route);
+  template <typename Key>
+  static void build(Sorted& sorted, RouteTable::Parts<Key>& parts);
+
+  Sorted ipv4_, ipv6_;
+  RouteTable table_;
 };
 
 }  // namespace uvs

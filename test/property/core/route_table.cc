@@ -128,4 +128,42 @@ TEST_CASE("property: RouteTable finds what a linear search finds, among 100,000 
   }
 }
 
+TEST_CASE("property: a RouteSet after many changes makes the table that its routes make anew") {
+  Chance chance{std::mt19937_64(3)};
+  for (int turn = 0; turn < 40; turn++) {
+    CAPTURE(turn);
+    const unsigned spread = 1 + chance.random() % 8;
+    std::vector<Route> routes = chance.routes(40, spread);
+    RouteSet set;
+    CHECK(set.assign(routes));
+    CHECK_FALSE(set.assign(routes));
+    for (int change = 0; change < 40; change++) {
+      const RouteTable before = set.table();
+      const SlowTable model_before(routes);
+      for (size_t count = chance.random() % 3; count > 0; count--) {
+        Route route = chance.random() % 2 == 0 ? routes[chance.random() % routes.size()] : chance.routes(1, spread)[0];
+        route.next_hops[0].ifindex = static_cast<uint32_t>(100 + chance.random() % 50);
+        std::erase_if(routes, [&](const Route& other) {
+          return other.family == route.family && other.prefix_length == route.prefix_length &&
+                 other.metric == route.metric && has_prefix(other.prefix, route.prefix, route.prefix_length);
+        });
+        const bool is_kept = routes.empty() || chance.random() % 3 != 0;
+        if (is_kept) routes.push_back(route);
+        set.replace_equals(route, is_kept ? std::vector{route} : std::vector<Route>{});
+      }
+      const SlowTable model(routes);
+      const RouteTable table = set.table(), anew(routes);
+      CHECK(table.size() == anew.size());
+      for (int i = 0; i < 20; i++) {
+        const Route& route = routes[chance.random() % routes.size()];
+        around(route.prefix, route.family, [&](const IpAddress& address) {
+          check_same(table, model, route.family, address);
+          check_same(before, model_before, route.family, address);
+        });
+      }
+    }
+    CHECK_FALSE(set.assign(routes));
+  }
+}
+
 }  // namespace uvs::test

@@ -7,6 +7,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -121,5 +122,21 @@ struct WatchedMachine {
   RecordingEvents events;
   std::unique_ptr<MachineWatch> watch;
 };
+
+// Where packets to `destinations` go, in words.
+inline std::string ways_in(const RouteTable& table, const std::vector<std::string>& destinations) {
+  std::ostringstream text;
+  for (const std::string& to : destinations) {
+    const Endpoint end = endpoint(to);
+    text << to;
+    for (uint64_t hash = 0; hash < 16; hash++) {
+      const RouteLookup way = table.lookup(end.family, end.address, hash * 0x9e3779b97f4a7c15ULL);
+      text << ' ' << static_cast<int>(way.kind) << ' ' << way.ifindex << ' ' << way.mtu << ' ';
+      for (const uint8_t byte : way.next_hop.bytes) text << std::hex << int{byte} << std::dec << '.';
+    }
+    text << '\n';
+  }
+  return text.str();
+}
 
 }  // namespace uvs::test
