@@ -1,10 +1,12 @@
 // The worker's own view of next hops: routes from the host view, MACs from the neighbour table, and
 // per neighbour the device that leads there. A device without a link layer has one far end and no
-// neighbours: it is itself the next hop, whatever the address. Connections keep the index that find() gave, as long
-// as epoch() is what it was.
+// neighbours: it is itself the next hop, whatever the address. A route with an MTU of its own makes a narrower way of
+// its next hop. Connections keep the index that find() gave, as long as epoch() is what it was.
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <vector>
 
 #include "core/forward/host_view.h"
 #include "core/forward/neighbour_table.h"
@@ -49,6 +51,7 @@ class NextHops {
     RouteKind kind = RouteKind::kUnreachable;
     NeighbourIndex index = kNoNeighbour;  // for kUnicast; kNoNeighbour: the neighbour table is full
   };
+  // When there are more than kNarrowWays of them, the device's MTU counts.
   // kUnreachable also when the route leads by a device that we can't send by. `flow_hash` picks among equal routes.
   Found find(Family family, const IpAddress& destination, uint64_t flow_hash);
 
@@ -61,10 +64,26 @@ class NextHops {
  private:
   // Indices from here on are places in the view's links: they are as good as epoch() is.
   static constexpr size_t kFirstLink = NeighbourTable::kCapacity;
+  // From here on they are narrower ways of the indices before. They stay: packets that wait know them,
+  // and one MTU for each neighbour has room.
+  static constexpr size_t kFirstNarrow = 3 * NeighbourTable::kCapacity;
+  static constexpr size_t kNarrowWays = kNoNeighbour - kFirstNarrow;
+  struct Narrow {
+    NeighbourIndex way = kNoNeighbour;
+    uint32_t mtu = 0;
+    auto operator<=>(const Narrow&) const = default;
+  };
+
+  NeighbourIndex narrowed(NeighbourIndex index, uint32_t mtu);
+  NeighbourIndex way_of(NeighbourIndex index) const {
+    return index < kFirstNarrow ? index : narrow_[index - kFirstNarrow].way;
+  }
 
   NeighbourTable& neighbours_;
   const HostView* view_ = nullptr;
-  ReservedArray<Egress> egresses_;  // by NeighbourIndex and, from kFirstLink on, by link
+  ReservedArray<Egress> egresses_;  // by index
+  std::vector<Narrow> narrow_;
+  std::map<Narrow, NeighbourIndex> narrow_places_;
   uint32_t epoch_ = 0;
   uint32_t recycled_ = 0;
 };

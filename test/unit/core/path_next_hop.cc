@@ -129,6 +129,36 @@ TEST_CASE("what is released keeps its memory until the next release, and places 
   CHECK(director->take_reached_limits() == 0);
 }
 
+TEST_CASE("a route's own MTU counts, where it is smaller than the device's, for its destinations alone") {
+  TestDirector director;
+  Route narrow;
+  narrow.prefix = address("10.1.0.1");
+  narrow.prefix_length = 32;
+  narrow.mtu = 1280;
+  narrow.next_hops = {{.ifindex = TestDirector::kServerLink, .is_on_link = true, .gateway = {}}};
+  Route wide = narrow;
+  wide.prefix = address("10.1.0.3");
+  wide.mtu = 9000;
+  director.more_routes = {narrow, wide};
+  director.publish_view();
+  for (int round = 0; round < 3; round++) {
+    CAPTURE(round);
+    for (const int server : {1, 2, 3}) {
+      CAPTURE(server);
+      director.publish({tcp_service(kVip, {nat("10.1.0." + std::to_string(server) + ":80")})});
+      const std::string client = "172.16.0.1:" + std::to_string(server + 10 * round);
+      const auto segment = [&](size_t size) { return tcp4(client, kVip).ack().payload(size).dont_fragment(); };
+      CHECK(server_of(director.from_client(tcp4(client, kVip).syn())) == server);
+      const size_t most = server == 1 ? 1240 : 1460;
+      CHECK(server_of(director.from_client(segment(most))) == server);
+      const Seen refused = director.from_client(segment(most + 1));
+      CHECK(refused.verdict == Verdict::kAnswer);
+      CHECK(refused.bytes[40] * 256 + refused.bytes[41] == static_cast<int>(most) + 40);
+    }
+    director.publish_view();
+  }
+}
+
 TEST_CASE("connections find their way again when routes change") {
   TestDirector director;
   director.publish({tcp_service(kVip, {dr("10.1.0.1:80")})});
