@@ -245,6 +245,7 @@ RouteLookup RouteTable::lookup(Family family, const IpAddress& destination,
 namespace {
 
 auto rank(const Route& route) { return std::tie(route.prefix.bytes, route.prefix_length, route.metric); }
+bool is_before(const Route& a, const Route& b) { return rank(a) < rank(b); }
 
 // Without bits behind the prefix, so that equal prefixes are equal.
 IpAddress masked(const Route& route) {
@@ -291,8 +292,8 @@ bool RouteSet::assign(std::vector<Route> routes) {
 }
 
 bool RouteSet::assign(Sorted& sorted, std::vector<Route> wide, std::vector<std::vector<Route>> narrow) {
-  std::ranges::stable_sort(wide, {}, rank);
-  for (std::vector<Route>& part : narrow) std::ranges::stable_sort(part, {}, rank);
+  std::stable_sort(wide.begin(), wide.end(), is_before);
+  for (std::vector<Route>& part : narrow) std::stable_sort(part.begin(), part.end(), is_before);
   sorted.narrow.resize(std::max(sorted.narrow.size(), narrow.size()));
   narrow.resize(sorted.narrow.size());
   bool has_changed = false;
@@ -316,8 +317,8 @@ std::vector<Route> RouteSet::equals(const Route& like) const {
   const bool is_wide = key.prefix_length < RouteTable::kPartBits;
   if (!is_wide && sorted.narrow.empty()) return {};
   const std::vector<Route>& part = is_wide ? sorted.wide : sorted.narrow[RouteTable::part_of(key.prefix)];
-  const auto found = std::ranges::equal_range(part, rank(key), {}, rank);
-  return {found.begin(), found.end()};
+  const auto [begin, end] = std::equal_range(part.begin(), part.end(), key, is_before);
+  return {begin, end};
 }
 
 void RouteSet::replace_equals(const Route& like, const std::vector<Route>& routes) {
@@ -327,8 +328,8 @@ void RouteSet::replace_equals(const Route& like, const std::vector<Route>& route
   const bool is_wide = key.prefix_length < RouteTable::kPartBits;
   if (!is_wide) sorted.narrow.resize(RouteTable::kParts);
   std::vector<Route>& part = is_wide ? sorted.wide : sorted.narrow[RouteTable::part_of(key.prefix)];
-  const auto old = std::ranges::equal_range(part, rank(key), {}, rank);
-  const auto place = part.erase(old.begin(), old.end());
+  const auto [begin, end] = std::equal_range(part.begin(), part.end(), key, is_before);
+  const auto place = part.erase(begin, end);
   const auto first = part.insert(place, routes.begin(), routes.end());
   for (size_t i = 0; i < routes.size(); i++) (first + static_cast<ptrdiff_t>(i))->prefix = key.prefix;
   note_change(sorted, key);
@@ -353,7 +354,7 @@ void RouteSet::build(Sorted& sorted, RouteTable::Parts<Key>& parts) {
     parts.wide = builder.finish();
   }
   std::ranges::sort(sorted.changed);
-  sorted.changed.erase(std::ranges::unique(sorted.changed).begin(), sorted.changed.end());
+  sorted.changed.erase(std::unique(sorted.changed.begin(), sorted.changed.end()), sorted.changed.end());
   if (!sorted.changed.empty()) parts.narrow.resize(RouteTable::kParts);
   for (const size_t i : sorted.changed) {
     if (sorted.narrow[i].empty()) {
