@@ -46,7 +46,7 @@ class Program {
     LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame.data(), .data_out = out.data(),
                 .data_size_in = static_cast<uint32_t>(frame.size()),
                 .data_size_out = static_cast<uint32_t>(out.size()));
-    REQUIRE(bpf_prog_test_run_opts(program_->steer, &options) == 0);
+    REQUIRE(bpf_prog_test_run_opts(program_->steer.ethernet.plain, &options) == 0);
     return static_cast<int>(options.retval) == TC_ACT_REDIRECT;
   }
 
