@@ -85,6 +85,7 @@ PacketRing::~PacketRing() {
 
 void PacketRing::receive(Batch& batch, IoCounters& counters) {
   batch.count = 0;
+  bool has_lost = false;
   // Slots looked at, not frames found: lost ones must be given back too before the batch grows
   // beyond the ring.
   while (batch.count < kBatchSize && lent_ < kSlotCount) {
@@ -94,12 +95,7 @@ void PacketRing::receive(Batch& batch, IoCounters& counters) {
     if ((status & TP_STATUS_USER) == 0) break;
     head_ = (head_ + 1) & (kSlotCount - 1);
     lent_++;
-    if ((status & TP_STATUS_LOSING) != 0) {
-      tpacket_stats lost{};
-      socklen_t size = sizeof(lost);
-      if (getsockopt(socket_.get(), SOL_PACKET, PACKET_STATISTICS, &lost, &size) == 0)
-        counters.receive_lost.add(lost.tp_drops);
-    }
+    has_lost |= (status & TP_STATUS_LOSING) != 0;
     Frame& frame = batch.frames[batch.count];
     if ((status & TP_STATUS_COPY) != 0) {
       if (!read_queued(frame, batch.count)) {
@@ -117,6 +113,15 @@ void PacketRing::receive(Batch& batch, IoCounters& counters) {
     }
     batch.count++;
   }
+  // The kernel marks every slot from the first loss on, until it is asked: at overload that is each.
+  if (has_lost) count_lost(counters);
+}
+
+void PacketRing::count_lost(IoCounters& counters) {
+  tpacket_stats lost{};
+  socklen_t size = sizeof(lost);
+  if (getsockopt(socket_.get(), SOL_PACKET, PACKET_STATISTICS, &lost, &size) == 0)
+    counters.receive_lost.add(lost.tp_drops);
 }
 
 bool PacketRing::read_queued(Frame& frame, size_t buffer) {

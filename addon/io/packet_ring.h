@@ -40,6 +40,7 @@ class PacketRing {
  private:
   PacketRing() = default;
   bool read_queued(Frame& frame, size_t buffer);
+  void count_lost(IoCounters& counters);
 
   FileDescriptor socket_;
   uint8_t* memory_ = nullptr;
