@@ -6,32 +6,12 @@
 #include <memory>
 #include <utility>
 
+#include "dataplane/translate.h"
+
 namespace uvs {
 namespace {
 
 constexpr std::chrono::seconds kWorkerPatience{5};
-constexpr uint64_t kFlagOverloaded = 1, kFlagLocal = 2;
-
-// Writes numbers one after the other until the room is full.
-class NumberWriter {
- public:
-  explicit NumberWriter(std::span<uint64_t> room) : room_(room) {}
-  void put(uint64_t number) {
-    if (at_ < room_.size()) room_[at_++] = number;
-  }
-  void put(const Traffic& traffic) {
-    put(traffic.connections);
-    put(traffic.in_packets);
-    put(traffic.out_packets);
-    put(traffic.in_bytes);
-    put(traffic.out_bytes);
-  }
-
- private:
-  std::span<uint64_t> room_;
-  size_t at_ = 0;
-};
-
 }  // namespace
 
 ControlPort::ControlPort(Director& director, Worker& worker, Steer steer)
@@ -81,17 +61,10 @@ void ControlPort::show_newest() {
 uint64_t ControlPort::read_counters(std::span<uint64_t> into) {
   const std::lock_guard lock(tables_);
   const TableStore& tables = director_.tables();
-  NumberWriter writer(into);
+  CounterWriter writer(into);
   for (const Row& row : rows_) {
     writer.put(tables.service_traffic(row.service));
-    for (const DestinationSlot slot : row.destinations) {
-      const DestinationCounters counters = tables.destination_counters(slot);
-      writer.put(counters.active);
-      writer.put(counters.inactive);
-      writer.put(counters.persistent);
-      writer.put((counters.is_overloaded ? kFlagOverloaded : 0) | (counters.is_local ? kFlagLocal : 0));
-      writer.put(counters.traffic);
-    }
+    for (const DestinationSlot slot : row.destinations) writer.put(tables.destination_counters(slot));
   }
   return generation_;
 }

@@ -14,6 +14,7 @@ constexpr uint8_t kFlagShFallback = 1, kFlagShPort = 2, kFlagOnePacket = 4, kFla
                   kFlagStandby = 16;
 constexpr uint8_t kFlagRemoved = 1;             // of a destination, above its weight
 constexpr uint32_t kWeightMask = 0x00ff'ffff;
+constexpr uint64_t kFlagOverloaded = 1, kFlagLocal = 2;  // of a destination's counters
 
 std::optional<Family> family_of(uint8_t number) {
   if (number != 4 && number != 6) return std::nullopt;
@@ -115,6 +116,22 @@ void encode_connections(std::span<const ConnectionView> connections, std::vector
     store(row + 48, connection.destination);
     row += kConnectionRowSize;
   }
+}
+
+void CounterWriter::put(const Traffic& traffic) {
+  put(traffic.connections);
+  put(traffic.in_packets);
+  put(traffic.out_packets);
+  put(traffic.in_bytes);
+  put(traffic.out_bytes);
+}
+
+void CounterWriter::put(const DestinationCounters& counters) {
+  put(uint64_t{counters.active});
+  put(uint64_t{counters.inactive});
+  put(uint64_t{counters.persistent});
+  put((counters.is_overloaded ? kFlagOverloaded : 0) | (counters.is_local ? kFlagLocal : 0));
+  put(counters.traffic);
 }
 
 }  // namespace uvs

@@ -1,6 +1,5 @@
-// The bytes in which tables come in and connections go out; src/dataplane/table-codec.ts states the same layout, and
-// test/support/rows.txt holds both to it.
-// Little-endian, fixed-width. Any bytes are good input: what does not fit is refused, never read past.
+// The bytes in which tables come in, and connections and counters go out; src/dataplane/table-codec.ts states the same
+// layout, and test/support/rows.txt holds both to it. Little-endian, fixed-width. What does not fit is refused, never read past.
 //
 //   table:        u32 services, u32 tcp_s, u32 fin_s, u32 udp_s, u8 reuse mode, u8 expire nodest, u8 sloppy, 1 zero,
 //                 u32 closed addresses, to 32; then the services, each with its destinations, and the closed addresses
@@ -9,6 +8,8 @@
 //   closed:       16 address, 3 zero, u8 family, to 32
 //   connection:   u8 family, u8 protocol, u8 state, 1 zero, u16 client, virtual, destination port, 2 zero,
 //                 u32 expires_ms, 16 client, 16 virtual, 16 destination
+//   counters:     u64 each; a service: connections, in packets, out packets, in bytes, out bytes; each of its destinations
+//                 behind it: active, inactive, persistent, flags (1 overloaded, 2 local), then as a service
 #pragma once
 
 #include <cstdint>
@@ -18,6 +19,7 @@
 
 #include "core/path/director.h"
 #include "core/table/table_spec.h"
+#include "core/table/table_store.h"
 
 namespace uvs {
 
@@ -25,5 +27,21 @@ inline constexpr size_t kConnectionRowSize = 64;
 
 std::optional<TableSpec> decode_table(std::span<const uint8_t> bytes);
 void encode_connections(std::span<const ConnectionView> connections, std::vector<uint8_t>& rows);
+
+// Writes counters one after the other until the room is full.
+class CounterWriter {
+ public:
+  explicit CounterWriter(std::span<uint64_t> room) : room_(room) {}
+  void put(const Traffic& traffic);
+  void put(const DestinationCounters& counters);
+
+ private:
+  void put(uint64_t number) {
+    if (at_ < room_.size()) room_[at_++] = number;
+  }
+
+  std::span<uint64_t> room_;
+  size_t at_ = 0;
+};
 
 }  // namespace uvs

@@ -9,23 +9,17 @@ import type {
   DataplaneEvent,
   DataplaneOptions,
   DataplaneStatus,
-  DestinationStatus,
   HostAddress,
   LocalAddress,
   ServiceStatus,
-  Traffic,
 } from './port.js';
 import {
   counterCount,
   decodeConnections,
-  destinationCounters,
+  decodeCounters,
   encodeService,
   encodeTable,
-  serviceCounters,
 } from './table-codec.js';
-
-const flagOverloaded = 1n;
-const flagLocal = 2n;
 
 /** A data plane on this machine's devices; start() needs CAP_NET_ADMIN, CAP_NET_RAW and CAP_BPF. */
 export function createNativeDataplane(): Dataplane {
@@ -60,7 +54,7 @@ export class NativeTables {
   services(): Iterable<ServiceStatus> {
     const numbers = new BigUint64Array(counterCount(this.table));
     this.core.readCounters(numbers);
-    return serviceStatuses(this.table.services, numbers);
+    return decodeCounters(this.table.services, numbers);
   }
 
   async connections(limit: number, after = 0): Promise<ConnectionPage> {
@@ -141,48 +135,4 @@ async function checked<T>(call: () => Promise<T>): Promise<T> {
   } catch (error) {
     throw coded(error);
   }
-}
-
-function* serviceStatuses(
-  services: readonly Service[],
-  numbers: BigUint64Array,
-): Generator<ServiceStatus, void> {
-  let at = 0;
-  for (const service of services) {
-    yield serviceStatus(service, numbers, at);
-    at += serviceCounters + service.destinations.length * destinationCounters;
-  }
-}
-
-function serviceStatus(service: Service, numbers: BigUint64Array, at: number): ServiceStatus {
-  const { protocol, address, port } = service;
-  return {
-    protocol,
-    address,
-    port,
-    traffic: trafficAt(numbers, at),
-    destinations: service.destinations.map((destination, i): DestinationStatus => {
-      const row = at + serviceCounters + i * destinationCounters;
-      const flags = numbers[row + 3] ?? 0n;
-      return {
-        ...destination,
-        active: Number(numbers[row]),
-        inactive: Number(numbers[row + 1]),
-        persistent: Number(numbers[row + 2]),
-        isOverloaded: (flags & flagOverloaded) !== 0n,
-        isLocal: (flags & flagLocal) !== 0n,
-        traffic: trafficAt(numbers, row + 4),
-      };
-    }),
-  };
-}
-
-function trafficAt(numbers: BigUint64Array, at: number): Traffic {
-  return {
-    connections: numbers[at] ?? 0n,
-    inPackets: numbers[at + 1] ?? 0n,
-    outPackets: numbers[at + 2] ?? 0n,
-    inBytes: numbers[at + 3] ?? 0n,
-    outBytes: numbers[at + 4] ?? 0n,
-  };
 }

@@ -5,7 +5,7 @@
 import { type Family, familyOf, formatIp, type IpAddress, ipBytes } from '../model/address.js';
 import type { Destination, ForwardingTable, Protocol, Service } from '../model/forwarding-table.js';
 import { forwardingMethods, nodestRules, schedulers } from '../model/forwarding-table.js';
-import type { ConnectionRecord } from './port.js';
+import type { ConnectionRecord, DestinationStatus, ServiceStatus, Traffic } from './port.js';
 
 const headerSize = 32;
 const serviceSize = 32;
@@ -137,15 +137,62 @@ function addressAtRow(rows: Uint8Array, at: number, family: Family): IpAddress {
   return formatIp(rows.subarray(at, at + (family === 4 ? 4 : 16)));
 }
 
-/** Numbers per service row: connections, in packets, out packets, in bytes, out bytes. */
-export const serviceCounters = 5;
-/** Numbers per destination row: active, inactive, persistent, flags (1 overloaded, 2 local), then as for a service. */
-export const destinationCounters = 9;
+/** Numbers of a service: connections, in packets, out packets, in bytes, out bytes. */
+const serviceCounters = 5;
+/** Numbers of a destination: active, inactive, persistent, flags, then as for a service. */
+const destinationCounters = 9;
+const flagOverloaded = 1n;
+const flagLocal = 2n;
 
-/** How many 64-bit numbers the counters of `table` take: each service's row, followed by its destinations' rows. */
+/** How many 64-bit numbers the counters of `table` take: each service's, followed by its destinations'. */
 export function counterCount(table: ForwardingTable): number {
   return table.services.reduce(
     (sum, service) => sum + serviceCounters + service.destinations.length * destinationCounters,
     0,
   );
+}
+
+/** The numbers that the addon wrote for the counters of a table with `services`; made as they are taken. */
+export function* decodeCounters(
+  services: readonly Service[],
+  numbers: BigUint64Array,
+): Generator<ServiceStatus, void> {
+  let at = 0;
+  for (const service of services) {
+    yield serviceStatus(service, numbers, at);
+    at += serviceCounters + service.destinations.length * destinationCounters;
+  }
+}
+
+function serviceStatus(service: Service, numbers: BigUint64Array, at: number): ServiceStatus {
+  const { protocol, address, port } = service;
+  return {
+    protocol,
+    address,
+    port,
+    traffic: trafficAt(numbers, at),
+    destinations: service.destinations.map((destination, i): DestinationStatus => {
+      const row = at + serviceCounters + i * destinationCounters;
+      const flags = numbers[row + 3] ?? 0n;
+      return {
+        ...destination,
+        active: Number(numbers[row]),
+        inactive: Number(numbers[row + 1]),
+        persistent: Number(numbers[row + 2]),
+        isOverloaded: (flags & flagOverloaded) !== 0n,
+        isLocal: (flags & flagLocal) !== 0n,
+        traffic: trafficAt(numbers, row + 4),
+      };
+    }),
+  };
+}
+
+function trafficAt(numbers: BigUint64Array, at: number): Traffic {
+  return {
+    connections: numbers[at] ?? 0n,
+    inPackets: numbers[at + 1] ?? 0n,
+    outPackets: numbers[at + 2] ?? 0n,
+    inBytes: numbers[at + 3] ?? 0n,
+    outBytes: numbers[at + 4] ?? 0n,
+  };
 }

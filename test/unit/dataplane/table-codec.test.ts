@@ -3,7 +3,12 @@
 
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { decodeConnections, encodeTable } from '../../../src/dataplane/table-codec.js';
+import {
+  counterCount,
+  decodeConnections,
+  decodeCounters,
+  encodeTable,
+} from '../../../src/dataplane/table-codec.js';
 import type { IpAddress } from '../../../src/model/address.js';
 import type { ForwardingTable } from '../../../src/model/forwarding-table.js';
 
@@ -91,6 +96,47 @@ test("C++'s bytes become connections", () => {
       destination: { address: '2001:db8:1::2', port: 3 },
       state: 'UDP',
       expires_ms: 4,
+    },
+  ]);
+});
+
+test("C++'s numbers become the counters of each service and destination", () => {
+  const bytes = Buffer.from(rows.get('counters') ?? '', 'hex');
+  const numbers = new BigUint64Array(new Uint8Array(bytes).buffer);
+  const services = table.services.slice(0, 1);
+  expect(numbers).toHaveLength(counterCount({ ...table, services }));
+  const traffic = (
+    ...[connections = 0n, inPackets = 0n, outPackets = 0n, inBytes = 0n, outBytes = 0n]: bigint[]
+  ) => ({
+    ...{ connections, inPackets, outPackets, inBytes, outBytes },
+  });
+  expect([...decodeCounters(services, numbers)]).toMatchObject([
+    {
+      traffic: traffic(0x0102030405060708n, 2n, 3n, 4n, 5n),
+      destinations: [
+        {
+          ...{
+            address: '10.1.0.2',
+            active: 6,
+            inactive: 7,
+            persistent: 8,
+            isOverloaded: true,
+            isLocal: false,
+          },
+          traffic: traffic(9n, 10n, 11n, 12n, 13n),
+        },
+        {
+          ...{
+            address: '10.1.0.3',
+            active: 14,
+            inactive: 15,
+            persistent: 16,
+            isOverloaded: false,
+            isLocal: true,
+          },
+          traffic: traffic(17n, 18n, 19n, 20n, 0xf0f1f2f3f4f5f6f7n),
+        },
+      ],
     },
   ]);
 });

@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 
 #include <array>
+#include <cstring>
 #include <fstream>
 #include <string>
 
@@ -105,6 +106,29 @@ TEST_CASE("rows: connections are written as TypeScript reads them") {
   std::vector<uint8_t> rows;
   encode_connections(connections, rows);
   CHECK(rows == row("connections"));
+}
+
+TEST_CASE("rows: counters are written as TypeScript reads them, as far as there is room") {
+  const Octets expected = row("counters");
+  REQUIRE(expected.size() == 23 * sizeof(uint64_t));
+  for (const size_t room : {23u, 22u, 6u, 0u}) {
+    std::vector<uint64_t> numbers(room);
+    CounterWriter writer(numbers);
+    writer.put(Traffic{0x0102030405060708, 2, 3, 4, 5});
+    writer.put(DestinationCounters{.active = 6,
+                                   .inactive = 7,
+                                   .persistent = 8,
+                                   .is_overloaded = true,
+                                   .traffic = {9, 10, 11, 12, 13}});
+    writer.put(DestinationCounters{.active = 14,
+                                   .inactive = 15,
+                                   .persistent = 16,
+                                   .is_local = true,
+                                   .traffic = {17, 18, 19, 20, 0xf0f1f2f3f4f5f6f7}});
+    Octets written(room * sizeof(uint64_t));
+    std::memcpy(written.data(), numbers.data(), written.size());
+    CHECK(written == Octets(expected.begin(), expected.begin() + static_cast<ptrdiff_t>(written.size())));
+  }
 }
 
 }  // namespace uvs::test
