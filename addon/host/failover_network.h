@@ -1,9 +1,8 @@
-// What failover does on this machine's network: hears and sends adverts, repeats them for a control plane that stalls,
-// listens for address probes, tells of links that change, and keeps a guardian. One thread, `uvs-network`, does whatever
-// must not wait for the control plane. It decides nothing. The rules are those of the port, src/dataplane/network.ts.
+// What failover does on this machine's network: hears (failover_ears) and speaks (router_voices), and tells of links that
+// change. One thread, `uvs-network`, does whatever must not wait for the control plane. It decides nothing. The rules are
+// those of the port, src/dataplane/network.ts.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -11,32 +10,17 @@
 #include <vector>
 
 #include "host/advert_gate.h"
-#include "host/advert_schedule.h"
-#include "host/advert_socket.h"
-#include "host/frame_socket.h"
-#include "host/guardian_messages.h"
+#include "host/failover_events.h"
 #include "host/failover_links.h"
+#include "host/frame_socket.h"
+#include "host/router_voices.h"
 #include "io/status.h"
 
 namespace uvs {
 
-// Called on the network thread, a lost lease also on the thread that calls advertise(), a frame also on the one that
-// calls listen(); never under a lock of FailoverNetwork.
-// Must not wait.
-class FailoverEvents {
- public:
-  virtual ~FailoverEvents() = default;
-  virtual void advert(const std::string& device, Family family, const HeardAdvert& advert) = 0;
-  virtual void links_changed() = 0;
-  // Until acknowledge_expiry() the router sends nothing with a repetition.
-  virtual void lease_expired(const std::string& router) = 0;
-  virtual void frame(const std::string& device, std::span<const uint8_t> frame) = 0;
-  virtual void warning(const std::string& message) = 0;
-};
-
 class FailoverNetwork {
  public:
-  using Done = std::function<void(Status)>;
+  using Done = RouterVoices::Done;
 
   // Removes routes and virtual MAC devices that a dead director left, starts guardian (its executable is
   // `guardian_path`) and thread. IO, PRIVILEGE_MISSING. `events` outlives the returned object.

@@ -17,6 +17,7 @@
 #include "io/file_descriptor.h"
 #include "io/monotonic_clock.h"
 #include "io/quiet_thread.h"
+#include "io/status.h"
 
 namespace uvs {
 
@@ -39,21 +40,16 @@ socklen_t fill_address(sockaddr_storage& storage, Family family, const IpAddress
   return sizeof(ipv6);
 }
 
-std::string reason(int error) {
-  const char* text = strerrordesc_np(error);
-  return text ? text : "error " + std::to_string(error);
-}
-
 // 0, or what failed and its errno.
 std::string bind_as_told(int fd, const TcpProbe& probe) {
   if (!probe.bind_device.empty() &&
       setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, probe.bind_device.c_str(),
                  static_cast<socklen_t>(probe.bind_device.size())) != 0) {
-    return "cannot bind to the device " + probe.bind_device + ": " + reason(errno);
+    return "cannot bind to the device " + probe.bind_device + ": " + error_text(errno);
   }
   if (probe.fwmark != 0 &&
       setsockopt(fd, SOL_SOCKET, SO_MARK, &probe.fwmark, sizeof(probe.fwmark)) != 0) {
-    return "cannot set the mark: " + reason(errno);
+    return "cannot set the mark: " + error_text(errno);
   }
   if (!probe.has_bind_address && probe.bind_port == 0) return {};
   // A fixed port must be usable again while the last attempt's connection is in TIME_WAIT.
@@ -64,7 +60,7 @@ std::string bind_as_told(int fd, const TcpProbe& probe) {
       fill_address(address, probe.family, probe.has_bind_address ? probe.bind_address : IpAddress{},
                    probe.bind_port);
   if (bind(fd, reinterpret_cast<sockaddr*>(&address), size) != 0)
-    return "cannot bind the source address: " + reason(errno);
+    return "cannot bind the source address: " + error_text(errno);
   return {};
 }
 
@@ -93,13 +89,13 @@ struct TcpProber::Impl {
 void TcpProber::Impl::begin(const TcpProbe& probe, Done done) {
   const int domain = probe.family == Family::kIpv4 ? AF_INET : AF_INET6;
   FileDescriptor socket(::socket(domain, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
-  if (!socket.is_open()) return done("cannot open a socket: " + reason(errno));
+  if (!socket.is_open()) return done("cannot open a socket: " + error_text(errno));
   if (const std::string error = bind_as_told(socket.get(), probe); !error.empty())
     return done(error);
   sockaddr_storage address;
   const socklen_t size = fill_address(address, probe.family, probe.address, probe.port);
   if (connect(socket.get(), reinterpret_cast<sockaddr*>(&address), size) == 0) return done({});
-  if (errno != EINPROGRESS) return done(reason(errno));
+  if (errno != EINPROGRESS) return done(error_text(errno));
   attempts.push_back(
       {std::move(socket), monotonic_now() + Micros{probe.timeout_ms} * 1000, std::move(done)});
 }
@@ -141,7 +137,7 @@ void TcpProber::Impl::wait() {
       socklen_t size = sizeof(error);
       getsockopt(attempt.socket.get(), SOL_SOCKET, SO_ERROR, &error, &size);
       attempt.socket.reset();
-      attempt.done(error == 0 ? "" : reason(error));
+      attempt.done(error == 0 ? "" : error_text(error));
     } else if (attempt.deadline <= monotonic_now()) {
       attempt.done("no answer in time");
     } else {

@@ -26,11 +26,11 @@ Status check_directory(const std::string& directory) {
       "; make it writable for the director (systemd: RuntimeDirectory=uvs; in a container: a tmpfs at /run)";
   if (mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) {
     return {ErrorCode::kIo, "cannot make " + directory + ", where the lock of this network namespace belongs: " +
-                                strerrordesc_np(errno) + remedy};
+                                error_text(errno) + remedy};
   }
   struct stat there;
   if (lstat(directory.c_str(), &there) != 0)
-    return {ErrorCode::kIo, "cannot look at " + directory + ": " + strerrordesc_np(errno)};
+    return {ErrorCode::kIo, "cannot look at " + directory + ": " + error_text(errno)};
   const bool is_ours = S_ISDIR(there.st_mode) && (there.st_uid == 0 || there.st_uid == geteuid()) &&
                        (there.st_mode & kOthersMayWrite) == 0;
   if (!is_ours) {
@@ -38,7 +38,7 @@ Status check_directory(const std::string& directory) {
                                         "would decide whether a director starts; remove it, it is made anew"};
   }
   if (access(directory.c_str(), W_OK) != 0)
-    return {ErrorCode::kIo, "cannot write to " + directory + ": " + strerrordesc_np(errno) + remedy};
+    return {ErrorCode::kIo, "cannot write to " + directory + ": " + error_text(errno) + remedy};
   return {};
 }
 

@@ -27,11 +27,14 @@ const char* name(ErrorCode code) {
   return "IO";
 }
 
+std::string error_text(int error) {
+  if (error == 0) return {};
+  const char* text = strerrordesc_np(error);
+  return text ? text : "error " + std::to_string(error);
+}
+
 Status errno_status(int error, std::string what, const char* capability) {
-  // strerrordesc_np, not strerror: the latter shares one buffer among threads.
-  const char* reason = strerrordesc_np(error);
-  what += ": ";
-  what += reason ? reason : "unknown error";
+  what += ": " + error_text(error);
   if (error == EPERM || error == EACCES) {
     what += " (grant ";
     what += capability;

@@ -31,6 +31,9 @@ struct [[nodiscard]] Status {
   bool ok() const { return code == ErrorCode::kOk; }
 };
 
+// What the kernel says about an errno; empty for 0. Unlike strerror it shares no buffer among threads.
+std::string error_text(int error);
+
 // A failed system call as a Status: `what` and strerror. EPERM and EACCES name `capability` as what
 // is missing.
 Status errno_status(int error, std::string what, const char* capability = "CAP_NET_ADMIN");
