@@ -15,6 +15,9 @@ namespace uvs {
 
 class Director;
 
+// How many the next director takes up in one turn of its worker: some milliseconds.
+inline constexpr size_t kConnectionsAtOnce = 4096;
+
 // All connections of `director`, whose worker has ended, into `path`: mode 0600, whole or not at all. Memory: one page of
 // rows. Nothing is written when there are none. IO.
 Status write_connections(const std::string& path, const Director& director);

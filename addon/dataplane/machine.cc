@@ -138,8 +138,6 @@ ControlPort::Steer Machine::steer() {
 }
 
 void Machine::take_up(ConnectionFile& file) {
-  // Some milliseconds of the worker's time.
-  constexpr size_t kConnectionsAtOnce = 16'384;
   AdoptCounts counts{};
   for (;;) {
     std::vector<ConnectionView> page = file.next(kConnectionsAtOnce);

@@ -1,5 +1,5 @@
 // The bytes in which tables come in, and connections and counters go out; src/dataplane/table-codec.ts states the same
-// layout, and test/support/rows.txt holds both to it. Little-endian, fixed-width. What does not fit is refused, never read past.
+// layout, and test/support/rows.txt holds both to it. Little-endian, fixed-width. What does not fit is refused.
 //
 //   table:        u32 services, u32 tcp_s, u32 fin_s, u32 udp_s, u8 reuse mode, u8 expire nodest, u8 sloppy, 1 zero,
 //                 u32 closed addresses, to 32; then the services, each with its destinations, and the closed addresses

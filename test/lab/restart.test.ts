@@ -158,7 +158,7 @@ requires(...failoverNeeds).describe('a restart', () => {
       expect((await before.stop()).code).toBe(0);
       const after = await Director.start(lab.host('director'), config, { socket: before.socket });
       expect(after.log()).toMatch(/\d+ connections of the director before are taken up/);
-      if (method === 'DR') return expectWhole(dialogues);
+      if (method === 'DR') return await expectWhole(dialogues);
       const since = nowMicros();
       for (const dialogue of dialogues) {
         await dialogue.waitForAll(since);
