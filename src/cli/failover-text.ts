@@ -2,11 +2,14 @@
 
 import type { FailoverView, ScriptView, SyncGroupView, VirtualRouterView } from '../runtime/views.js';
 
-/** Of the timeline, which has more of them with --json. */
+/** Of the timeline, which has more of them with --verbose and --json. */
 const shownTransitions = 5;
 
 /** One fact a line, in the columns of `director status`; none without virtual routers. */
-export function formatFailover({ virtualRouters, syncGroups, timeline, strays }: FailoverView): string[] {
+export function formatFailover(
+  { virtualRouters, syncGroups, timeline, strays }: FailoverView,
+  isVerbose = false,
+): string[] {
   if (virtualRouters.length === 0) return [];
   return [
     ...virtualRouters.flatMap(routerLines),
@@ -24,7 +27,8 @@ export function formatFailover({ virtualRouters, syncGroups, timeline, strays }:
           ],
     ),
     ...timeline
-      .slice(-shownTransitions)
+      .slice(isVerbose ? 0 : -shownTransitions)
+      .toReversed()
       .map(
         ({ at, router, from, to, why }) =>
           `${label('timeline')}${timeText(at)} ${router}: ${from} → ${to}: ${why}`,
@@ -55,10 +59,12 @@ function priorityText({ basePriority, priority, source }: VirtualRouterView): st
 function advertText({ counters }: VirtualRouterView): string {
   const { sent, received, sendFailures, rejected } = counters;
   const reasons = Object.entries(rejected).filter(([, count]) => count > 0);
+  const last = counters.lastRejected;
+  const values = last?.detail === undefined ? '' : ` (${last.source}: ${last.reason}: ${last.detail})`;
   const refused = reasons.map(([reason, count]) => `${count} ${reason}`).join(', ');
   const parts = [`adverts ${sent} sent, ${received} received`];
   if (sendFailures > 0) parts.push(`${sendFailures} not sent`);
-  if (refused !== '') parts.push(`refused: ${refused}`);
+  if (refused !== '') parts.push(`refused: ${refused}${values}`);
   return parts.join(', ');
 }
 
@@ -74,7 +80,8 @@ function budgetText({ budget }: VirtualRouterView): string {
 function takeoverText({ takeovers }: VirtualRouterView): string[] {
   const last = takeovers.at(-1);
   if (last === undefined) return [];
-  const verdict = last.isWithin ? ', in time' : ', too long';
+  const isLate = last.took > last.budget;
+  const verdict = isLate ? (last.isWithin ? ', a little over it' : ', too long') : ', in time';
   const took = `${secondsText(last.took)} of ${secondsText(last.budget)}${verdict}`;
   return [`last takeover ${timeText(last.at)}: ${took}: ${last.why}`];
 }
@@ -114,11 +121,7 @@ function secondsText(duration: number): string {
   return `${(duration / 1_000_000).toFixed(3)} s`;
 }
 
-/** Local time, to the millisecond. */
+/** As the log has it. */
 function timeText(at: number): string {
-  const date = new Date(at / 1_000);
-  const two = (value: number) => String(value).padStart(2, '0');
-  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
-  const time = `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
-  return `${day} ${time}.${String(date.getMilliseconds()).padStart(3, '0')}`;
+  return new Date(at / 1_000).toISOString();
 }

@@ -6,12 +6,13 @@ import { type AddVerb, clientOf, jsonOption, print, printJson, socketOption } fr
 import { formatFailover, formatScripts } from './failover-text.js';
 import { numericName } from './listing.js';
 
-type Options = { readonly socket: string; readonly json?: true };
+type Options = { readonly socket: string; readonly json?: true; readonly verbose?: true };
 
 export const addStatus: AddVerb = (program) => {
   program
     .command('status')
     .description('how the director is: services, servers that fail, devices, virtual routers')
+    .option('--verbose', 'with what it works by: devices, rings, programs, the whole timeline')
     .addOption(socketOption())
     .addOption(jsonOption())
     .action(status);
@@ -22,11 +23,15 @@ async function status(options: Options): Promise<void> {
   const answer = (await client.get('/v1/status')) as DirectorStatus;
   if (options.json) return printJson(answer);
   const { services } = (await client.get('/v1/services')) as { readonly services: readonly ServiceView[] };
-  print(formatStatus(answer, services));
+  print(formatStatus(answer, services, options.verbose));
 }
 
 /** The text, one fact a line. */
-export function formatStatus(answer: DirectorStatus, services: readonly ServiceView[]): string {
+export function formatStatus(
+  answer: DirectorStatus,
+  services: readonly ServiceView[],
+  isVerbose = false,
+): string {
   const { dataplane, services: counts, servers } = answer;
   const since = answer.isCurrent ? '' : ' (a change has not reached the data plane)';
   const lines = [
@@ -35,20 +40,16 @@ export function formatStatus(answer: DirectorStatus, services: readonly ServiceV
     `services       ${counts.up} up, ${counts.down} down, ${counts.draining} draining${standbyText(counts)}`,
     `servers        ${serversText(servers)}`,
     `connections    ${dataplane.connectionCount} of at most ${dataplane.connectionLimit}`,
-    `input/output   ${dataplane.io}`,
-    `steering       ${dataplane.steering}`,
-    ...dataplane.devices.map(
-      ({ name, isAttached, reason }) =>
-        `device         ${name} ${isAttached ? 'attached' : `not attached: ${reason}`}`,
-    ),
+    `devices        ${devicesText(dataplane.devices)}`,
+    ...(isVerbose ? internals(answer) : []),
     ...answer.missingAddresses.map((address) => `warning        ${address} is on no device of this machine`),
     ...(answer.log.lost === 0 ? [] : [`warning        ${answer.log.lost} log lines could not be written`]),
     ...answer.leftOut.map(
       ({ name, reason, origin: { file, line } }) =>
         `not served     ${name}: ${reason} is not in effect yet (${file}:${line})`,
     ),
-    ...services.flatMap(troubleOf),
-    ...formatFailover(answer),
+    ...shortened(services.flatMap(troubleOf), isVerbose),
+    ...formatFailover(answer, isVerbose),
     ...formatScripts(answer.scripts),
   ];
   return `${lines.join('\n')}\n`;
@@ -57,6 +58,35 @@ export function formatStatus(answer: DirectorStatus, services: readonly ServiceV
 /** Services of backups, where there are virtual routers. */
 function standbyText({ standby }: DirectorStatus['services']): string {
   return standby === 0 ? '' : `, ${standby} standing by for another director`;
+}
+
+/** So many lines of services and servers are shown without --verbose. */
+const shownTroubles = 20;
+
+function shortened(lines: readonly string[], isVerbose: boolean): readonly string[] {
+  if (isVerbose || lines.length <= shownTroubles) return lines;
+  const rest = `…              ${lines.length - shownTroubles} more such lines: --verbose`;
+  return [...lines.slice(0, shownTroubles), rest];
+}
+
+function devicesText(devices: DirectorStatus['dataplane']['devices']): string {
+  return (
+    devices
+      .filter(({ isAttached }) => isAttached)
+      .map(({ name }) => name)
+      .join(', ') || 'none: no packet of a service is taken'
+  );
+}
+
+function internals({ dataplane, checkerCount }: DirectorStatus): string[] {
+  return [
+    `input/output   ${dataplane.io}`,
+    `steering       ${dataplane.steering}`,
+    `checkers       ${checkerCount}`,
+    ...dataplane.devices.flatMap(({ name, isAttached, reason }) =>
+      isAttached ? [] : [`device         ${name} not attached: ${reason}`],
+    ),
+  ];
 }
 
 /** Nobody knows of an unchecked server whether it lives. */
@@ -70,16 +100,27 @@ function serversText({ total, live, unchecked }: DirectorStatus['servers']): str
 function troubleOf(service: ServiceView): string[] {
   const name = `${service.protocol} ${numericName(service, service.protocol)}`;
   const lines: string[] = [];
-  if (service.isDraining) lines.push(`draining       ${name}`);
+  if (service.isDraining) lines.push(`draining       ${name}: removed, its connections run out`);
+  else if (service.isStandby) lines.push(`standby        ${name}: another director holds its address`);
   else if (!service.isUp) lines.push(`down           ${name}: its quorum is lost`);
   if (service.notAsWritten.length > 0) {
     lines.push(`not as written ${name}: served without ${service.notAsWritten.join(', ')}`);
   }
+  const unchecked = service.servers.filter(({ isChecked }) => !isChecked).length;
+  if (unchecked > 0) lines.push(`not checked    ${name}: ${unchecked} of ${service.servers.length} servers`);
   for (const server of service.servers) {
-    if (server.isLive) continue;
-    lines.push(`down           ${numericName(server, service.protocol)} of ${name}: ${reasonOf(server)}`);
+    const subject = `${numericName(server, service.protocol)} of ${name}`;
+    if (!server.isLive) lines.push(`down           ${subject}: ${reasonOf(server)}`);
+    else lines.push(...server.checkers.flatMap((checker) => failingText(subject, checker)));
   }
   return lines;
+}
+
+/** A check that has failed, though not often enough to count. */
+function failingText(subject: string, { kind, failures, attempts, lastFailure }: CheckerView): string[] {
+  if (failures === 0) return [];
+  const count = `${failures} of ${attempts} attempts failed`;
+  return [`failing        ${subject}: ${kind} check, ${count}: ${lastFailure ?? 'no reason is known'}`];
 }
 
 function reasonOf(server: ServerView): string {

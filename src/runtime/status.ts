@@ -116,5 +116,6 @@ function serverView(server: ServerState, isInTable: boolean): ServerView {
 }
 
 function checkerView({ policy, state, lastFailure }: Checker): CheckerView {
-  return { kind: policy.kind, isUp: state.isUp, state: state.kind, failures: state.failures, lastFailure };
+  const { isUp, kind, failures } = state;
+  return { kind: policy.kind, isUp, state: kind, failures, attempts: policy.retries + 1, lastFailure };
 }

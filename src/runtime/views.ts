@@ -18,6 +18,8 @@ export type CheckerView = {
   readonly state: 'waiting' | 'queued' | 'probing';
   /** Failures in a row that have not counted yet. */
   readonly failures: number;
+  /** So many attempts in a row must fail for the server to be down. */
+  readonly attempts: number;
   readonly lastFailure: string | undefined;
 };
 

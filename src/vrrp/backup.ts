@@ -1,16 +1,17 @@
 // A backup listens: adverts of a good enough master put off its deadline, others are discarded so that it runs out.
 
-import type { IpAddress } from '../model/address.js';
 import { addMicros, type Micros, micros } from '../model/units.js';
 import { secondsText } from './cause.js';
 import { outranks } from './election.js';
-import { misunderstandings, type ReceivedAdvert, type Rejection } from './receive.js';
+import { misunderstandings, type ReceivedAdvert } from './receive.js';
 import {
   type BackupState,
   effectivePriority,
   type HeardMaster,
   type InstancePolicy,
   type Preemption,
+  type Refusal,
+  refusalText,
   unchanged,
   type VrrpAction,
   type VrrpStep,
@@ -101,16 +102,12 @@ function isLoser(
 }
 
 /** An advert that the ladder refused does not put off our deadline, so both may become master: said before that. */
-export function onBackupRejected(
-  state: BackupState,
-  source: IpAddress,
-  reason: Rejection,
-  policy: InstancePolicy,
-): VrrpStep {
+export function onBackupRejected(state: BackupState, refusal: Refusal, policy: InstancePolicy): VrrpStep {
+  const { source, reason } = refusal;
   if (!misunderstandings.includes(reason)) return unchanged(state);
   const { refused } = state;
   if (refused?.source === source && refused.reason === reason) return unchanged(state);
-  const text = `${source} sends adverts for VRID ${policy.router.virtualRouterId} that are refused (${reason}) and not followed: compare the configurations`;
+  const text = `${source} sends adverts for VRID ${policy.router.virtualRouterId} that are refused (${refusalText(refusal)}) and not followed: compare the configurations`;
   return {
     state: { ...state, refused: { source, reason } },
     actions: [{ kind: 'tell', level: 'warning', code: 'not-understood', text }],

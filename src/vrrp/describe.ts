@@ -36,7 +36,7 @@ function waitText(state: VrrpState, now: Micros, router: VirtualRouter): string 
 function conflictText({ conflict }: MasterState, now: Micros): string {
   if (conflict === undefined) return '';
   const { address, mac, at } = conflict;
-  return `${mac} answered for ${address} ${ageText(micros(now - at))} ago, a second holder of it; `;
+  return `${address} is also at ${mac} (seen ${ageText(micros(now - at))} ago): is VRRP, IP protocol 112, blocked between the directors?; `;
 }
 
 function backupText(state: BackupState, now: Micros, router: VirtualRouter): string {

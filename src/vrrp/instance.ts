@@ -1,7 +1,6 @@
 // One virtual router: state, event and time in; state and actions out. Pure, so the simulation runs what the director
 // runs. Read `state.ts` for the words, `backup.ts`, `master.ts` and `releasing.ts` for what each state does.
 
-import type { IpAddress } from '../model/address.js';
 import { addMicros, type Micros, micros } from '../model/units.js';
 import { onBackupAdvert, onBackupChanged, onBackupDeadline, onBackupRejected } from './backup.js';
 import {
@@ -15,13 +14,14 @@ import {
   onMasterRejected,
   onStall,
 } from './master.js';
-import type { ReceivedAdvert, Rejection } from './receive.js';
+import type { ReceivedAdvert } from './receive.js';
 import { onReleasingAdvert, onReleasingDeadline } from './releasing.js';
 import {
   effectivePriority,
   holdsAddresses,
   type InitializeState,
   type InstancePolicy,
+  type Refusal,
   unchanged,
   type VrrpAction,
   type VrrpEvent,
@@ -40,7 +40,7 @@ export function step(state: VrrpState, event: VrrpEvent, now: Micros, policy: In
     case 'advert':
       return onAdvert(state, event.advert, now, policy);
     case 'rejected':
-      return onRejected(state, event.source, event.reason, now, policy);
+      return onRejected(state, event, now, policy);
     case 'tracking':
       return onTracking(state, event.priority, event.faults, now, policy);
     case 'group':
@@ -131,15 +131,9 @@ function onAdvert(state: VrrpState, advert: ReceivedAdvert, now: Micros, policy:
   }
 }
 
-function onRejected(
-  state: VrrpState,
-  source: IpAddress,
-  reason: Rejection,
-  now: Micros,
-  policy: InstancePolicy,
-): VrrpStep {
-  if (state.kind === 'backup') return onBackupRejected(state, source, reason, policy);
-  return state.kind === 'master' ? onMasterRejected(state, source, reason, now, policy) : unchanged(state);
+function onRejected(state: VrrpState, refusal: Refusal, now: Micros, policy: InstancePolicy): VrrpStep {
+  if (state.kind === 'backup') return onBackupRejected(state, refusal, policy);
+  return state.kind === 'master' ? onMasterRejected(state, refusal, now, policy) : unchanged(state);
 }
 
 function onTracking(

@@ -5,14 +5,16 @@ import { addMicros, type Micros, micros, seconds } from '../model/units.js';
 import { heard, otherChecksum } from './backup.js';
 import { type Cause, secondsText, stallText } from './cause.js';
 import { compareAddresses } from './election.js';
-import { misunderstandings, type ReceivedAdvert, type Rejection } from './receive.js';
+import { misunderstandings, type ReceivedAdvert } from './receive.js';
 import {
   type Announcement,
   type AnnounceReason,
   effectivePriority,
   type InstancePolicy,
   type MasterState,
+  type Refusal,
   type Rival,
+  refusalText,
   unchanged,
   type VrrpAction,
   type VrrpState,
@@ -89,13 +91,13 @@ export function onMasterAdvert(
 /** An advert that the ladder refused: no reason to give way, but nobody who is no master sends any. */
 export function onMasterRejected(
   state: MasterState,
-  source: IpAddress,
-  reason: Rejection,
+  refusal: Refusal,
   now: Micros,
   policy: InstancePolicy,
 ): VrrpStep {
+  const { source, reason } = refusal;
   if (!misunderstandings.includes(reason)) return unchanged(state);
-  const text = `${source} is master of VRID ${policy.router.virtualRouterId} too; its adverts are refused (${reason}): compare the configurations`;
+  const text = `${source} is master of VRID ${policy.router.virtualRouterId} too; its adverts are refused (${refusalText(refusal)}): compare the configurations`;
   const actions: VrrpAction[] = [];
   if (state.rival?.isTold !== true) {
     actions.push({ kind: 'tell', level: 'error', code: 'second-master', text });
@@ -128,7 +130,7 @@ export function onAddressAnswered(
 ): VrrpStep {
   const { conflict } = state;
   if (conflict !== undefined) return unchanged({ ...state, conflict: { ...conflict, at: now } });
-  const text = `${mac} answers for ${address}: a second holder of the address`;
+  const text = `${address} is also at ${mac}: is VRRP, IP protocol 112, blocked between the directors?`;
   const wait = successorDelay(policy);
   const isNewcomer = now - state.since <= wait;
   const isAsked = state.askedAt !== undefined && now - state.askedAt >= wait;

@@ -69,7 +69,8 @@ export type ReceivedAdvert = {
 
 export type Reception =
   | { readonly kind: 'accepted'; readonly advert: ReceivedAdvert }
-  | { readonly kind: 'rejected'; readonly reason: Rejection };
+  /** `detail`: the two values, where there are two: `it says 2 s, here 1 s`. */
+  | { readonly kind: 'rejected'; readonly reason: Rejection; readonly detail?: string };
 
 /** Judges one message. Any bytes are good input. */
 export function receive(message: Uint8Array, arrival: Arrival, policy: ReceivePolicy): Reception {
@@ -78,7 +79,7 @@ export function receive(message: Uint8Array, arrival: Arrival, policy: ReceivePo
   const header = readHeader(message, family);
   if (header === undefined) return reject('length'); //                                    1. RFC 9568 7.1
   if (!isTtlRight(arrival, router.delivery)) return reject('ttl'); //                      2. RFC 9568 5.1.1.3
-  if (header.version !== router.version) return reject('version'); //                      3. RFC 9568 7.1
+  if (header.version !== router.version) return reject('version', header.version, router.version); // 3. RFC 9568 7.1
   if (header.virtualRouterId !== router.virtualRouterId) return reject('virtual-router-id'); // 4. RFC 9568 7.1
   if (policy.ownSources.includes(arrival.source)) return reject('own-advert'); //          5. keepalived
   if (!isLengthRight(message.length, header.expectedLength, family)) return reject('length'); // 6. RFC 9568 7.1
@@ -87,7 +88,8 @@ export function receive(message: Uint8Array, arrival: Arrival, policy: ReceivePo
     const isSimple = router.authentication.kind === 'simple';
     if (header.authenticationType !== (isSimple ? 1 : 0)) return reject('authentication-type'); // 7. RFC 3768 7.1
     if (!isPasswordRight(readPassword(bytes, header), router)) return reject('authentication'); // 8. RFC 2338 5.3.6
-    if (header.interval !== router.advertInterval) return reject('interval'); //           9. RFC 3768 7.1
+    const intervals = [secondsOf(header.interval), secondsOf(router.advertInterval)] as const;
+    if (header.interval !== router.advertInterval) return reject('interval', ...intervals); // 9. RFC 3768 7.1
   }
   if (header.interval === 0) return reject('interval'); //                                10. RFC 9568 erratum 8301
   if (header.type !== 1) return reject('type'); //                                        11. RFC 9568 5.2.2
@@ -104,8 +106,16 @@ export function receive(message: Uint8Array, arrival: Arrival, policy: ReceivePo
   return { kind: 'accepted', advert: { source: arrival.source, priority, interval, hasOtherChecksum } };
 }
 
-function reject(reason: Rejection): Reception {
-  return { kind: 'rejected', reason };
+function reject(reason: Rejection, theirs?: string | number, ours?: string | number): Reception {
+  return {
+    kind: 'rejected',
+    reason,
+    ...(theirs === undefined ? {} : { detail: `it says ${theirs}, here ${ours}` }),
+  };
+}
+
+function secondsOf(interval: Micros): string {
+  return `${interval / 1_000_000} s`;
 }
 
 /** 255, so that nobody behind a router is heard. A unicast peer may be allowed less; an unknown one may not. */

@@ -125,14 +125,25 @@ export type FaultState = Common & { readonly kind: 'fault' };
 
 export type VrrpState = InitializeState | BackupState | MasterState | ReleasingState | FaultState;
 
+/** An advert for our VRID that the ladder refused; `detail` has the two values, where there are two. */
+export type Refusal = {
+  readonly source: IpAddress;
+  readonly reason: Rejection;
+  readonly detail?: string | undefined;
+};
+
+/** `interval: it says 2 s, here 1 s`. */
+export function refusalText({ reason, detail }: Refusal): string {
+  return detail === undefined ? reason : `${reason}: ${detail}`;
+}
+
 export type VrrpEvent =
   /** `isResumed`: we were master until a moment ago, and our peers still wait for our next advert. */
   | { readonly kind: 'start'; readonly isResumed?: boolean }
   /** `waitsFor`: a member of the sync group that may not take over yet. */
   | { readonly kind: 'deadline'; readonly waitsFor?: string | undefined }
   | { readonly kind: 'advert'; readonly advert: ReceivedAdvert }
-  /** An advert for our VRID that the ladder refused. */
-  | { readonly kind: 'rejected'; readonly reason: Rejection; readonly source: IpAddress }
+  | ({ readonly kind: 'rejected' } & Refusal)
   /** What tracking says now. */
   | { readonly kind: 'tracking'; readonly priority: number; readonly faults: readonly string[] }
   /** The sync group moves. */

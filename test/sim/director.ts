@@ -221,7 +221,7 @@ export class Director {
       followed,
     });
     if (reception.kind === 'accepted') this.handle(name, { kind: 'advert', advert: reception.advert });
-    else this.handle(name, { kind: 'rejected', reason: reception.reason, source: packet.source });
+    else this.handle(name, { ...reception, source: packet.source });
   }
 
   /** What a tracked script says from now on. */

@@ -2,6 +2,7 @@
 // every rung of the receive ladder, and everything that was told, written or not.
 
 import { type Rejection, rejections } from '../../vrrp/receive.js';
+import type { Refusal } from '../../vrrp/state.js';
 
 export type RouterCounters = {
   /** Adverts that passed the ladder. */
@@ -15,6 +16,7 @@ export type RouterCounters = {
   priorityZeroReceived: number;
   priorityZeroSent: number;
   readonly rejected: Record<Rejection, number>;
+  lastRejected: Refusal | undefined;
   /** Frames: gratuitous ARP and unsolicited neighbour advertisements. */
   announced: number;
   announceFailures: number;
@@ -35,6 +37,7 @@ export function newCounters(): RouterCounters {
     priorityZeroReceived: 0,
     priorityZeroSent: 0,
     rejected: Object.fromEntries(rejections.map((reason) => [reason, 0])) as Record<Rejection, number>,
+    lastRejected: undefined,
     announced: 0,
     announceFailures: 0,
     takeovers: 0,

@@ -15,7 +15,7 @@ import type { DirectorEvent } from '../events.js';
 import type { Log } from '../log.js';
 import { messageOf } from '../message-of.js';
 import type { AccountDatabase } from '../scripts/accounts.js';
-import { notifyWord } from '../scripts/notify-words.js';
+import { enteringText, notifyWord } from '../scripts/notify-words.js';
 import { type ScriptOutlook, sayOutlooks, scriptOutlooks } from '../scripts/script-outlook.js';
 import { createSerial } from '../serial.js';
 import type { Tracking } from '../tracking/trackers.js';
@@ -33,7 +33,7 @@ import { Runner } from './runner.js';
 import { failoverView, readingOf, scriptViews } from './status.js';
 import { mastersOf, type SwitchoverOutcome, Switchovers } from './switchover.js';
 import { TellGate } from './tell-gate.js';
-import { type TakeoverEntry, Timeline } from './timeline.js';
+import { promptness, type TakeoverEntry, Timeline } from './timeline.js';
 import { type FailoverView, noFailoverView } from './views.js';
 import { VirtualMacs } from './virtual-macs.js';
 
@@ -119,9 +119,8 @@ export class Failover {
     const { running, roster } = this;
     this.config = config;
     await this.attempt('scripts', () => {
-      const before = this.outlooks;
-      this.outlooks = scriptOutlooks(config, this.parts.inspect);
-      sayOutlooks(this.parts.log, before, this.outlooks);
+      const found = scriptOutlooks(config, this.parts.inspect);
+      this.outlooks = sayOutlooks(this.parts.log, this.outlooks, found);
     });
     if (running === undefined) {
       // FIFOs hear of virtual servers, too.
@@ -248,10 +247,9 @@ export class Failover {
     const { lostLineCount } = this.parts.notifier;
     const scripts = scriptViews(this.outlooks, running?.tracking.status.scripts ?? []);
     if (running === undefined) return { ...noFailoverView, scripts, lostLineCount, unsettledCount };
-    const { runner, holdings } = running;
     const now = this.parts.clock.now();
-    const rest = { strays: runner.strays.view, scripts, lostLineCount, unsettledCount };
-    return { ...failoverView(roster, config, timeline, now, holdings), ...rest };
+    const rest = { strays: running.runner.strays.view, scripts, lostLineCount, unsettledCount };
+    return { ...failoverView(roster, config, timeline, now, running.holdings), ...rest };
   }
 
   /** What the dumps show. */
@@ -357,8 +355,8 @@ export class Failover {
   }
 
   private async removeUnusedDevice(network: Network, name: string | undefined): Promise<void> {
-    const isUsed = this.roster.all.some(({ router }) => router.virtualMacDevice === name);
-    if (!isUsed) await this.removeDevice(network, name);
+    if (this.roster.all.some(({ router }) => router.virtualMacDevice === name)) return;
+    await this.removeDevice(network, name);
   }
 
   private async removeDevice(network: Network, name: string | undefined): Promise<void> {
@@ -393,7 +391,10 @@ export class Failover {
     const priority = effectivePriority(instance.state);
     this.timeline.add({ at: clock.wall(), router, from, to }, cause);
     const isBad = to === 'fault' || cause.kind === 'stalled';
-    log[isBad ? 'warn' : 'info'](`virtual router ${router}: ${from} → ${to}`, { why, priority });
+    log[isBad ? 'warn' : 'info'](`virtual router ${router}: ${from} → ${to}${enteringText(to)}`, {
+      why,
+      priority,
+    });
     emit({ kind: 'virtual-router-changed', router, from, to, cause: cause.kind, why, priority });
     this.switchovers.onTransition(instance, transition);
     if (to === 'master' && from !== 'releasing') this.parts.hurryChecks();
@@ -401,7 +402,7 @@ export class Failover {
 
   private onTakeover({ name: router }: Instance, { took, budget, isWithin, why }: TakeoverEntry): void {
     const fields = { took: secondsOf(took), budget: secondsOf(budget), why };
-    const text = `virtual router ${router} was taken over ${isWithin ? 'in time' : 'too late'}`;
+    const text = `virtual router ${router} was taken over ${promptness(took, budget, isWithin)}`;
     this.parts.log[isWithin ? 'info' : 'warn'](text, fields);
     this.parts.emit({ kind: 'takeover', router, took, budget, isWithin, why });
   }

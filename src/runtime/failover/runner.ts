@@ -251,7 +251,9 @@ export class Runner {
     const reception = receive(message, arrival, { router, ownSources: this.ownSources, followed });
     if (reception.kind === 'rejected') {
       counters.rejected[reception.reason] += 1;
-      this.handle(instance, { kind: 'rejected', reason: reception.reason, source });
+      const { reason, detail } = reception;
+      counters.lastRejected = { source, reason, detail };
+      this.handle(instance, { kind: 'rejected', reason, detail, source });
       return;
     }
     counters.received += 1;

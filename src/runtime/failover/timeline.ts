@@ -67,3 +67,9 @@ export function takeoverEntry(
   const isWithin = took <= budget + takeoverAllowance;
   return { at, cause: cause.kind, why: causeText(cause), took, budget, isWithin };
 }
+
+/** `in time` is within the budget alone. */
+export function promptness(took: Micros, budget: Micros, isWithin: boolean): string {
+  if (took <= budget) return 'in time';
+  return isWithin ? 'a little after its budget' : 'too late';
+}

@@ -23,3 +23,8 @@ export function notifyWord(state: VrrpNotifyState, current: VrrpState['kind']): 
       return state satisfies never;
   }
 }
+
+/** keepalived's words, which scripts look for in logs: `, Entering MASTER STATE`. */
+export function enteringText(to: VrrpState['kind']): string {
+  return to === 'master' || to === 'backup' || to === 'fault' ? `, Entering ${to.toUpperCase()} STATE` : '';
+}

@@ -40,12 +40,12 @@ export function scriptOutlooks(config: FailoverConfig, inspect: Inspect): Script
   });
 }
 
-/** Says who runs what, and what nobody runs, where that is new since `before`. Tracked scripts say their defects themselves. */
+/** Says who runs what, and what nobody runs, where that is new since `before`, and gives them back. Tracked scripts say their defects themselves. */
 export function sayOutlooks(
   log: Log,
   before: readonly ScriptOutlook[],
   outlooks: readonly ScriptOutlook[],
-): void {
+): readonly ScriptOutlook[] {
   const known = new Map(before.map((outlook) => [outlook.title, outlook]));
   const fresh = outlooks.filter((outlook) => !isSame(known.get(outlook.title), outlook));
   for (const { title, defect, dependents } of fresh) {
@@ -57,6 +57,7 @@ export function sayOutlooks(
   }
   for (const [account, titles] of byAccount(fresh))
     log.info(`scripts run as ${account}: ${titles.join(', ')}`);
+  return outlooks;
 }
 
 /** Account → titles of what runs as that account. */

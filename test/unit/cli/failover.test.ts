@@ -141,7 +141,7 @@ test('status', async () => {
     /^ {15}budget: planned stop or switchover 0 s; director process killed up to 0\.000 s; /m,
   );
   expect(stdout).toMatch(
-    /^timeline {7}\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} VI_1: initialize → master: owner/m,
+    /^timeline {7}\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z VI_1: initialize → master: owner/m,
   );
   const { virtualRouters, timeline } = JSON.parse((await cli('status', '--json')).stdout);
   expect(virtualRouters).toMatchObject([{ name: 'VI_1', state: 'master', virtualRouterId: 51 }]);

@@ -97,7 +97,7 @@ describe('an address that somebody else answers for', () => {
     a.network.emit({ kind: 'frame', device: 'eth0', frame: arpReply(other, vip) });
     await lab.wait(0);
     expect(codes(a)).toEqual(['address-conflict']);
-    expect(a.logged.some((line) => line.startsWith(`${other} answers for ${vip}`))).toBe(true);
+    expect(a.logged.some((line) => line.startsWith(`${vip} is also at ${other}`))).toBe(true);
     // The same holder again, of the same question: said before.
     a.network.emit({ kind: 'frame', device: 'eth0', frame: arpReply(other, vip) });
     expect(a.view().counters.told['address-conflict']).toBe(1);
@@ -135,7 +135,7 @@ describe('an address that somebody else answers for', () => {
     await lab.wait(4);
     expect(a.state()).toBe('master');
     expect(codes(a)).toEqual(['address-conflict']);
-    expect(a.logged.some((line) => line.startsWith(`${other} answers for ${address}`))).toBe(true);
+    expect(a.logged.some((line) => line.startsWith(`${address} is also at ${other}`))).toBe(true);
   });
 });
 

@@ -149,7 +149,10 @@ const rungs: readonly (readonly [
 
 describe('the ladder', () => {
   test.each(rungs)('%s', (reason, bytes, at, overrides) => {
-    expect(receive(bytes, { ...arrival, ...at }, policyOf(overrides))).toEqual({ kind: 'rejected', reason });
+    expect(receive(bytes, { ...arrival, ...at }, policyOf(overrides))).toMatchObject({
+      kind: 'rejected',
+      reason,
+    });
   });
 
   test('every reason has a rung', () => {
@@ -349,6 +352,13 @@ test('v3: an interval of 0 would end every silence at once', () => {
   ).toMatchObject({
     reason: 'interval',
   });
+});
+
+test.each([
+  ['interval', message(() => {}, { advertInterval: seconds(2) }), 'it says 2 s, here 1 s'],
+  ['version', message(() => {}, { version: 3 }), 'it says 3, here 2'],
+])('the two values behind %s', (reason, bytes, detail) => {
+  expect(receive(bytes, arrival, policyOf({}))).toEqual({ kind: 'rejected', reason, detail });
 });
 
 test('v3: another interval is adopted later, so it is no fault here; reserved bits are ignored', () => {
