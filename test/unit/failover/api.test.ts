@@ -57,6 +57,7 @@ test('status has the virtual routers, their groups and the timeline', async () =
     'strays',
     'scripts',
     'lostLineCount',
+    'unsettledCount',
   ]);
   const services = await ask(b, 'GET', '/v1/services');
   expect(services.body.services[0]).toMatchObject({ address: '10.0.0.100', isStandby: true });
