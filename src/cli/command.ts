@@ -11,6 +11,7 @@ import {
   RefusedError,
 } from '../runtime/admin-client.js';
 import { ConfigError } from '../runtime/loading/source.js';
+import { insteadOf } from './keepalived-options.js';
 
 export const exitCodes = { done: 0, failed: 1, usage: 2, noDirector: 3 } as const;
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
@@ -114,7 +115,11 @@ export function formatRemoteDiagnostics(diagnostics: readonly DiagnosticJson[]):
 export function reportFailure(error: unknown): ExitCode {
   if (error instanceof Exit) return error.code;
   // commander has written its own message.
-  if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
+  if (error instanceof CommanderError) {
+    const instead = insteadOf(error.message);
+    if (instead !== undefined) printError(`${instead}\n`);
+    return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
+  }
   if (error instanceof ConfigError) printError(formatDiagnostics(error.diagnostics));
   if (error instanceof RefusedError) printError(formatRemoteDiagnostics(error.diagnostics));
   printError(`director: ${error instanceof Error ? error.message : String(error)}\n`);

@@ -27,13 +27,16 @@ import {
 } from './command.js';
 
 import { checkFirewall, nftCommand } from './firewall.js';
+import { keepalivedOptions } from './keepalived-options.js';
 import { runInBackground } from './machine.js';
+import { nameProcess, pidFileOf, writePidFile } from './pid-file.js';
 
 export type RunOptions = {
   readonly file?: string;
   readonly directorConfig?: string;
   readonly configId?: string;
   readonly socket: string;
+  readonly pid?: string;
   readonly lenient?: true;
   readonly werror?: true;
   readonly logFormat: LogFormat;
@@ -44,18 +47,20 @@ export type RunOptions = {
 const forcedExit = 130;
 
 export const addRun: AddVerb = (program) => {
-  program
+  const verb = program
     .command('run')
     .description('run a director in the foreground; HUP reloads, TERM and INT stop, QUIT stops for a restart')
     .addOption(fileOption())
     .addOption(directorConfigOption())
     .addOption(configIdOption())
     .addOption(socketOption())
+    .option('-p, --pid <file>', 'where the process id is written (default: .pid beside the control socket)')
     .addOption(lenientOption())
     .addOption(werrorOption())
     .addOption(new Option('--log-format <format>', 'how to log').choices(logFormats).default('text'))
     .addOption(new Option('--log-level <level>', 'the least to log').choices(logLevels).default('info'))
     .action((options: RunOptions) => run(options));
+  for (const option of keepalivedOptions()) verb.addOption(option);
 };
 
 /** Runs until a signal ends it. `parts` stands in for the machine in tests. */
@@ -64,6 +69,7 @@ export async function run(
   parts: Pick<DirectorOptions, 'dataplane' | 'network'> = {},
 ): Promise<void> {
   preferShortPauses();
+  nameProcess();
   const errors = openLogOutput(2);
   const log = createLog(options.logFormat, options.logLevel, openLogOutput(1), systemClock);
   boundProcessEnd();
@@ -90,8 +96,10 @@ export async function run(
   const end = watchForEnd(director, log, notify);
   const rules = runInBackground(...nftCommand);
   log.info('starting', { config: configFile, pid: process.pid });
+  let removePidFile = () => {};
   try {
     const { generation } = await director.start();
+    removePidFile = writePidFile(options.pid ?? pidFileOf(options.socket), log);
     log.info('ready', { generation, socket: options.socket });
     notify('READY=1', `STATUS=${statusText(director)}`);
     end.onStarted();
@@ -102,6 +110,7 @@ export async function run(
     if (!end.isWanted()) throw error;
   }
   await end.reached;
+  removePidFile();
   log.info('stopped');
   if (end.hasFailed()) throw new Exit(exitCodes.failed);
 }

@@ -1,6 +1,6 @@
 // The command line as its users meet it: processes, their output and exit codes.
 
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
@@ -70,6 +70,11 @@ describe('exit codes', () => {
     { args: ['walk'], code: 2, stderr: /unknown command 'walk'/ },
     { args: ['check', '--wat'], code: 2, stderr: /unknown option '--wat'/ },
     { args: ['check', 'a.conf'], code: 2, stderr: /named by -f; director check --help/ },
+    { args: ['run', '-t', '-f', 'x'], code: 2, stderr: /-t is keepalived's: director check -f FILE\n/ },
+    { args: ['run', '--vrrp_pid=/x'], code: 2, stderr: /there is one process: -p FILE/ },
+    { args: ['-n', '-l', '-f', 'x'], code: 2, stderr: /options follow a verb: director run -n/ },
+    { args: ['run', '--help'], code: 0, stdout: /--pid <file>(?![\\s\\S]*dont-fork)/ },
+    { args: ['run', '-nlDGR', '--log-format', 'xml'], code: 2, stderr: /Allowed choices are text, json/ },
     { args: ['run', '--log-format', 'xml'], code: 2, stderr: /Allowed choices are text, json/ },
     {
       args: ['status', '--socket', '/nonexistent/socket'],
@@ -285,6 +290,10 @@ describe('run', { timeout: processTimeout_ms }, () => {
     copyFileSync(goodFile, config);
     const director = startScript(script, [config, path]);
     await director.printed(/^\S+Z info {2}ready generation=1 socket=\S+run\.sock$/m);
+    // What scripts of keepalived's users look for: a pid file, and a process by name.
+    const pidFile = join(folder, 'run.pid');
+    await vi.waitFor(() => expect(readFileSync(pidFile, 'utf8')).toBe(`${director.child.pid}\n`));
+    expect(readFileSync(`/proc/${director.child.pid}/comm`, 'utf8')).toBe('director\n');
     writeFileSync(config, good.replace('weight 3', 'weight 4'));
     director.child.kill('SIGHUP');
     await director.printed(/configuration in force generation=2 changes=1/);
@@ -296,6 +305,7 @@ describe('run', { timeout: processTimeout_ms }, () => {
     director.child.kill('SIGTERM');
     expect(await director.ended).toBe(0);
     expect(director.stdout()).toMatch(/info {2}stopped\n$/);
+    expect(existsSync(pidFile)).toBe(false);
   });
 
   test('a log that nobody reads any more ends nothing: lines are lost and counted', async () => {
