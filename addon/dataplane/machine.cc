@@ -184,7 +184,9 @@ Status Machine::check_ways(const TableSpec& table) {
 // While the pair is broken and can't be put back nothing may be steered into it: without heartbeats what is ours is
 // dropped for a while, then the host has it.
 void Machine::look_after_ours() {
-  (void)custody_.look(steering_->deviations(), monotonic_now());
+  for (const CustodyOutcome& outcome : custody_.look(steering_->deviations(), monotonic_now())) {
+    if (outcome.is_new) warning(outcome.text);
+  }
   const Status listening = io_->listen_at(steering_->receive_ifindex());
   if (!listening.ok()) warning(listening.message);
   steering_->check_reachable(listening.ok());

@@ -91,7 +91,7 @@ class Machine final : private HostEvents {
   NeighbourTable neighbours_;
   std::string steering_description_;
   std::string connection_file_;
-  Custody custody_{[this](const std::string& message) { warning(message); }};
+  Custody custody_;
   std::unique_ptr<Steering> steering_;
   std::unique_ptr<AfPacket> io_;
   std::unique_ptr<Director> director_;

@@ -132,14 +132,21 @@ int put_address(NetlinkSocket& netlink, const HostAddress& address, uint32_t ifi
 
 bool AddressRecord::is_left_for_us() const { return protocol == kAddressProtocol && is_temporary; }
 
+Result<bool> ensure_address(NetlinkSocket& netlink, const HostAddress& address) {
+  const uint32_t ifindex = if_nametoindex(address.device.c_str());
+  if (ifindex == 0) return Status{ErrorCode::kDeviceMissing, "no such device: " + address.device};
+  const int error = put_address(netlink, address, ifindex, NLM_F_CREATE | NLM_F_EXCL, kForever);
+  if (error == 0) return true;
+  if (error == EEXIST) return false;
+  return errno_status(error, "cannot add an address to " + address.device);
+}
+
 Status add_address(const HostAddress& address) {
   auto netlink = NetlinkSocket::open();
   if (!netlink.ok()) return netlink.status();
-  const uint32_t ifindex = if_nametoindex(address.device.c_str());
-  if (ifindex == 0) return {ErrorCode::kDeviceMissing, "no such device: " + address.device};
-  const int error = put_address(netlink.value(), address, ifindex, NLM_F_CREATE | NLM_F_EXCL, kForever);
-  if (error == 0) return {};
-  if (error != EEXIST) return errno_status(error, "cannot add an address to " + address.device);
+  const Result<bool> added = ensure_address(netlink.value(), address);
+  if (!added.ok()) return added.status();
+  if (added.value()) return {};
   // One that was left for us would go when its time is over.
   const auto taken = take_up_address(address);
   return taken.ok() ? Status{} : taken.status();

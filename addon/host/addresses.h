@@ -43,6 +43,9 @@ inline constexpr uint8_t kAddressProtocol = 0x75;  // 'u'
 
 // Fine when the address is there already; one that was left for us stays from then on. DEVICE_MISSING, PRIVILEGE_MISSING, IO.
 Status add_address(const HostAddress& address);
+// True: it was not there, and is now. False: it is there already, whoever added it. Asks for this one alone: the kernel has
+// no other question about a single IPv4 address. Errors as add_address.
+Result<bool> ensure_address(NetlinkSocket& netlink, const HostAddress& address);
 // Leaves an address of ours for the next director: the kernel removes it after `seconds` (1 or more)
 // unless that takes it up. Fine when it is gone.
 Status leave_address(const HostAddress& address, uint32_t seconds);

@@ -1,10 +1,9 @@
 // Custody of what is ours in the kernel: deviations are put back, counted and told, each object at most kPutBacks times
 // in a minute, so that two who both insist do not fight for ever. It knows no object: whoever owns some says what
-// deviates. One thread calls look(); any thread reads.
+// deviates. One thread at a time looks; any thread reads.
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <mutex>
 #include <string>
@@ -20,30 +19,35 @@ struct CustodyReport {
   std::vector<std::string> deviations;  // "uvs0 is down: …", as of the last look; left as they are
 };
 
+// What became of a deviation.
+struct CustodyOutcome {
+  enum class State : uint8_t { kInPlace, kPutBack, kLeft };
+  State state = State::kInPlace;
+  std::string text;     // what deviated, and why it is left so
+  bool is_new = false;  // to be told: it was put back, or is left for a reason that was not told yet
+};
+
 class Custody {
  public:
   static constexpr uint32_t kPutBacks = 10;
   static constexpr Micros kPeriod = 60 * kMicrosPerSecond;
+  // What could not be put back is not tried again sooner, however often somebody looks.
+  static constexpr Micros kRetryPause = kMicrosPerSecond / 2;
 
-  // `tell` gets a sentence for each object that was put back, and once for each that can't be or was too often; on the
-  // thread that looks.
-  explicit Custody(std::function<void(const std::string&)> tell) : tell_(std::move(tell)) {}
-
-  // `deviations` is all that deviates now. Puts back what may be; false when something is left.
-  bool look(const std::vector<Deviation>& deviations, Micros now);
+  // `deviations` is all that deviates, or may, now. Puts back what may be; the outcomes stand in the same order.
+  std::vector<CustodyOutcome> look(const std::vector<Deviation>& deviations, Micros now);
   CustodyReport report() const;
 
  private:
   struct Budget {
     Micros period_began = 0;
     uint32_t used = 0;
-    std::string told;  // why it is left as it is; empty: it is not
+    Micros failed_at = 0;  // 0: the last try went well
+    std::string why_left;  // as it was told; empty: it is in its place
   };
 
-  // Why it is left as it is; empty: it was put back.
-  std::string treat(const Deviation& deviation, Budget& budget, Micros now);
+  CustodyOutcome treat(const Deviation& deviation, Micros now);
 
-  const std::function<void(const std::string&)> tell_;
   std::map<std::string, Budget> budgets_;  // by object
   mutable std::mutex mutex_;               // guards the report
   CustodyReport report_;

@@ -22,7 +22,8 @@ namespace uvs {
 
 namespace {
 
-constexpr unsigned kMonitorGroups[] = {RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR};
+constexpr unsigned kMonitorGroups[] = {RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR,
+                                       RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE};
 // A change rarely comes alone: the first is told at once, what follows within this time as one.
 constexpr Micros kCoalesce = 10'000;
 constexpr int kGuardianPatience_ms = 1'000;
@@ -75,7 +76,9 @@ struct FailoverNetwork::Impl {
 void FailoverNetwork::Impl::note_changes(Micros now) {
   // Lost events are a change, too.
   const int error = monitor.drain([this](const NetlinkMessage& message) {
-    if (message.type <= RTM_DELADDR && !is_of_our_pair(message)) is_change_pending = true;
+    const bool is_of_devices = message.type <= RTM_DELADDR && !is_of_our_pair(message);
+    // Of ours, see start().
+    if (is_of_devices || message.type == RTM_DELROUTE) is_change_pending = true;
   });
   if (error == ENOBUFS) is_change_pending = true;
   if (!is_change_pending || now < quiet_until) return;
@@ -112,6 +115,7 @@ Result<std::unique_ptr<FailoverNetwork>> FailoverNetwork::start(const std::strin
   if (Status swept = remove_leftover_routes(); !swept.ok()) return swept;
   auto monitor = NetlinkSocket::open(kMonitorGroups);
   if (!monitor.ok()) return monitor.status();
+  if (Status status = monitor.value().ignore_routes_except(kRouteProtocol); !status.ok()) return status;
   auto frames = FrameSender::open();
   if (!frames.ok()) return frames.status();
   auto board = LeaseBoard::create();

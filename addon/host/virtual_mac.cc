@@ -279,7 +279,54 @@ Status check_name(const std::string& name) {
                               "\": a name has 1 to 15 characters, without blank, / : %"};
 }
 
+// What RTM_GETLINK tells of the device; false: there is none.
+bool ask_link(NetlinkSocket& netlink, const std::string& name, const NetlinkSocket::Visitor& visit) {
+  NetlinkRequest request(RTM_GETLINK, NLM_F_ACK, ifinfomsg{});
+  request.text(IFLA_IFNAME, name);
+  return netlink.request(request, visit) == 0;
+}
+
+bool is_parent_restricted(NetlinkSocket& netlink, const std::string& parent) {
+  bool is_restricted = false;
+  (void)ask_link(netlink, parent, [&](const NetlinkMessage& message) {
+    const auto link = message.attributes<ifinfomsg>();
+    const auto ignore = ipv4_setting(link, IPV4_DEVCONF_ARP_IGNORE);
+    const auto announce = ipv4_setting(link, IPV4_DEVCONF_ARP_ANNOUNCE);
+    // A device without IPv4 has none to be restricted.
+    const ArpSettings settings{ignore.value_or(kIgnoreForeign), announce.value_or(kAnnounceOwn)};
+    is_restricted = restricted(settings) == settings;
+  });
+  return is_restricted;
+}
+
+bool is_as_set_up(const NetlinkMessage& message, uint32_t parent_ifindex, const MacAddress& mac) {
+  const auto* body = message.body<ifinfomsg>();
+  const auto link = message.attributes<ifinfomsg>();
+  const auto mark = mark_of(link);
+  const auto has = [&](uint32_t which, uint32_t value) { return ipv4_setting(link, which).value_or(value) == value; };
+  return body && (body->ifi_flags & IFF_UP) != 0 && mark && mark->parent_ifindex == parent_ifindex &&
+         link.value<MacAddress>(IFLA_ADDRESS) == mac && has(IPV4_DEVCONF_RP_FILTER, reverse_path_filter()) &&
+         has(IPV4_DEVCONF_ARP_IGNORE, kIgnoreForeign) && has(IPV4_DEVCONF_ARP_ANNOUNCE, kAnnounceOwn) &&
+         has(IPV4_DEVCONF_PROMOTE_SECONDARIES, 1);
+}
+
 }  // namespace
+
+Result<bool> ensure_virtual_mac(const std::string& name, const std::string& parent, const MacAddress& mac) {
+  {
+    auto netlink = NetlinkSocket::open();
+    if (!netlink.ok()) return netlink.status();
+    const uint32_t parent_ifindex = if_nametoindex(parent.c_str());
+    bool is_in_place = false;
+    (void)ask_link(netlink.value(), name, [&](const NetlinkMessage& message) {
+      is_in_place = is_as_set_up(message, parent_ifindex, mac);
+    });
+    if (is_in_place && is_parent_restricted(netlink.value(), parent)) return false;
+  }
+  Status made = add_virtual_mac(name, parent, mac);
+  if (!made.ok()) return made;
+  return true;
+}
 
 Status add_virtual_mac(const std::string& name, const std::string& parent_name,
                        const MacAddress& mac) {

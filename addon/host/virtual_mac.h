@@ -18,6 +18,9 @@ namespace uvs {
 // autoconfiguration.
 // DEVICE_MISSING (the parent), KERNEL_UNSUPPORTED, PRIVILEGE_MISSING, IO; nothing is made then.
 Status add_virtual_mac(const std::string& name, const std::string& parent, const MacAddress& mac);
+// As add_virtual_mac. False: it is there, up, and its settings and its parent's are those that it needs; asks for these two
+// devices alone.
+Result<bool> ensure_virtual_mac(const std::string& name, const std::string& parent, const MacAddress& mac);
 // Fine when it is gone. IO when the device is not ours: then it stays.
 Status remove_virtual_mac(const std::string& name);
 // Removes every device with our mark from this namespace.

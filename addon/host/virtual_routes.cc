@@ -86,12 +86,12 @@ uint8_t usual_scope(const VirtualRouteSpec& route) {
   return is_link ? uint8_t{RT_SCOPE_LINK} : uint8_t{RT_SCOPE_UNIVERSE};
 }
 
-int add(NetlinkSocket& netlink, const VirtualRouteSpec& route, uint32_t ifindex) {
+int add(NetlinkSocket& netlink, const VirtualRouteSpec& route, uint32_t ifindex, uint16_t how = NLM_F_EXCL) {
   rtmsg body = body_of(route);
   body.rtm_type = type_of(route.kind);
   body.rtm_scope = route.scope.value_or(usual_scope(route));
   if (route.is_on_link) body.rtm_flags |= RTNH_F_ONLINK;
-  NetlinkRequest request(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK, body);
+  NetlinkRequest request(RTM_NEWROUTE, static_cast<uint16_t>(NLM_F_CREATE | NLM_F_ACK | how), body);
   describe_key(request, route);
   describe_leg(request, route, ifindex);
   return netlink.request(request);
@@ -141,18 +141,36 @@ NetlinkRequest removal_of(const NetlinkMessage& message, const rtmsg& told) {
   return request;
 }
 
+// 0: it needs none.
+Result<uint32_t> device_of(const VirtualRouteSpec& route) {
+  const uint32_t ifindex = if_nametoindex(route.device.c_str());
+  if (ifindex != 0 || route.device.empty()) return ifindex;
+  return Status{ErrorCode::kDeviceMissing, "no such device: " + route.device + ", which the virtual route " +
+                                               describe(route) + " leads to"};
+}
+
 }  // namespace
 
+Result<bool> ensure_route(NetlinkSocket& netlink, const VirtualRouteSpec& route, bool is_source_back) {
+  const Result<uint32_t> found = device_of(route);
+  if (!found.ok()) return found.status();
+  const uint32_t ifindex = found.value();
+  if (is_source_back && route.family == Family::kIpv6) (void)remove(netlink, route, ifindex);
+  // Appending is refused only where this very route is there: the kernel compares the leg, too.
+  int error = add(netlink, route, ifindex, NLM_F_APPEND);
+  if (error == EEXIST) return false;
+  if (error != 0) return add_failed(error, route);
+  // It may stand behind somebody else's now, where it has no effect. Alone it is refused then.
+  (void)remove(netlink, route, ifindex);
+  error = add(netlink, route, ifindex);
+  if (error != 0) return add_failed(error, route);
+  return true;
+}
+
 Status add_route(const VirtualRouteSpec& route) {
-  uint32_t ifindex = 0;
-  if (!route.device.empty()) {
-    ifindex = if_nametoindex(route.device.c_str());
-    if (ifindex == 0) {
-      return {ErrorCode::kDeviceMissing,
-              "no such device: " + route.device + ", which the virtual route " + describe(route) +
-                  " leads to"};
-    }
-  }
+  const Result<uint32_t> found = device_of(route);
+  if (!found.ok()) return found.status();
+  const uint32_t ifindex = found.value();
   auto netlink = NetlinkSocket::open();
   if (!netlink.ok()) return netlink.status();
   int error = add(netlink.value(), route, ifindex);

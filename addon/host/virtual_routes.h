@@ -8,6 +8,7 @@
 #include <string>
 
 #include "core/net/address.h"
+#include "io/rtnetlink.h"
 #include "io/status.h"
 
 namespace uvs {
@@ -32,6 +33,9 @@ struct VirtualRouteSpec {
 // there already. DEVICE_MISSING, PRIVILEGE_MISSING, IO (somebody else's route is in the way, the
 // gateway is out of reach, the source is no address of this machine).
 Status add_route(const VirtualRouteSpec& route);
+// True: it was not there, and is now. False: it is there. Asks for this route alone. `is_source_back`: its source address was
+// added again; an IPv6 route has lost it without going away. Errors as add_route.
+Result<bool> ensure_route(NetlinkSocket& netlink, const VirtualRouteSpec& route, bool is_source_back);
 // Fine when the route or its device is gone. Removes none but ours.
 Status remove_route(const VirtualRouteSpec& route);
 // Removes every route of ours from this namespace, in all tables.

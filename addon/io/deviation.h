@@ -1,5 +1,5 @@
-// Something of ours in the kernel that is not as we made it: somebody else has changed it. Whoever owns the object finds
-// the deviation by asking for that object alone, and knows how it is put back.
+// Something of ours in the kernel that is not, or may not be, as we made it: somebody else has changed it. Whoever owns
+// the object finds the deviation by asking for that object alone, and knows how it is put back.
 #pragma once
 
 #include <functional>
@@ -12,7 +12,8 @@ namespace uvs {
 struct Deviation {
   std::string object;                 // as users know it: "uvs0", "the program on eth0"
   std::string what;                   // "is down", "is gone"
-  std::function<Status()> put_back;   // called at most once, by whoever asked
+  // Called at most once, by whoever asked. False: it was as it should be, since the kernel answers that only to who tries.
+  std::function<Result<bool>()> put_back;
 };
 
 }  // namespace uvs

@@ -1,8 +1,12 @@
 #include "io/rtnetlink.h"
 
+#include <arpa/inet.h>
+#include <linux/filter.h>
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <cstddef>
+#include <iterator>
 
 namespace uvs {
 
@@ -154,6 +158,24 @@ int NetlinkSocket::drain(const Visitor& visit) {
   while (error == ENOBUFS) error = collect(0, visit);
   if (error != EAGAIN && error != EWOULDBLOCK) return error;
   return is_lost ? ENOBUFS : 0;
+}
+
+Status NetlinkSocket::ignore_routes_except(uint8_t protocol) {
+  constexpr uint32_t kTypeAt = offsetof(nlmsghdr, nlmsg_type);
+  constexpr uint32_t kProtocolAt = NLMSG_HDRLEN + offsetof(rtmsg, rtm_protocol);
+  // The kernel's BPF reads in network byte order, netlink is in the host's.
+  sock_filter steps[] = {
+      BPF_STMT(BPF_LD | BPF_H | BPF_ABS, kTypeAt),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(RTM_NEWROUTE), 1, 0),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(RTM_DELROUTE), 0, 2),
+      BPF_STMT(BPF_LD | BPF_B | BPF_ABS, kProtocolAt),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, protocol, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+      BPF_STMT(BPF_RET | BPF_K, 0),
+  };
+  const sock_fprog filter{std::size(steps), steps};
+  if (setsockopt(descriptor(), SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)) == 0) return {};
+  return errno_status(errno, "cannot choose which routes to hear of");
 }
 
 }  // namespace uvs

@@ -116,6 +116,9 @@ class NetlinkSocket {
   // everything before would miss that.
   int drain(const Visitor& visit);
 
+  // Of routes only the events about those with this rtm_protocol come in: a routing daemon's do not even wake us.
+  Status ignore_routes_except(uint8_t protocol);
+
   int descriptor() const { return socket_.get(); }
 
  private:

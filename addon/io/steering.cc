@@ -372,9 +372,11 @@ std::vector<Deviation> Steering::deviations() {
   const std::lock_guard lock(impl.mutex);
   std::vector<Deviation> found;
   const auto locked = [&impl](auto put_back) {
-    return [&impl, put_back]() -> Status {
+    return [&impl, put_back]() -> Result<bool> {
       const std::lock_guard again(impl.mutex);
-      return put_back();
+      const Status done = put_back();
+      if (!done.ok()) return done;
+      return true;
     };
   };
   const PairState state = inspect_slow_path_pair(impl.netlink, impl.pair);

@@ -68,15 +68,6 @@ Napi::Object device_object(Napi::Env env, const DeviceState& device) {
   return object;
 }
 
-Napi::Object custody_object(Napi::Env env, const CustodyReport& report) {
-  Napi::Array deviations = Napi::Array::New(env);
-  for (const std::string& deviation : report.deviations) deviations.Set(deviations.Length(), deviation);
-  Napi::Object object = Napi::Object::New(env);
-  object.Set("putBack", static_cast<double>(report.put_back));
-  object.Set("deviations", deviations);
-  return object;
-}
-
 class Dataplane final : public Napi::ObjectWrap<Dataplane> {
  public:
   explicit Dataplane(const Napi::CallbackInfo& info) : ObjectWrap(info) {}
@@ -94,6 +85,7 @@ class Dataplane final : public Napi::ObjectWrap<Dataplane> {
                                           InstanceMethod<&Dataplane::remove>("removeAddress"),
                                           InstanceMethod<&Dataplane::leave>("leaveAddress"),
                                           InstanceMethod<&Dataplane::take_up>("takeUpAddress"),
+                                          InstanceMethod<&Dataplane::look_after_ours>("lookAfter"),
                                           InstanceMethod<&Dataplane::settle>("settle"),
                                           InstanceMethod<&Dataplane::stop>("stop")}));
   }
@@ -163,7 +155,11 @@ class Dataplane final : public Napi::ObjectWrap<Dataplane> {
     Napi::Array devices = Napi::Array::New(env);
     for (const DeviceState& device : machine.devices()) devices.Set(devices.Length(), device_object(env, device));
     status.Set("devices", devices);
-    status.Set("custody", custody_object(env, machine.custody()));
+    CustodyReport custody = machine.custody();
+    const CustodyReport addresses = addresses_->report();
+    custody.put_back += addresses.put_back;
+    custody.deviations.insert(custody.deviations.end(), addresses.deviations.begin(), addresses.deviations.end());
+    status.Set("custody", custody_object(env, custody));
     status.Set("io", "af_packet: TPACKET_V2 rings with PACKET_VNET_HDR on the slow-path pair uvs0/uvs1");
     status.Set("steering", machine.steering());
     return status;
@@ -198,6 +194,9 @@ class Dataplane final : public Napi::ObjectWrap<Dataplane> {
 
   Napi::Value leave(const Napi::CallbackInfo& info) { return leave_host_address(self(info), info); }
   Napi::Value take_up(const Napi::CallbackInfo& info) { return take_up_host_address(self(info), info); }
+  Napi::Value look_after_ours(const Napi::CallbackInfo& info) {
+    return look_after_belongings(self(info), info, addresses_);
+  }
   Napi::Value settle(const Napi::CallbackInfo& info) {
     (void)running(info.Env());
     return PromiseWork::start(self(info), [machine = machine_] { return machine->settle(); },
@@ -224,6 +223,7 @@ class Dataplane final : public Napi::ObjectWrap<Dataplane> {
   }
 
   std::shared_ptr<Machine> machine_;
+  std::shared_ptr<Custody> addresses_ = std::make_shared<Custody>();
   Napi::ThreadSafeFunction events_;
   std::atomic<bool> has_events_ = false;
 };

@@ -66,6 +66,8 @@ class NetworkObject final : public Napi::ObjectWrap<NetworkObject> {
                              InstanceMethod<&NetworkObject::remove_virtual_route>("removeRoute"),
                              InstanceMethod<&NetworkObject::add_mac>("addVirtualMac"),
                              InstanceMethod<&NetworkObject::remove_mac>("removeVirtualMac"),
+                             InstanceMethod<&NetworkObject::look_after_ours>("lookAfter"),
+                             InstanceMethod<&NetworkObject::custody>("custody"),
                              InstanceMethod<&NetworkObject::stop>("stop")}));
   }
 
@@ -216,6 +218,11 @@ class NetworkObject final : public Napi::ObjectWrap<NetworkObject> {
   }
   Napi::Value leave(const Napi::CallbackInfo& info) { return leave_host_address(self(info), info); }
   Napi::Value take_up(const Napi::CallbackInfo& info) { return take_up_host_address(self(info), info); }
+  Napi::Value look_after_ours(const Napi::CallbackInfo& info) {
+    (void)running(info.Env());
+    return look_after_belongings(self(info), info, custody_);
+  }
+  Napi::Value custody(const Napi::CallbackInfo& info) { return custody_object(info.Env(), custody_->report()); }
   Napi::Value add_virtual_route(const Napi::CallbackInfo& info) {
     return configure(info, [route = read_route(info[0])] { return add_route(route); });
   }
@@ -248,6 +255,7 @@ class NetworkObject final : public Napi::ObjectWrap<NetworkObject> {
   }
 
   bool is_used_ = false;
+  std::shared_ptr<Custody> custody_ = std::make_shared<Custody>();
   std::shared_ptr<Running> running_;
 };
 

@@ -43,6 +43,7 @@ export function formatStatus(
     `devices        ${devicesText(dataplane.devices)}`,
     ...(isVerbose ? internals(answer) : []),
     ...answer.missingAddresses.map((address) => `warning        ${address} is on no device of this machine`),
+    ...custodyLines(answer.custody),
     ...(answer.log.lost === 0 ? [] : [`warning        ${answer.log.lost} log lines could not be written`]),
     ...answer.leftOut.map(
       ({ name, reason, origin: { file, line } }) =>
@@ -53,6 +54,13 @@ export function formatStatus(
     ...formatScripts(answer.scripts),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+/** What somebody else does to what is ours. */
+function custodyLines({ putBack, deviations }: DirectorStatus['custody']): string[] {
+  const times = putBack === 1 ? 'once' : `${putBack} times`;
+  const counted = `warning        somebody else changed what is ours in the kernel; it was put back ${times}`;
+  return [...deviations.map((text) => `warning        ${text}`), ...(putBack === 0 ? [] : [counted])];
 }
 
 /** Services of backups, where there are virtual routers. */

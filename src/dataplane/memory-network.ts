@@ -6,6 +6,8 @@ import { DirectorError } from '../errors.js';
 import { type Family, familyOf, type IpAddress } from '../model/address.js';
 import { addMicros, type Micros } from '../model/units.js';
 import type { VirtualRoute } from '../model/virtual-router.js';
+import { type Belonging, type CustodyOutcome, type CustodyStatus, MemoryCustody } from './custody.js';
+import { isSameAddress, isSameRoute, nextMac } from './memory-things.js';
 import type { WireAdvert, WireStation } from './memory-wire.js';
 import { answeredAddress, answerTo, MemoryWire, type NetworkClock, questionIn } from './memory-wire.js';
 import type {
@@ -53,7 +55,6 @@ type Speaker = {
 };
 
 const downText = 'Network is down';
-let macCount = 0;
 
 export class MemoryNetwork implements Network, WireStation {
   readonly wire: MemoryWire;
@@ -75,6 +76,7 @@ export class MemoryNetwork implements Network, WireStation {
   private readonly ears = new Map<string, Ear>();
   private readonly speakers = new Map<string, Speaker>();
   private readonly filters = new Map<string, ProbeFilter>();
+  private readonly custodian = new MemoryCustody(() => this.clock.now());
 
   constructor({ clock, wire, links = [{ name: 'eth0' }] }: MemoryNetworkOptions) {
     this.clock = clock;
@@ -245,6 +247,21 @@ export class MemoryNetwork implements Network, WireStation {
     this.removeLink(name);
   }
 
+  lookAfter(belongings: readonly Belonging[]): Promise<readonly CustodyOutcome[]> {
+    this.requireRunning();
+    return this.custodian.look(belongings, async (belonging) => {
+      if (this.state === 'dead' || this.isThere(belonging)) return false;
+      if (belonging.kind === 'address') await this.addAddress(belonging.address);
+      else if (belonging.kind === 'route') await this.addRoute(belonging.route);
+      else await this.addVirtualMac(belonging.name, belonging.parent, belonging.mac);
+      return true;
+    });
+  }
+
+  custody(): CustodyStatus {
+    return this.custodian.status;
+  }
+
   async stop(): Promise<void> {
     if (this.state === 'dead') return;
     this.end('stopped');
@@ -321,6 +338,14 @@ export class MemoryNetwork implements Network, WireStation {
 
   emit(event: NetworkEvent): void {
     this.report(event);
+  }
+
+  private isThere(belonging: Belonging): boolean {
+    if (belonging.kind === 'address')
+      return this.addresses.some((one) => isSameAddress(one, belonging.address));
+    if (belonging.kind === 'route') return this.routes.some((one) => isSameRoute(one, belonging.route));
+    const device = this.devices.find(({ name }) => name === belonging.name);
+    return device?.mac === belonging.mac && device.parent === belonging.parent && device.isSetDown !== true;
   }
 
   private end(state: 'stopped' | 'dead'): void {
@@ -472,27 +497,4 @@ function cancelAll(speaker: Speaker): void {
 
 function earKey(device: string, family: Family): string {
   return `${device} ${family}`;
-}
-
-function isSameAddress(a: HostAddress, b: HostAddress): boolean {
-  return a.address === b.address && a.device === b.device && a.prefixLength === b.prefixLength;
-}
-
-function isSameRoute(a: VirtualRoute, b: VirtualRoute): boolean {
-  return (
-    a.destination.address === b.destination.address &&
-    a.destination.length === b.destination.length &&
-    a.device === b.device &&
-    a.gateway === b.gateway &&
-    a.kind === b.kind &&
-    a.metric === b.metric &&
-    a.table === b.table
-  );
-}
-
-/** Different on every twin of a test. */
-function nextMac(): string {
-  macCount = (macCount + 1) & 0xffff;
-  const hex = (value: number) => value.toString(16).padStart(2, '0');
-  return `02:00:00:00:${hex(macCount >> 8)}:${hex(macCount & 255)}`;
 }

@@ -12,6 +12,7 @@ import {
   type ServiceId,
   serviceKey,
 } from '../model/forwarding-table.js';
+import { type Belonging, type CustodyOutcome, MemoryCustody } from './custody.js';
 import type {
   ConnectionPage,
   ConnectionRecord,
@@ -60,6 +61,7 @@ export class MemoryDataplane implements Dataplane {
   private options: DataplaneOptions | undefined;
   private report: (event: DataplaneEvent) => void = () => {};
   private rows: readonly Row[] = [];
+  private readonly custody = new MemoryCustody();
   private readonly slots = new Map<string, ServiceSlot>();
   private connectionList: readonly ConnectionRecord[] = [];
 
@@ -121,7 +123,7 @@ export class MemoryDataplane implements Dataplane {
       drops: [],
       flowEvents: [],
       passes: [],
-      custody: { putBack: 0, deviations: [] },
+      custody: this.custody.status,
       devices: [...this.devices].map((name, i) => ({
         name,
         ifindex: i + 2,
@@ -145,6 +147,15 @@ export class MemoryDataplane implements Dataplane {
   localAddresses(): readonly LocalAddress[] {
     this.requireRunning();
     return [...this.addresses.values()];
+  }
+
+  lookAfter(belongings: readonly Belonging[]): Promise<readonly CustodyOutcome[]> {
+    this.requireRunning();
+    return this.custody.look(belongings, async (belonging) => {
+      if (belonging.kind !== 'address' || this.addresses.has(placeText(belonging.address))) return false;
+      await this.addAddress(belonging.address);
+      return true;
+    });
   }
 
   async addAddress(address: HostAddress): Promise<void> {

@@ -3,6 +3,7 @@
 
 import { createRequire } from 'node:module';
 import { DirectorError, type ErrorCode } from '../errors.js';
+import type { Belonging, CustodyOutcome } from './custody.js';
 import type { Network } from './network.js';
 import type { DataplaneEvent, DataplaneOptions, DataplaneStatus, HostAddress, LocalAddress } from './port.js';
 
@@ -25,6 +26,7 @@ export type NativeDataplane = NativeCore & {
   removeAddress(address: HostAddress): Promise<void>;
   leaveAddress(address: HostAddress, seconds: number): Promise<void>;
   takeUpAddress(address: HostAddress): Promise<boolean>;
+  lookAfter(belongings: readonly Belonging[]): Promise<CustodyOutcome[]>;
   settle(): Promise<void>;
   stop(isRestart: boolean): Promise<void>;
 };

@@ -3,6 +3,7 @@
 
 import type { Family } from '../model/address.js';
 import type { VirtualRoute } from '../model/virtual-router.js';
+import type { Belonging, CustodyOutcome, CustodyStatus } from './custody.js';
 import { coded, loadNative } from './native-module.js';
 import type {
   AdvertMessage,
@@ -108,6 +109,14 @@ class NetworkPort implements Network {
 
   removeVirtualMac(name: string): Promise<void> {
     return settled(() => this.native.removeVirtualMac(name));
+  }
+
+  lookAfter(belongings: readonly Belonging[]): Promise<readonly CustodyOutcome[]> {
+    return settled(() => this.native.lookAfter(belongings));
+  }
+
+  custody(): CustodyStatus {
+    return this.native.custody();
   }
 
   stop(): Promise<void> {

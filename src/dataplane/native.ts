@@ -2,6 +2,7 @@
 // counters come back as bare numbers in its order.
 
 import { emptyTable, type ForwardingTable, type Service } from '../model/forwarding-table.js';
+import type { Belonging, CustodyOutcome } from './custody.js';
 import { coded, loadNative, type NativeCore, type NativeDataplane } from './native-module.js';
 import type {
   ConnectionPage,
@@ -112,6 +113,10 @@ class NativePort implements Dataplane {
 
   async leaveAddress(address: HostAddress, seconds: number): Promise<void> {
     await checked(() => this.native.leaveAddress(address, seconds));
+  }
+
+  async lookAfter(belongings: readonly Belonging[]): Promise<readonly CustodyOutcome[]> {
+    return await checked(() => this.native.lookAfter(belongings));
   }
 
   async takeUpAddress(address: HostAddress): Promise<boolean> {

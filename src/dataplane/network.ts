@@ -5,6 +5,7 @@
 import type { Family, IpAddress, Prefix } from '../model/address.js';
 import { type Micros, micros } from '../model/units.js';
 import type { VirtualRoute } from '../model/virtual-router.js';
+import type { Belonging, CustodyOutcome, CustodyStatus } from './custody.js';
 import type { HostAddress } from './port.js';
 
 /** A device as it is now. */
@@ -86,7 +87,7 @@ export type NetworkEvent =
       readonly destination: IpAddress;
       readonly ttl: number;
     }
-  /** Links or addresses have changed; `links()` tells how. */
+  /** Links or addresses have changed; `links()` tells how. Or a route of ours is gone. */
   | { readonly kind: 'links-changed' }
   /** The lease has run out: the repeater has fallen silent, and the guardian carries out the will that it has. */
   | { readonly kind: 'lease-expired'; readonly router: string }
@@ -161,6 +162,13 @@ export interface Network {
   leaveAddress(address: HostAddress, seconds: number): Promise<void>;
   /** Ok when it is gone. Throws IO for a device that is not ours; that stays. */
   removeVirtualMac(name: string): Promise<void>;
+
+  /**
+   * Compares what should be there with what is, one by one, and puts it back; an outcome each. Not to be called twice at a
+   * time, nor beside calls that add or remove what it is given.
+   */
+  lookAfter(belongings: readonly Belonging[]): Promise<readonly CustodyOutcome[]>;
+  custody(): CustodyStatus;
 
   /** Ends threads and sockets and dismisses the guardian: nothing of a will is done. Safe to call twice. */
   stop(): Promise<void>;

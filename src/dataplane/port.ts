@@ -10,6 +10,10 @@ import type {
   Service,
   ServiceId,
 } from '../model/forwarding-table.js';
+import type { Belonging, CustodyOutcome, CustodyStatus } from './custody.js';
+import type { HostAddress, LocalAddress } from './host-address.js';
+
+export type { HostAddress, LocalAddress } from './host-address.js';
 
 export type DataplaneOptions = {
   /** Devices to attach to; undefined: every device with Ethernet or IP frames that is up and not enslaved, followed as they come and go. */
@@ -112,14 +116,6 @@ export type DataplaneStatus = {
   readonly steering: string;
 };
 
-/** What is ours in the kernel, and was changed by somebody else. */
-export type CustodyStatus = {
-  /** How often something was put back since the start. */
-  readonly putBack: number;
-  /** What deviates now and is left as it is, in words with the reason. */
-  readonly deviations: readonly string[];
-};
-
 export type DeviceStatus = {
   readonly name: string;
   readonly ifindex: number;
@@ -169,6 +165,8 @@ export interface Dataplane {
   leaveAddress(address: HostAddress, seconds: number): Promise<void>;
   /** True: the director before has left it for us, and it stays now. */
   takeUpAddress(address: HostAddress): Promise<boolean>;
+  /** Compares what should be there with what is, one by one, and puts it back; an outcome each. */
+  lookAfter(belongings: readonly Belonging[]): Promise<readonly CustodyOutcome[]>;
   /** We are in the place of the director before: what it left at the devices is removed. */
   settle(): Promise<void>;
   /**
@@ -177,19 +175,3 @@ export interface Dataplane {
    */
   stop(isRestart?: boolean): Promise<void>;
 }
-
-/** Where an address stands. */
-export type LocalAddress = {
-  readonly address: IpAddress;
-  readonly prefixLength: number;
-  readonly device: string;
-};
-
-export type HostAddress = {
-  readonly address: IpAddress;
-  readonly prefixLength: number;
-  readonly device: string;
-  readonly label: string | undefined;
-  readonly scope: 'global' | 'link' | 'host' | 'site';
-  readonly broadcast: IpAddress | undefined;
-};

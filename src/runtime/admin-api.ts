@@ -102,8 +102,8 @@ async function getServices(director: Director): Promise<Iterable<string>> {
 
 async function getStats(director: Director): Promise<Iterable<string>> {
   const services = await director.services();
-  const { dataplane } = director.status();
-  const { verdicts, drops, passes, custody, flowEvents, connectionCount, connectionLimit } = dataplane;
+  const { dataplane, custody } = director.status();
+  const { verdicts, drops, passes, flowEvents, connectionCount, connectionLimit } = dataplane;
   const rows = services.map(({ protocol, address, port, traffic, rates, destinations }) => ({
     protocol,
     address,

@@ -225,6 +225,7 @@ export class Director {
       uptime: micros(clock.now() - startedAt),
       configuredAt,
       loopLag: this.lag.read(),
+      custody: failover.custody,
       log: log.unwritten?.() ?? { lost: 0, heldBack: 0 },
     });
   }

@@ -118,7 +118,7 @@ export class Engine {
       (message) => this.warn(message),
       (message) => log.info(message),
     );
-    this.staticAddresses = new StaticAddresses(dataplane, (message) => this.warn(message));
+    this.staticAddresses = new StaticAddresses(dataplane, clock, (message) => this.warn(message));
     this.context = {
       health: this.health,
       order: () => this.config.director.serverOrder,

@@ -76,10 +76,10 @@ function families(status: DirectorStatus, services: readonly ServiceView[]): Fam
     counter(
       'uvs_put_back_total',
       'What is ours in the kernel and was put back after somebody else changed it.',
-      [['', dataplane.custody.putBack]],
+      [['', status.custody.putBack]],
     ),
     gauge('uvs_deviations', 'What is ours in the kernel, was changed by somebody else and is left so.', [
-      ['', dataplane.custody.deviations.length],
+      ['', status.custody.deviations.length],
     ]),
     gauge(
       'uvs_device_attached',

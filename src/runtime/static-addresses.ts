@@ -1,10 +1,12 @@
 // The addresses of `static_ipaddress`: on the machine while the director runs. One that was there before stays when the
-// director goes. One that can't be added (its device is not there yet) is said once and tried again whenever devices
-// or addresses change.
+// director goes. One that can't be added (its device is not there yet) is said once and tried again; one that somebody
+// else takes away is put back: whenever devices or addresses change, and each second.
 
 import type { Dataplane, HostAddress, LocalAddress } from '../dataplane/port.js';
 import type { IpAddress } from '../model/address.js';
 import type { StaticAddress } from '../model/director-config.js';
+import { addMicros, seconds } from '../model/units.js';
+import type { Cancel, Clock } from './clock.js';
 import { messageOf } from './message-of.js';
 import { createSerial } from './serial.js';
 
@@ -15,18 +17,22 @@ type Held = {
   isTold: boolean;
 };
 
+const lookInterval = seconds(1);
+
 export class StaticAddresses {
   private readonly held = new Map<string, Held>();
   /** Not wanted any more, and still on the machine: the kernel has refused to remove them. */
   private leaving: readonly Held[] = [];
   private readonly inTurn = createSerial();
   private isClosed = false;
+  private cancelLook: Cancel | undefined;
 
   constructor(
     private readonly dataplane: Pick<
       Dataplane,
-      'addAddress' | 'removeAddress' | 'leaveAddress' | 'takeUpAddress' | 'localAddresses'
+      'addAddress' | 'removeAddress' | 'leaveAddress' | 'takeUpAddress' | 'localAddresses' | 'lookAfter'
     >,
+    private readonly clock: Clock,
     private readonly warn: (message: string) => void,
   ) {}
 
@@ -41,11 +47,10 @@ export class StaticAddresses {
   /** Tries again what could not be added, and adds again what somebody else has removed. */
   restore(): Promise<void> {
     return this.inTurn(async () => {
-      const present = this.present();
-      for (const held of this.held.values()) {
-        if (!present.has(placeKey(held.address))) held.state = 'missing';
-      }
-      await this.addMissing(present);
+      if (this.isClosed) return;
+      this.armLook();
+      await this.lookAfter([...this.held.values()].filter(({ state }) => state !== 'missing'));
+      await this.addMissing(this.present());
     });
   }
 
@@ -64,6 +69,7 @@ export class StaticAddresses {
   /** The end: nothing is added after it. `leftFor`: seconds for which they stay for the director after us. */
   removeAll(leftFor?: number): Promise<void> {
     this.isClosed = true;
+    this.cancelLook?.();
     return this.inTurn(async () => {
       const all = [...this.held.values(), ...this.leaving];
       this.held.clear();
@@ -89,6 +95,31 @@ export class StaticAddresses {
       if (!this.held.has(key)) this.held.set(key, { address, state: 'missing', isTold: false });
     }
     await this.addMissing(this.present());
+    this.armLook();
+  }
+
+  private armLook(): void {
+    this.cancelLook?.();
+    this.cancelLook = undefined;
+    if (this.held.size === 0 || this.isClosed) return;
+    this.cancelLook = this.clock.at(addMicros(this.clock.now(), lookInterval), () => {
+      this.restore().catch((error: unknown) =>
+        this.warn(`looking after static addresses: ${messageOf(error)}`),
+      );
+    });
+  }
+
+  private async lookAfter(all: readonly Held[]): Promise<void> {
+    const belongings = all.map(({ address }) => {
+      return { kind: 'address', address, text: describeAddress(address), isOurDoing: false } as const;
+    });
+    const outcomes = await this.dataplane.lookAfter(belongings);
+    for (const [i, { state, text, isNew }] of outcomes.entries()) {
+      const held = all[i];
+      if (held === undefined) continue;
+      if (isNew) this.warn(text);
+      if (state === 'put-back') held.state = 'added';
+    }
   }
 
   /** `present` is the caller's: an address of ours that appears between two looks would pass for somebody else's. */

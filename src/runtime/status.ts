@@ -1,5 +1,6 @@
 // Puts together what a director shows of itself from the engine's state and the data plane's counters. Reads only.
 
+import { sumOfCustody } from '../dataplane/custody.js';
 import type { Dataplane, ServiceStatus, Traffic } from '../dataplane/port.js';
 import { endpointText, serviceKey } from '../model/forwarding-table.js';
 import type { Engine } from './engine.js';
@@ -11,10 +12,10 @@ import type { CheckerView, DestinationView, DirectorStatus, ServerView, ServiceV
 
 const noTraffic: Traffic = { connections: 0n, inPackets: 0n, outPackets: 0n, inBytes: 0n, outBytes: 0n };
 
-/** What the director itself adds. */
+/** What the director itself adds; `custody` is that of failover. */
 export type DirectorFacts = Pick<
   DirectorStatus,
-  'version' | 'source' | 'uptime' | 'configuredAt' | 'loopLag' | 'log'
+  'version' | 'source' | 'uptime' | 'configuredAt' | 'loopLag' | 'log' | 'custody'
 >;
 
 export function directorStatus(
@@ -24,6 +25,7 @@ export function directorStatus(
   facts: DirectorFacts,
 ): DirectorStatus {
   const { policy, publisher, health, vips } = engine;
+  const { custody, ...moving } = dataplane.status();
   return {
     ...facts,
     pid: process.pid,
@@ -34,7 +36,8 @@ export function directorStatus(
     leftOut: engine.configInForce.leftOut,
     checkerCount: health.checkerCount,
     missingAddresses: [...vips.missingAddresses],
-    dataplane: dataplane.status(),
+    custody: sumOfCustody(custody, facts.custody),
+    dataplane: moving,
     ...failover,
   };
 }

@@ -1,6 +1,7 @@
 // What a director shows of itself, as values: the answers of the library and the API, and the input of the CLI's
 // listings. Times are integer microseconds; counters are bigint here and strings in JSON.
 
+import type { CustodyStatus } from '../dataplane/custody.js';
 import type { DataplaneStatus, DestinationStatus, Traffic } from '../dataplane/port.js';
 import type { CheckerPolicy, LeftOutService } from '../model/director-config.js';
 import type { DestinationId, Scheduler, SchedulerFlag, ServiceId } from '../model/forwarding-table.js';
@@ -87,7 +88,8 @@ export type DirectorStatus = FailoverView & {
   readonly checkerCount: number;
   /** Addresses of services that are on no device. */
   readonly missingAddresses: readonly string[];
-  readonly dataplane: DataplaneStatus;
+  readonly custody: CustodyStatus;
+  readonly dataplane: Omit<DataplaneStatus, 'custody'>;
   readonly loopLag: LagView;
   readonly log: UnwrittenLines;
 };

@@ -1,10 +1,10 @@
 // Failover as a whole: which virtual routers run, in which groups; what a reload makes of them; make before break when
 // the director stops. The network is opened when the first virtual router is configured.
 
+import type { CustodyStatus } from '../../dataplane/custody.js';
 import type { Network } from '../../dataplane/network.js';
 import { DirectorError } from '../../errors.js';
 import { type FailoverConfig, noFailover } from '../../model/failover-config.js';
-import { nearest } from '../../model/nearest.js';
 import { micros, seconds } from '../../model/units.js';
 import { causeText } from '../../vrrp/cause.js';
 import { effectivePriority, type NotifyState } from '../../vrrp/state.js';
@@ -148,7 +148,7 @@ export class Failover {
     for (const instance of retired) runner.handle(instance, { kind: 'release' });
     await this.attempt('forwarding', () => this.publishDuty());
     await Promise.all(roster.current.map((instance) => instance.idle()));
-    for (const name of new Set(formerDevices)) await this.removeUnusedDevice(running.network, name);
+    for (const name of new Set(formerDevices)) await this.removeUnusedDevice(running, name);
   }
 
   private async attempt(what: string, step: () => void | Promise<void>): Promise<void> {
@@ -209,7 +209,7 @@ export class Failover {
     running.tracking.stop();
     runner.close();
     for (const instance of roster.all) {
-      if (!left.has(instance)) await this.removeDevice(network, instance.router.virtualMacDevice);
+      if (!left.has(instance)) await this.removeDevice(running, instance.router.virtualMacDevice);
     }
     await this.parts.notifier.stop();
     await network.stop();
@@ -252,6 +252,11 @@ export class Failover {
     return { ...failoverView(roster, config, timeline, now, running.holdings), ...rest };
   }
 
+  /** What of ours on the network somebody else has changed. */
+  get custody(): CustodyStatus {
+    return this.running?.network.custody() ?? { putBack: 0, deviations: [] };
+  }
+
   /** What the dumps show. */
   reading(routerId: string | undefined): FailoverReading {
     const { running, roster, config } = this;
@@ -279,7 +284,7 @@ export class Failover {
     const prober = new Prober({ network, clock });
     const macs = new VirtualMacs({
       network,
-      clock,
+      holdings,
       tell: (instance, telling) => this.tell(instance, telling),
       onTried: () => runner.refreshSoon(),
     });
@@ -311,7 +316,7 @@ export class Failover {
       notify: (instance, state, priority) => this.notify(instance, state, priority),
       feed: (instance, event) => runner.handle(instance, event),
       onTransition: (instance, transition) => this.onTransition(instance, transition),
-      onIncomplete: () => runner.armRetry(),
+      onHeld: () => runner.lookSoon(),
       causeOf: (name) => this.roster.current.find((one) => one.name === name)?.state.cause,
       membersWith: (instance) => this.roster.groupOf(instance).members,
       onTakeover: (instance, takeover) => this.onTakeover(instance, takeover),
@@ -346,7 +351,7 @@ export class Failover {
     await instance.idle();
     running.runner.forget(instance);
     const { name } = instance;
-    await this.removeUnusedDevice(running.network, instance.router.virtualMacDevice);
+    await this.removeUnusedDevice(running, instance.router.virtualMacDevice);
     if (instance.purpose !== 'removed') return;
     this.parts.log.info(`virtual router ${name} is removed`);
     const priority = effectivePriority(instance.state);
@@ -354,16 +359,18 @@ export class Failover {
     if (!roster.all.some((other) => other.name === name)) this.gate.forget(name);
   }
 
-  private async removeUnusedDevice(network: Network, name: string | undefined): Promise<void> {
+  private async removeUnusedDevice(running: Running, name: string | undefined): Promise<void> {
     if (this.roster.all.some(({ router }) => router.virtualMacDevice === name)) return;
-    await this.removeDevice(network, name);
+    await this.removeDevice(running, name);
   }
 
-  private async removeDevice(network: Network, name: string | undefined): Promise<void> {
+  private async removeDevice({ network, holdings }: Running, name: string | undefined): Promise<void> {
     if (name === undefined) return;
-    await network.removeVirtualMac(name).catch((error: unknown) => {
-      this.parts.log.warn(`can't remove the device ${name}`, { reason: String(error) });
-    });
+    await holdings
+      .change(() => network.removeVirtualMac(name))
+      .catch((error: unknown) => {
+        this.parts.log.warn(`can't remove the device ${name}`, { reason: String(error) });
+      });
   }
 
   /** A group whose members have come from different states: one at fault is the fault of all, one master leads. */
@@ -470,21 +477,10 @@ export class Failover {
     if (running === undefined || targets === undefined) {
       throw new DirectorError(
         'NOT_FOUND',
-        `there is no virtual router or sync group ${name ?? ''}`.trimEnd() + this.knownText(name),
+        `there is no virtual router or sync group ${name ?? ''}`.trimEnd() + roster.knownText(name),
       );
     }
     return { runner: running.runner, targets };
-  }
-
-  private knownText(name: string | undefined): string {
-    const { current, groups } = this.roster;
-    const names = [
-      ...current.map((one) => one.name),
-      ...groups.flatMap(({ config }) => config?.group.name ?? []),
-    ];
-    const meant = name === undefined ? undefined : nearest(name, names);
-    if (meant !== undefined) return `: did you mean ${meant}?`;
-    return names.length === 0 ? '' : `: there are ${names.join(', ')}`;
   }
 
   private reportSettled(): void {

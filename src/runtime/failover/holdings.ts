@@ -1,8 +1,11 @@
 // The virtual addresses and routes that are on this machine by our doing, each with its owners: a virtual router that
-// is restarted under another identity hands over to its successor without a gap, because the last owner removes.
+// is restarted under another identity hands over to its successor without a gap, because the last owner removes. What
+// should be there is compared with what is there by looks, which never overlap with changes of ours.
 
+import type { Belonging, CustodyOutcome } from '../../dataplane/custody.js';
 import type { Link, Network } from '../../dataplane/network.js';
 import type { HostAddress } from '../../dataplane/port.js';
+import { DirectorError } from '../../errors.js';
 import { familyOf, isLinkLocal, type Prefix } from '../../model/address.js';
 import type { VirtualRoute, VirtualRouter } from '../../model/virtual-router.js';
 import { messageOf } from '../message-of.js';
@@ -24,18 +27,41 @@ type Holding = {
   readonly owners: Set<string>;
   /** Calls for one thing never overlap. */
   readonly inTurn: Serial;
+  /** We have added it since somebody owns it. */
   isAdded: boolean;
-  /** It was among the machine's addresses since it was added: when it is not any more, somebody has taken it. */
-  isSeen: boolean;
+  /** Somebody else takes it away, and it could not be put back, or too often. */
+  isLeft: boolean;
   isFailureTold: boolean;
 };
 
-export type HoldingsNetwork = Pick<Network, 'addAddress' | 'removeAddress' | 'addRoute' | 'removeRoute'>;
+export type HoldingsNetwork = Pick<
+  Network,
+  'addAddress' | 'removeAddress' | 'addRoute' | 'removeRoute' | 'lookAfter'
+>;
+
+/** What a look has found. */
+export type Findings = {
+  /** Of what is told; `isBack`: it is there again. Devices have no owner here. */
+  readonly told: readonly {
+    readonly belonging: Belonging;
+    readonly owner: string | undefined;
+    readonly text: string;
+    readonly isBack: boolean;
+  }[];
+  /** Owners of what is there now and was not before. */
+  readonly helped: ReadonlySet<string>;
+};
 
 export class Holdings {
   private readonly held = new Map<string, Holding>();
   /** Addresses of the machine's own, by `kernelKey`. */
   private readonly spared = new Set<string>();
+  /** A look is under way: changes wait for its end. */
+  private looking: Promise<unknown> | undefined;
+  /** Changes that are under way: nothing is looked at meanwhile. */
+  private changing = 0;
+  /** Where we have removed addresses since we last repaired: others may have gone with a primary one, and routes with both. */
+  private readonly touched = new Set<string>();
 
   constructor(
     private readonly network: HoldingsNetwork,
@@ -47,25 +73,37 @@ export class Holdings {
     for (const thing of thingsOf(possessions)) this.holdingOf(thing).owners.add(owner);
   }
 
-  /** Adds what is not there yet: addresses, then routes. What can't be added is said once; `retry` tries again. */
-  async add(owner: string, possessions: Possessions): Promise<void> {
+  /** Adds what is not there yet: addresses, then routes. What can't be added is said once; looks try again. */
+  add(owner: string, possessions: Possessions): Promise<void> {
     this.claim(owner, possessions);
-    for (const thing of thingsOf(possessions)) await this.ensure(owner, this.holdingOf(thing));
+    return this.change(() => this.addNow(owner, possessions));
   }
 
   /** Gives up what `owner` holds: routes, then addresses; the newest first. */
   remove(owner: string): Promise<void> {
-    return this.drop(owner, this.ownedBy(owner));
+    return this.change(() => this.drop(owner, this.ownedBy(owner)));
   }
 
-  /** From what `owner` holds now to `next`: new things come before old ones go, unless both are one to the kernel. */
-  async exchange(owner: string, next: Possessions): Promise<void> {
+  /**
+   * From what `owner` holds now to `next`: new things come before old ones go, unless both are one to the kernel. Whatever
+   * the kernel has taken along is there again when it resolves.
+   */
+  exchange(owner: string, next: Possessions): Promise<void> {
+    return this.change(() => this.exchangeNow(owner, next));
+  }
+
+  private async addNow(owner: string, possessions: Possessions): Promise<void> {
+    this.claim(owner, possessions);
+    for (const thing of thingsOf(possessions)) await this.ensure(owner, this.holdingOf(thing));
+  }
+
+  private async exchangeNow(owner: string, next: Possessions): Promise<void> {
     const wanted = thingsOf(next);
     const kept = new Set(wanted.map(keyOf));
     const leaving = this.ownedBy(owner).filter(({ thing }) => !kept.has(keyOf(thing)));
     const isColliding = ({ thing }: Holding) => wanted.some((other) => kernelKey(other) === kernelKey(thing));
     await this.drop(owner, leaving.filter(isColliding));
-    await this.add(owner, next);
+    await this.addNow(owner, next);
     await this.drop(
       owner,
       leaving.filter((holding) => !isColliding(holding)),
@@ -105,55 +143,116 @@ export class Holdings {
   }
 
   /** Removes what a dead run may have left of these, and nothing that is held. */
-  async clean(owner: string, possessions: Possessions): Promise<void> {
-    for (const thing of thingsOf(possessions).reverse()) {
-      if (this.held.has(keyOf(thing))) continue;
-      await this.take(thing).catch((error) =>
-        this.warn(owner, `can't remove ${nameOf(thing)}: ${messageOf(error)}`),
-      );
-    }
-  }
-
-  /** Tries again what could not be added or removed. Gives the owners of what is there now. */
-  async retry(): Promise<ReadonlySet<string>> {
-    const helped = new Set<string>();
-    for (const holding of this.held.values()) {
-      const [owner] = holding.owners;
-      if (owner === undefined) await this.dropUnowned('', holding);
-      if (owner === undefined || holding.isAdded || !holding.isFailureTold) continue;
-      await this.ensure(owner, holding);
-      if (holding.isAdded) helped.add(owner);
-    }
-    return helped;
-  }
-
-  /** True while something that is owned could not be added, or something that nobody owns any more not be removed. */
-  get isIncomplete(): boolean {
-    return [...this.held.values()].some(({ owners, isAdded, isFailureTold }) => {
-      return isFailureTold && (owners.size === 0 || !isAdded);
+  clean(owner: string, possessions: Possessions): Promise<void> {
+    return this.change(async () => {
+      for (const thing of thingsOf(possessions).reverse()) {
+        if (this.held.has(keyOf(thing))) continue;
+        await this.take(thing).catch((error) =>
+          this.warn(owner, `can't remove ${nameOf(thing)}: ${messageOf(error)}`),
+        );
+      }
     });
   }
 
-  /** Addresses that somebody else has removed, with an owner each; they count as not added from here on. */
-  findLost(links: readonly Link[]): readonly { readonly owner: string; readonly address: HostAddress }[] {
-    const lost: { owner: string; address: HostAddress }[] = [];
-    for (const holding of this.held.values()) {
-      const { thing, owners, isAdded } = holding;
-      const [owner] = owners;
-      if (thing.kind !== 'address' || owner === undefined || !isAdded) continue;
-      const isThere = isOn(thing.address, links);
-      if (!isThere && holding.isSeen) {
-        holding.isAdded = false;
-        lost.push({ owner, address: thing.address });
-      }
-      holding.isSeen = isThere;
+  /**
+   * Compares all that is owned, and `devices`, with the machine and puts back what is missing. Undefined when a change or
+   * another look is under way: then is not the time.
+   */
+  async look(devices: readonly Belonging[]): Promise<Findings | undefined> {
+    if (this.changing > 0 || this.looking !== undefined) return undefined;
+    const told: Findings['told'][number][] = [];
+    const helped = new Set<string>();
+    const owned = [...this.held.values()].filter(({ owners }) => owners.size > 0);
+    const belongings = [...devices, ...owned.map((holding) => belongingOf(holding.thing, !holding.isAdded))];
+    const outcomes = await this.lookAfter(belongings);
+    for (const [i, { state, text, isNew }] of outcomes.entries()) {
+      const [belonging, holding] = [belongings[i], owned[i - devices.length]];
+      if (belonging === undefined) continue;
+      const [owner] = holding?.owners ?? [];
+      if (isNew) told.push({ belonging, owner, text, isBack: state === 'put-back' });
+      if (holding === undefined) continue;
+      if (owner !== undefined && (state === 'put-back' || (!holding.isAdded && state === 'in-place')))
+        helped.add(owner);
+      holding.isLeft = state === 'left';
+      if (!holding.isLeft) holding.isAdded = true;
     }
-    return lost;
+    return { told, helped };
+  }
+
+  /** What is on the device may have gone by our own doing: the next look adds it again. */
+  doubt(device: string): void {
+    for (const holding of this.held.values()) {
+      const { thing } = holding;
+      const place = thing.kind === 'address' ? thing.address.device : thing.route.device;
+      if (place === device) holding.isAdded = false;
+    }
+  }
+
+  /** Tries again what nobody owns any more and could not be removed. */
+  retryRemovals(): Promise<void> {
+    return this.change(async () => {
+      for (const holding of this.held.values())
+        if (holding.owners.size === 0) await this.dropUnowned('', holding);
+    });
+  }
+
+  /** True while something that nobody owns any more could not be removed. */
+  get hasLeftovers(): boolean {
+    return [...this.held.values()].some(({ owners, isFailureTold }) => isFailureTold && owners.size === 0);
+  }
+
+  /** True while somebody owns something. */
+  get isInUse(): boolean {
+    return [...this.held.values()].some(({ owners }) => owners.size > 0);
   }
 
   /** True when every address of `owner` is on the machine. */
   isComplete(owner: string): boolean {
-    return this.ownedBy(owner).every(({ isAdded }) => isAdded);
+    return this.ownedBy(owner).every(({ isAdded, isLeft }) => isAdded && !isLeft);
+  }
+
+  /** Runs `job`, which changes something of ours, while nobody looks. */
+  async change(job: () => Promise<void>): Promise<void> {
+    while (this.looking !== undefined) await this.looking;
+    this.changing += 1;
+    try {
+      await job();
+    } finally {
+      this.changing -= 1;
+      if (this.changing === 0 && this.touched.size > 0) await this.repair();
+    }
+  }
+
+  /** Deleting a primary address deletes its secondary ones, and an address the routes that come from it. */
+  private async repair(): Promise<void> {
+    const mayBeGone = ({ thing, owners, isAdded }: Holding) =>
+      owners.size > 0 && isAdded && (thing.kind === 'route' || this.touched.has(thing.address.device));
+    const suspects = [...this.held.values()].filter(mayBeGone);
+    this.touched.clear();
+    const outcomes = await this.lookAfter(suspects.map(({ thing }) => belongingOf(thing, true)));
+    for (const [i, suspect] of suspects.entries()) {
+      const { state } = outcomes[i] ?? { state: 'left' };
+      // The next look tries again.
+      if (state === 'left') suspect.isAdded = false;
+    }
+  }
+
+  private async lookAfter(belongings: readonly Belonging[]): Promise<readonly CustodyOutcome[]> {
+    const ask = async () => this.network.lookAfter(belongings);
+    const look = ask().catch((error: unknown) => this.onLookFailed(error));
+    this.looking = look;
+    const outcomes = await look;
+    this.looking = undefined;
+    return outcomes;
+  }
+
+  /** Of a network that was stopped meanwhile nothing is said. */
+  private onLookFailed(error: unknown): readonly CustodyOutcome[] {
+    const [owner] = [...this.held.values()].flatMap(({ owners }) => [...owners]);
+    const isStopped = error instanceof DirectorError && error.code === 'NOT_RUNNING';
+    if (owner !== undefined && !isStopped)
+      this.warn(owner, `can't look after what is ours: ${messageOf(error)}`);
+    return [];
   }
 
   private ownedBy(owner: string): Holding[] {
@@ -177,7 +276,7 @@ export class Holdings {
       owners: new Set(),
       inTurn: createSerial(),
       isAdded: false,
-      isSeen: false,
+      isLeft: false,
       isFailureTold: false,
     };
     this.held.set(key, fresh);
@@ -192,7 +291,6 @@ export class Holdings {
         if (thing.kind === 'address') await this.network.addAddress(thing.address);
         else await this.network.addRoute(thing.route);
         holding.isAdded = true;
-        holding.isSeen = false;
         holding.isFailureTold = false;
       } catch (error) {
         if (!holding.isFailureTold) this.warn(owner, `can't add ${nameOf(thing)}: ${messageOf(error)}`);
@@ -225,6 +323,7 @@ export class Holdings {
 
   private async take(thing: Thing): Promise<void> {
     if (this.isSpared(thing)) return;
+    if (thing.kind === 'address') this.touched.add(thing.address.device);
     return thing.kind === 'address'
       ? this.network.removeAddress(thing.address)
       : this.network.removeRoute(thing.route);
@@ -252,6 +351,10 @@ export function unionOf(a: Possessions, b: Possessions): Possessions {
     ...new Map(list.map((item) => [JSON.stringify(item), item])).values(),
   ];
   return { addresses: each([...a.addresses, ...b.addresses]), routes: each([...a.routes, ...b.routes]) };
+}
+
+function belongingOf(thing: Thing, isOurDoing: boolean): Belonging {
+  return { ...thing, text: nameOf(thing), isOurDoing };
 }
 
 function isOn({ address, prefixLength, device }: HostAddress, links: readonly Link[]): boolean {

@@ -57,8 +57,8 @@ export type InstanceParts = {
   /** An event that an executed action has caused. */
   readonly feed: (instance: Instance, event: VrrpEvent) => void;
   readonly onTransition: (instance: Instance, transition: Transition) => void;
-  /** Something could not be added; it must be tried again. */
-  readonly onIncomplete: () => void;
+  /** Something was added, or could not be. */
+  readonly onHeld: () => void;
   /** Why the virtual router of that name is in its state: what moves a sync group is one member's. */
   readonly causeOf: (name: string) => Cause | undefined;
   /** The sync group of the instance, or it alone. */
@@ -276,12 +276,9 @@ export class Instance {
     this.parts.feed(this, { kind: 'announcement-missed', reason });
   }
 
-  /** Adds again what somebody else has removed, and announces it. */
-  restore(): void {
+  /** Something of ours was put back: who has forgotten it meanwhile is told. */
+  onRestored(): void {
     this.enqueue(async () => {
-      if (!this.holdsAddresses) return;
-      await this.parts.holdings.add(this.key, possessionsOf(this.router));
-      if (!this.parts.holdings.isComplete(this.key)) this.parts.onIncomplete();
       this.watch();
       this.announce(this.router.announce.repeat, 'all');
     });
@@ -362,7 +359,7 @@ export class Instance {
     const possessions = possessionsOf(this.router);
     await this.entrust(possessions);
     await this.parts.holdings.add(this.key, possessions);
-    if (!this.parts.holdings.isComplete(this.key)) this.parts.onIncomplete();
+    this.parts.onHeld();
     this.watch();
     this.endTakeover();
   }
@@ -381,7 +378,7 @@ export class Instance {
     await this.entrust(unionOf(before, next));
     await this.parts.holdings.exchange(this.key, next);
     await this.entrust(next);
-    if (!this.parts.holdings.isComplete(this.key)) this.parts.onIncomplete();
+    this.parts.onHeld();
     this.watch();
     const old = new Set(before.addresses.map(({ address, device }) => `${address} ${device}`));
     const isNew = ({ address, device }: Target) => hasOtherMac || !old.has(`${address} ${device}`);

@@ -2,6 +2,7 @@
 // up because a reload has removed or replaced them, each alone.
 
 import type { GroupConfig } from '../../model/failover-config.js';
+import { nearest } from '../../model/nearest.js';
 import { micros } from '../../model/units.js';
 import type { VirtualRouter } from '../../model/virtual-router.js';
 import { masterDownInterval } from '../../vrrp/timers.js';
@@ -151,6 +152,17 @@ export class Roster {
       const key = count === 1 ? name : `${name} (${count})`;
       if (!taken.has(key)) return key;
     }
+  }
+
+  /** For whoever asked for a name that there is not. */
+  knownText(name: string | undefined): string {
+    const names = [
+      ...this.current.map((one) => one.name),
+      ...this.groups.flatMap(({ config }) => config?.group.name ?? []),
+    ];
+    const meant = name === undefined ? undefined : nearest(name, names);
+    if (meant !== undefined) return `: did you mean ${meant}?`;
+    return names.length === 0 ? '' : `: there are ${names.join(', ')}`;
   }
 }
 

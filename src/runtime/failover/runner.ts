@@ -1,6 +1,7 @@
 // Runs the virtual routers: hands each event to its group's step, executes what comes of it, and sleeps until the next
 // deadline of any of them. Which routers there are is the business of failover.ts.
 
+import type { Belonging } from '../../dataplane/custody.js';
 import type { Link, Network, NetworkEvent } from '../../dataplane/network.js';
 import { familyOf, type IpAddress, ipBytes } from '../../model/address.js';
 import { isSame } from '../../model/diff.js';
@@ -12,10 +13,11 @@ import { leaseOf } from '../../vrrp/timers.js';
 import { judge, type Observations } from '../../vrrp/tracking.js';
 import type { Cancel, Clock } from '../clock.js';
 import { messageOf } from '../message-of.js';
+import { Caretaker } from './caretaker.js';
 import { Ears } from './ears.js';
 import { footholdOf } from './foothold.js';
 import type { RunningGroup } from './group.js';
-import type { Holdings } from './holdings.js';
+import type { Findings, Holdings } from './holdings.js';
 import type { Instance, Telling } from './instance.js';
 import type { Prober } from './prober.js';
 import { Strays, strayText } from './strays.js';
@@ -39,8 +41,8 @@ export type RunnerParts = {
 };
 
 /**
- * What could not be opened, made or added is tried again after it. A device not before, whatever changes meanwhile: to try
- * one is a change of devices itself.
+ * What could not be opened or made is tried again after it. A device not before, whatever changes meanwhile: to try one is
+ * a change of devices itself.
  */
 const retryPause = seconds(5);
 
@@ -58,10 +60,18 @@ export class Runner {
   private readonly waiting = new Set<Instance>();
   private isStepping = false;
   private readonly inbox: (() => void)[] = [];
+  private readonly caretaker: Caretaker;
   private isClosed = false;
 
   constructor(private readonly parts: RunnerParts) {
     this.ears = new Ears(parts.network);
+    const { clock, holdings } = parts;
+    this.caretaker = new Caretaker({
+      clock,
+      holdings,
+      devices: () => this.devices(),
+      onFound: (findings) => this.onFound(findings),
+    });
   }
 
   /**
@@ -138,7 +148,7 @@ export class Runner {
     this.ownSources = instances.flatMap(({ voice: { source } }) => (source === undefined ? [] : [source]));
     for (const instance of instances) this.judge(instance);
     for (const instance of instances) this.withdraw(instance);
-    this.restoreLost();
+    this.caretaker.lookSoon();
     this.reportReturned(before);
     this.armRetry();
   }
@@ -172,6 +182,7 @@ export class Runner {
     this.alarm = undefined;
     this.cancelRetry?.();
     this.cancelRefresh?.();
+    this.caretaker.close();
   }
 
   private step(instance: Instance, event: VrrpEvent): void {
@@ -286,19 +297,23 @@ export class Runner {
     }
   }
 
-  /** The virtual MAC's device is being made or put up: no fault before that has failed. */
+  /** The virtual MAC's device is being made, or put back by custody: no fault before that has failed. */
   private isMending(instance: Instance, lack: 'gone' | 'unmade' | 'down'): boolean {
     const { macs } = this.parts;
+    const hasParent = this.links.some(({ name }) => name === instance.router.device);
+    // With its parent it has gone, and is made anew on another.
+    if (!hasParent) macs.forget(instance);
     if (lack === 'gone' || instance.mustRetry || instance.purpose !== 'running') return false;
-    if (lack === 'unmade') void macs.make(instance);
-    else if (!macs.raise(instance)) instance.mustRetry = true;
-    return macs.isBusy(instance);
+    if (macs.isMade(instance)) this.caretaker.lookSoon();
+    else if (!macs.isLeft(instance)) void macs.make(instance);
+    return macs.isMade(instance) || macs.isBusy(instance);
   }
 
   /** The socket of a device or address that has gone is closed when the goodbye has been tried. */
   private withdraw(instance: Instance): void {
     const foothold = footholdOf(instance.router, this.links, this.parts.isVirtual);
     if (foothold.kind === 'ready' || this.parts.macs.isBusy(instance)) return;
+    if (foothold.lack !== 'gone' && this.parts.macs.isMade(instance)) return;
     this.ears.leave(instance.key);
     instance.voice.close();
   }
@@ -342,16 +357,46 @@ export class Runner {
     return { devices, scripts, scriptDefects, files };
   }
 
-  private restoreLost(): void {
-    const owners = new Set<string>();
-    for (const { owner, address } of this.parts.holdings.findLost(this.links)) {
-      const instance = this.instances.get(owner);
-      if (instance?.holdsAddresses !== true || this.parts.macs.isBusy(instance)) continue;
-      owners.add(owner);
-      const text = `somebody has removed ${address.address} from ${address.device}; adding it again`;
-      this.parts.tell(instance, { level: 'warning', code: 'address-lost', text });
+  /** Something of ours was added or could not be: that is looked after from now on. */
+  lookSoon(): void {
+    this.caretaker.lookSoon();
+  }
+
+  /** Of virtual MACs, each once. */
+  private devices(): readonly Belonging[] {
+    const devices = new Map<string, Belonging>();
+    const { macs } = this.parts;
+    for (const instance of this.instances.values()) {
+      const { virtualMacDevice: name, virtualMac: mac, device: parent } = instance.router;
+      const isOurs = (macs.isMade(instance) || macs.isLeft(instance)) && !macs.isBusy(instance);
+      if (name === undefined || mac === undefined || !isOurs) continue;
+      if (!this.links.some((link) => link.name === parent)) continue;
+      devices.set(name, {
+        kind: 'virtual-mac',
+        name,
+        parent,
+        mac,
+        text: `${name} on ${parent}`,
+        isOurDoing: false,
+      });
     }
-    for (const owner of owners) this.instances.get(owner)?.restore();
+    return [...devices.values()];
+  }
+
+  private onFound({ told, helped }: Findings): void {
+    for (const { belonging, owner, text, isBack } of told) {
+      const isUser = ({ key, router }: Instance) =>
+        belonging.kind === 'virtual-mac' ? router.virtualMacDevice === belonging.name : key === owner;
+      const users = [...this.instances.values()].filter(isUser);
+      const [first] = users;
+      if (first === undefined) continue;
+      const [level, code] = isBack ? (['warning', 'put-back'] as const) : (['error', 'taken-away'] as const);
+      this.parts.tell(first, { level, code, text });
+      if (belonging.kind !== 'virtual-mac') continue;
+      for (const user of users) this.parts.macs.note(user, isBack ? 'made' : 'left');
+      this.refreshSoon();
+    }
+    for (const owner of helped) this.instances.get(owner)?.onRestored();
   }
 
   /** Announcements went nowhere while a device was down: they are said again. */
@@ -375,9 +420,9 @@ export class Runner {
   }
 
   /** Whatever could not be done is tried again by and by. */
-  armRetry(): void {
+  private armRetry(): void {
     const { holdings } = this.parts;
-    if (holdings.isIncomplete || [...this.instances.values()].some(({ mustRetry }) => mustRetry))
+    if (holdings.hasLeftovers || [...this.instances.values()].some(({ mustRetry }) => mustRetry))
       this.retryLater();
   }
 
@@ -387,10 +432,7 @@ export class Runner {
     this.cancelRetry = clock.at(addMicros(clock.now(), retryPause), () => {
       this.cancelRetry = undefined;
       for (const instance of this.instances.values()) instance.mustRetry = false;
-      this.refresh();
-      void holdings.retry().then((owners) => {
-        for (const owner of owners) this.instances.get(owner)?.restore();
-      });
+      void holdings.retryRemovals().then(() => this.refresh());
     });
   }
 }

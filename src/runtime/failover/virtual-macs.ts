@@ -1,26 +1,21 @@
-// The devices of virtual MACs: made, renamed or moved before a reload's virtual routers need them, and put up
-// again when somebody has set one down. Whoever has used one last removes it (failover.ts).
+// The devices of virtual MACs: made, renamed or moved before a reload's virtual routers need them; from then on they are in
+// custody. Whoever has used one last removes it (failover.ts).
 
 import type { Network } from '../../dataplane/network.js';
 import type { RouterConfig } from '../../model/failover-config.js';
-import { type Micros, seconds } from '../../model/units.js';
 import type { VirtualRouter } from '../../model/virtual-router.js';
-import type { Clock } from '../clock.js';
 import { messageOf } from '../message-of.js';
+import type { Holdings } from './holdings.js';
 import type { Instance, Telling } from './instance.js';
 import type { RouterPlan } from './reload-plan.js';
 
 export type VirtualMacParts = {
   readonly network: Pick<Network, 'links' | 'addVirtualMac'>;
-  readonly clock: Clock;
+  readonly holdings: Holdings;
   readonly tell: (instance: Instance, telling: Telling) => void;
   /** A device was made or could not be: look at the machine again. */
   readonly onTried: () => void;
 };
-
-/** So often a device is put up again within `raisePeriod`; whoever sets it down more often means it. */
-export const maxRaises = 10;
-export const raisePeriod = seconds(60);
 
 /** Names of devices that give way to others while their virtual routers give up. */
 const asidePrefix = 'uvs-old';
@@ -31,7 +26,7 @@ export class VirtualMacs {
   private readonly moving = new Set<Instance>();
   /** Told already. */
   private readonly failed = new Set<Instance>();
-  private readonly raises = new Map<Instance, readonly Micros[]>();
+  private readonly states = new Map<Instance, 'made' | 'left'>();
 
   constructor(private readonly parts: VirtualMacParts) {}
 
@@ -45,23 +40,18 @@ export class VirtualMacs {
     return this.pending.get(instance) ?? this.work(instance, () => this.add(instance, router));
   }
 
-  /** Somebody has set the device down: puts it up again. False: that was done too often. */
-  raise(instance: Instance): boolean {
-    const now = this.parts.clock.now();
-    const recent = (this.raises.get(instance) ?? []).filter((at) => now - at < raisePeriod);
-    if (recent.length >= maxRaises) return false;
-    this.raises.set(instance, [...recent, now]);
-    const { virtualMacDevice: name = '' } = instance.router;
-    const text = `somebody has set ${name} down; putting it up again`;
-    this.parts.tell(instance, { level: 'warning', code: 'device-down', text });
-    void this.work(instance, async () => {
-      await this.add(instance, instance.router);
-      if (instance.mustRetry) return;
-      // Routes and IPv6 addresses went with it.
-      instance.renameDevice(name);
-      instance.restore();
-    });
-    return true;
+  /** It was made and is in custody: what somebody else does to it is undone. */
+  isMade(instance: Instance): boolean {
+    return this.states.get(instance) === 'made';
+  }
+
+  /** Somebody else has taken it away or set it down, and it could not be put back, or too often. */
+  isLeft(instance: Instance): boolean {
+    return this.states.get(instance) === 'left';
+  }
+
+  note(instance: Instance, state: 'made' | 'left'): void {
+    this.states.set(instance, state);
   }
 
   /**
@@ -102,7 +92,7 @@ export class VirtualMacs {
 
   forget(instance: Instance): void {
     this.failed.delete(instance);
-    this.raises.delete(instance);
+    this.states.delete(instance);
   }
 
   private async setAside(instance: Instance): Promise<void> {
@@ -135,7 +125,13 @@ export class VirtualMacs {
     const { virtualMacDevice: name, virtualMac: mac, device: parent } = router;
     if (name === undefined || mac === undefined) return;
     try {
-      await this.parts.network.addVirtualMac(name, parent, mac);
+      const { network, holdings } = this.parts;
+      await holdings.change(async () => {
+        await network.addVirtualMac(name, parent, mac);
+        // On another parent it was made anew.
+        holdings.doubt(name);
+      });
+      this.states.set(instance, 'made');
       instance.mustRetry = false;
       this.failed.delete(instance);
     } catch (error) {

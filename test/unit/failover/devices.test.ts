@@ -228,7 +228,7 @@ describe('an address that somebody removes', () => {
     a.network.setLink({ name: 'eth0', addresses: own });
     await lab.wait(0);
     expect(lab.take()).toEqual([`a: add ${vip}`, ...Array(5).fill('a: announce')]);
-    expect(a.view().counters.told['address-lost']).toBe(1);
+    expect(a.view().counters.told['put-back']).toBe(1);
   });
 
   test('one that can’t be added is said once and tried again', async () => {
@@ -320,7 +320,7 @@ describe('use_vmac', () => {
       const { length } = a.director.virtualRouters().timeline;
       setDown(a);
       await lab.wait(5);
-      expect([isUp(a), a.state(), a.view().counters.told['device-down']]).toEqual([true, state, 1]);
+      expect([isUp(a), a.state(), a.view().counters.told['put-back']]).toEqual([true, state, 1]);
       expect(a.director.virtualRouters().timeline).toHaveLength(length);
     },
   );

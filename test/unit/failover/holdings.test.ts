@@ -1,5 +1,6 @@
 // Addresses and routes with their owners: who adds, who removes, in which order, and what happens when it fails.
 import { describe, expect, test } from 'vitest';
+import type { Belonging, CustodyOutcome } from '../../../src/dataplane/custody.js';
 import type { Link } from '../../../src/dataplane/network.js';
 import type { HostAddress } from '../../../src/dataplane/port.js';
 import type { IpAddress } from '../../../src/model/address.js';
@@ -36,23 +37,51 @@ const route: VirtualRoute = {
 const one = address('10.0.0.100');
 const two = address('10.0.0.101');
 
+/** A kernel that knows primary and secondary addresses, as IPv4 has them, and routes that come from one. */
 function fixture() {
   const calls: string[] = [];
   const warnings: string[] = [];
   const broken = new Set<string>();
-  const act = async (what: string, name: string) => {
+  const present = new Set<string>();
+  const secondaries = new Map<string, string>();
+  const act = async (what: 'add' | 'remove', name: string, length = 0) => {
     await Promise.resolve();
     if (broken.has(name)) throw new Error('no such device');
     calls.push(`${what} ${name}`);
+    if (what === 'add') present.add(`${name}/${length}`);
+    else take(`${name}/${length}`);
+  };
+  const take = (key: string) => {
+    present.delete(key);
+    for (const [secondary, primary] of secondaries) if (primary === key) take(secondary);
+  };
+  const lookAfterOne = async (belonging: Belonging): Promise<CustodyOutcome> => {
+    const [name, length] =
+      belonging.kind === 'address'
+        ? [belonging.address.address, belonging.address.prefixLength]
+        : [belonging.kind, 0];
+    const isNew = !belonging.isOurDoing;
+    if (present.has(`${name}/${length}`)) return { state: 'in-place', text: '', isNew: false };
+    try {
+      await act('add', name, length);
+      return { state: 'put-back', text: `${name} is gone; it is put back`, isNew };
+    } catch (error) {
+      return { state: 'left', text: `${name}: ${(error as Error).message}`, isNew };
+    }
   };
   const network: HoldingsNetwork = {
-    addAddress: (held) => act('add', held.address),
-    removeAddress: (held) => act('remove', held.address),
+    addAddress: (held) => act('add', held.address, held.prefixLength),
+    removeAddress: (held) => act('remove', held.address, held.prefixLength),
     addRoute: () => act('add', 'route'),
     removeRoute: () => act('remove', 'route'),
+    lookAfter: async (belongings) => {
+      const outcomes: CustodyOutcome[] = [];
+      for (const belonging of belongings) outcomes.push(await lookAfterOne(belonging));
+      return outcomes;
+    },
   };
   const holdings = new Holdings(network, (owner, message) => warnings.push(`${owner}: ${message}`));
-  return { calls, warnings, broken, holdings };
+  return { calls, warnings, broken, present, secondaries, holdings };
 }
 
 const linkWith = (...addresses: readonly string[]): Link => ({
@@ -88,9 +117,6 @@ test('an address with another prefix length: IPv6 has one of them, so the old on
   calls.length = 0;
   await holdings.exchange('a', { addresses: [{ ...one, prefixLength: 32 }, after], routes: [] });
   expect(calls).toEqual(['remove fd00::100', 'add 10.0.0.100', 'add fd00::100', 'remove 10.0.0.100']);
-  const there = { ...linkWith(), addresses: [{ address: after.address, length: 128 }] };
-  expect(holdings.findLost([there])).toEqual([]);
-  expect(holdings.findLost([linkWith('fd00::100')])).toMatchObject([{ address: after }]);
 });
 
 test('what was the machine’s own before is left to it', async () => {
@@ -152,34 +178,64 @@ test('what can’t be added is said once, tried again, and then there', async ()
   const { calls, warnings, broken, holdings } = fixture();
   broken.add('10.0.0.100');
   await holdings.add('a', { addresses: [one, two], routes: [] });
-  expect([holdings.isComplete('a'), holdings.isIncomplete]).toEqual([false, true]);
-  expect(await holdings.retry()).toEqual(new Set());
+  expect(holdings.isComplete('a')).toBe(false);
+  expect(await holdings.look([])).toEqual({ told: [], helped: new Set() });
   expect(warnings).toEqual(["a: can't add 10.0.0.100/24 on eth0: no such device"]);
   broken.clear();
-  expect(await holdings.retry()).toEqual(new Set(['a']));
-  expect([holdings.isComplete('a'), holdings.isIncomplete]).toEqual([true, false]);
+  expect(await holdings.look([])).toEqual({ told: [], helped: new Set(['a']) });
+  expect(holdings.isComplete('a')).toBe(true);
   expect(calls).toEqual(['add 10.0.0.101', 'add 10.0.0.100']);
 });
 
-describe('what somebody else has removed', () => {
-  test('is found when it was seen before, and not while it is only on its way', async () => {
-    const { holdings } = fixture();
+describe('what somebody else takes away', () => {
+  test('is found by the next look, whether it was ever seen or not, and told with its owner', async () => {
+    const { present, holdings } = fixture();
+    await holdings.add('a', { addresses: [one], routes: [route] });
+    present.clear();
+    expect(await holdings.look([])).toMatchObject({
+      told: [
+        { owner: 'a', text: '10.0.0.100 is gone; it is put back', isBack: true },
+        { owner: 'a', text: 'route is gone; it is put back', isBack: true },
+      ],
+      helped: new Set(['a']),
+    });
+    expect(await holdings.look([])).toEqual({ told: [], helped: new Set() });
+  });
+
+  test('and can’t be put back counts as missing until it is there', async () => {
+    const { present, broken, holdings } = fixture();
     await holdings.add('a', { addresses: [one], routes: [] });
-    expect(holdings.findLost([linkWith()])).toEqual([]);
-    expect(holdings.findLost([linkWith('10.0.0.100')])).toEqual([]);
-    expect(holdings.findLost([linkWith()])).toEqual([{ owner: 'a', address: one }]);
+    present.clear();
+    broken.add('10.0.0.100');
+    expect(await holdings.look([])).toMatchObject({ told: [{ owner: 'a', isBack: false }] });
     expect(holdings.isComplete('a')).toBe(false);
-    expect(holdings.findLost([linkWith()])).toEqual([]);
-    await holdings.add('a', { addresses: [one], routes: [] });
+    broken.clear();
+    expect((await holdings.look([]))?.helped).toEqual(new Set(['a']));
     expect(holdings.isComplete('a')).toBe(true);
   });
 
-  test('a device that is gone has taken it along', async () => {
-    const { holdings } = fixture();
-    await holdings.add('a', { addresses: [one], routes: [] });
-    holdings.findLost([linkWith('10.0.0.100')]);
-    expect(holdings.findLost([])).toHaveLength(1);
+  test('is not looked at while we change something ourselves, and a change waits for a look', async () => {
+    const { calls, present, holdings } = fixture();
+    const adding = holdings.add('a', { addresses: [one], routes: [] });
+    expect(await holdings.look([])).toBeUndefined();
+    await adding;
+    present.clear();
+    const looked = holdings.look([]);
+    const removed = holdings.remove('a');
+    await Promise.all([looked, removed]);
+    expect(calls).toEqual(['add 10.0.0.100', 'add 10.0.0.100', 'remove 10.0.0.100']);
+    expect(await holdings.look([])).toEqual({ told: [], helped: new Set() });
+    expect(present).toEqual(new Set());
   });
+});
+
+test('what goes with an address that we remove ourselves is there again at once, and nobody is blamed', async () => {
+  const { present, secondaries, holdings } = fixture();
+  secondaries.set('10.0.0.101/24', '10.0.0.100/24').set('route/0', '10.0.0.101/24');
+  await holdings.add('a', { addresses: [one], routes: [] });
+  await holdings.exchange('a', { addresses: [two], routes: [route] });
+  expect(present).toEqual(new Set(['10.0.0.101/24', 'route/0']));
+  expect(await holdings.look([])).toEqual({ told: [], helped: new Set() });
 });
 
 describe('exchange', () => {

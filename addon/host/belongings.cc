@@ -1,0 +1,76 @@
+#include "host/belongings.h"
+
+#include <algorithm>
+
+#include "host/virtual_mac.h"
+
+namespace uvs {
+
+namespace {
+
+// Asks for each thing, devices before what is on them, addresses before routes that come from them.
+class Look {
+ public:
+  explicit Look(NetlinkSocket netlink) : netlink_(std::move(netlink)) {}
+
+  Result<bool> ensure(const VirtualMacSpec& mac) { return ensure_virtual_mac(mac.name, mac.parent, mac.mac); }
+  Result<bool> ensure(const HostAddress& address) {
+    Result<bool> added = ensure_address(netlink_, address);
+    if (added.ok() && added.value()) added_.push_back(address);
+    return added;
+  }
+  Result<bool> ensure(const VirtualRouteSpec& route) {
+    const bool is_source_back = route.source && std::ranges::any_of(added_, [&](const HostAddress& address) {
+                                  return address.family == route.family && address.address == *route.source;
+                                });
+    return ensure_route(netlink_, route, is_source_back);
+  }
+
+ private:
+  NetlinkSocket netlink_;
+  std::vector<HostAddress> added_;
+};
+
+const char* what_deviates(const Belonging& belonging) {
+  return std::holds_alternative<VirtualMacSpec>(belonging.thing) ? "is gone, down or changed" : "is gone";
+}
+
+CustodyOutcome treat_our_doing(const Deviation& deviation) {
+  const Result<bool> done = deviation.put_back();
+  if (!done.ok()) return {CustodyOutcome::State::kLeft, deviation.object + ": " + done.status().message, false};
+  return {done.value() ? CustodyOutcome::State::kPutBack : CustodyOutcome::State::kInPlace, {}, false};
+}
+
+}  // namespace
+
+std::vector<CustodyOutcome> look_after(Custody& custody, const std::vector<Belonging>& belongings, Micros now) {
+  auto netlink = NetlinkSocket::open();
+  // Out of descriptors: nothing is known, and nothing is said.
+  if (!netlink.ok()) return std::vector<CustodyOutcome>(belongings.size());
+  Look look(std::move(netlink.value()));
+  std::vector<size_t> order(belongings.size());
+  for (size_t i = 0; i < order.size(); i++) order[i] = i;
+  std::ranges::stable_sort(order, {}, [&](size_t i) { return belongings[i].thing.index(); });
+
+  // What is our doing first: who takes the other's place must not be told to have been taken away.
+  std::vector<CustodyOutcome> outcomes(belongings.size());
+  std::vector<Deviation> deviations;
+  std::vector<size_t> treated;
+  for (const size_t i : order) {
+    const Belonging& belonging = belongings[i];
+    Deviation deviation{belonging.text, what_deviates(belonging), [&look, &belonging] {
+                          return std::visit([&look](const auto& thing) { return look.ensure(thing); }, belonging.thing);
+                        }};
+    if (belonging.is_our_doing) {
+      outcomes[i] = treat_our_doing(deviation);
+    } else {
+      deviations.push_back(std::move(deviation));
+      treated.push_back(i);
+    }
+  }
+  const std::vector<CustodyOutcome> looked = custody.look(deviations, now);
+  for (size_t at = 0; at < treated.size(); at++) outcomes[treated[at]] = looked[at];
+  return outcomes;
+}
+
+}  // namespace uvs
