@@ -22,7 +22,7 @@ import {
 import { examineConfig } from './config-checks.js';
 import { formatFindings } from './finding.js';
 import { thisMachine } from './machine.js';
-import { scriptsThatRun, sumText, verdictText } from './sum.js';
+import { machineText, scriptsThatRun, sumText, verdictText } from './sum.js';
 
 type Options = {
   readonly file?: string;
@@ -71,7 +71,9 @@ async function check(options: Options): Promise<void> {
   } else {
     printError(`${formatDiagnostics(diagnostics)}${formatFindings(findings ?? [])}`);
     const scripts = options.here && config !== undefined ? scriptsThatRun(config, thisMachine) : undefined;
-    printError(`${file}: ${verdictText(diagnostics)}: ${sumText(sum, scripts)}\n`);
+    printError(
+      `${file}: ${verdictText(diagnostics)}${machineText(findings ?? [])}: ${sumText(sum, scripts)}\n`,
+    );
     if (text !== undefined) print(text);
   }
   if (!isGood) throw new Exit(exitCodes.failed);

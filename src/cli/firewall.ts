@@ -14,10 +14,14 @@ const shownChains = 4;
 
 /** `isLegacyUsed`: to ask iptables-legacy on a machine without its rules would load its modules. */
 export function checkFirewall(run: RunProgram, isLegacyUsed: boolean): Finding[] {
+  const rules = run(...nftCommand);
   const chains = [
-    ...nftChains(run(...nftCommand)),
+    ...nftChains(rules),
     ...(isLegacyUsed ? legacyPrograms.flatMap((program) => legacyChains(program, run(program, '-S'))) : []),
   ];
+  if (rules === undefined && chains.length === 0) {
+    return [ok('firewall', 'rules were not looked at: nft is not here, or says nothing')];
+  }
   if (chains.length === 0) return [ok('firewall', 'no rule refuses packets at INPUT, FORWARD or PREROUTING')];
   const rest = chains.length > shownChains ? ` and ${chains.length - shownChains} more` : '';
   const fact = `rules that refuse packets do not see what services get, for it is taken before them: ${chains.slice(0, shownChains).join(', ')}${rest}`;

@@ -3,6 +3,7 @@
 import type { ConfigSum, Diagnostic, Severity } from '../config/index.js';
 import type { DirectorConfig } from '../model/director-config.js';
 import { scriptOutlooks } from '../runtime/scripts/script-outlook.js';
+import type { Finding } from './finding.js';
 import type { Machine } from './machine.js';
 
 /** `good, 1 warning` or `2 errors, 1 warning, 1 notice`. */
@@ -14,6 +15,12 @@ export function verdictText(diagnostics: readonly Diagnostic[]): string {
   });
   const texts = counts.map(({ text }) => text);
   return (counts[0]?.severity === 'error' ? texts : ['good', ...texts]).join(', ');
+}
+
+/** `, 1 error on this machine`: what a good text does not help against. */
+export function machineText(findings: readonly Finding[]): string {
+  const errors = findings.filter(({ level }) => level === 'error').length;
+  return errors === 0 ? '' : `, ${counted(errors, 'error')} on this machine`;
 }
 
 /** `3 services with 6 servers, 1 not as written; 2 virtual routers; 4 scripts: 3 of them run`; `running`: where it is known. */

@@ -138,6 +138,13 @@ describe('check', () => {
     ]);
     const here = await cli('check', '--lenient', '--here', '-f', file);
     expect(here.stderr).toContain('; 2 scripts: none runs\n');
+    // What is good as a text can't start here.
+    writeFileSync(file, instance(1).replace('interface lo', 'interface nosuch0'));
+    const absent = await cli('check', '--here', '-f', file);
+    expect([absent.code, absent.stderr]).toEqual([
+      1,
+      expect.stringMatching(/: good, .*1 error on this machine: /),
+    ]);
   });
 
   test('a bad file: every error with line, column and caret', async () => {

@@ -58,6 +58,10 @@ test.each([
   expect(named(run as RunProgram)).toBe(expected);
 });
 
+test('without nft nobody says that there are no rules', () => {
+  expect(checkFirewall(() => undefined, false)[0]?.fact).toContain('were not looked at');
+});
+
 test('iptables-legacy is asked only where it has rules, both families', () => {
   const asked: string[] = [];
   const run: RunProgram = (program, ...args) => {
