@@ -4,6 +4,7 @@
 import { disturbanceBench } from './disturbance/bench.js';
 import { failoverBench } from './failover/bench.js';
 import { forwardingBench } from './forwarding/bench.js';
+import { idleBench } from './idle/bench.js';
 import { publishBench } from './publish/latency.js';
 import { stallBench } from './reload/stall.js';
 
@@ -13,6 +14,7 @@ const benches: Readonly<Record<string, Bench>> = {
   disturbance: disturbanceBench,
   failover: failoverBench,
   forwarding: forwardingBench,
+  idle: idleBench,
   publish: publishBench,
   reload: stallBench,
 };

@@ -1,18 +1,20 @@
-// One attempt to connect by TCP, for checkers that bind to a device, a mark or an address (which
-// Node's net cannot). All attempts share one thread; policy (retries, rise and fall) is the control
-// plane's.
+// Attempts to connect by TCP, many at a time: hundreds a second must cost the control plane neither a
+// wakeup nor an object each. All attempts share one thread, and what ends within a moment is
+// reported at once; policy (retries, rise and fall) is the control plane's.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "core/net/address.h"
 
 namespace uvs {
 
 struct TcpProbe {
+  uint64_t id = 0;  // the caller's name for it
   Family family = Family::kIpv4;
   IpAddress address;
   uint16_t port = 0;
@@ -24,17 +26,24 @@ struct TcpProbe {
   uint32_t timeout_ms = 5000;
 };
 
+struct TcpProbeEnd {
+  uint64_t id = 0;
+  std::string error;  // empty: the connection was made, and is closed
+  std::string code;   // `ECONNREFUSED`; empty where no call has failed
+};
+
 class TcpProber {
  public:
-  // `error` is empty when the connection was made (it is closed at once), else the reason.
-  // Called once a probe, on the prober's thread.
-  using Done = std::function<void(std::string error)>;
+  // Each probe that was not cancelled, once. On the prober's thread.
+  using Ended = std::function<void(std::vector<TcpProbeEnd>)>;
 
-  TcpProber();
+  explicit TcpProber(Ended ended);
   // Attempts under way end with "the prober has stopped".
   ~TcpProber();
 
-  void probe(const TcpProbe& probe, Done done);
+  void probe(std::vector<TcpProbe> probes);
+  // Its socket is closed soon; nothing is reported of it unless that is under way.
+  void cancel(uint64_t id);
 
  private:
   struct Impl;

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "host/service_manager.h"
 #include "host/tcp_probe.h"
@@ -18,6 +19,7 @@ Napi::Value sd_notify(const Napi::CallbackInfo& info) {
 
 TcpProbe read_probe(const Napi::Object& options) {
   TcpProbe probe;
+  probe.id = static_cast<uint64_t>(options.Get("id").ToNumber().Int64Value());
   const ParsedAddress target = address_property(options, "address");
   probe.family = target.family;
   probe.address = target.address;
@@ -33,34 +35,56 @@ TcpProbe read_probe(const Napi::Object& options) {
   return probe;
 }
 
-// The promise of one probe on its way over the prober's thread.
-struct PendingProbe {
-  Napi::Promise::Deferred deferred;
-  std::string error;
-};
-
-void settle(Napi::Env env, Napi::Function, PendingProbe* pending) {
-  if (env != nullptr) {
-    pending->deferred.Resolve(pending->error.empty() ? env.Undefined()
-                                                     : Napi::Value(Napi::String::New(env, pending->error)));
+// Probes by number; what has ended is reported in lists, each once an event loop's turn takes it.
+class TcpProberObject final : public Napi::ObjectWrap<TcpProberObject> {
+ public:
+  explicit TcpProberObject(const Napi::CallbackInfo& info)
+      : ObjectWrap(info),
+        loop_(Napi::ThreadSafeFunction::New(info.Env(), info[0].As<Napi::Function>(), "uvs.probes", 0, 1)),
+        prober_([loop = loop_](std::vector<TcpProbeEnd> ends) mutable {
+          auto* list = new std::vector<TcpProbeEnd>(std::move(ends));
+          if (loop.NonBlockingCall(list, report) != napi_ok) delete list;
+        }) {
+    // A probe under way is no reason for the process to live on.
+    loop_.Unref(info.Env());
   }
-  delete pending;
-}
 
-Napi::Value probe_tcp(const Napi::CallbackInfo& info) {
-  static TcpProber prober;
-  const Napi::Env env = info.Env();
-  const TcpProbe probe = read_probe(info[0].As<Napi::Object>());
-  auto* pending = new PendingProbe{Napi::Promise::Deferred::New(env), {}};
-  const Napi::Promise promise = pending->deferred.Promise();
-  auto loop = Napi::ThreadSafeFunction::New(env, Napi::Function(), "uvs.probeTcp", 0, 1);
-  prober.probe(probe, [loop, pending](std::string error) mutable {
-    pending->error = std::move(error);
-    loop.NonBlockingCall(pending, settle);
-    loop.Release();
-  });
-  return promise;
-}
+  static void export_to(Napi::Env env, Napi::Object exports) {
+    exports.Set("TcpProber", DefineClass(env, "TcpProber",
+                                         {InstanceMethod<&TcpProberObject::probe>("probe"),
+                                          InstanceMethod<&TcpProberObject::cancel>("cancel")}));
+  }
+
+ private:
+  static void report(Napi::Env env, Napi::Function callback, std::vector<TcpProbeEnd>* ends) {
+    const std::unique_ptr<std::vector<TcpProbeEnd>> owned(ends);
+    if (env == nullptr) return;
+    Napi::Array list = Napi::Array::New(env, ends->size());
+    for (uint32_t i = 0; i < ends->size(); i++) {
+      const TcpProbeEnd& end = (*ends)[i];
+      Napi::Object row = Napi::Object::New(env);
+      row.Set("id", static_cast<double>(end.id));
+      if (!end.error.empty()) row.Set("error", end.error);
+      if (!end.code.empty()) row.Set("code", end.code);
+      list.Set(i, row);
+    }
+    callback.Call({list});
+  }
+
+  void probe(const Napi::CallbackInfo& info) {
+    const auto list = info[0].As<Napi::Array>();
+    std::vector<TcpProbe> probes;
+    for (uint32_t i = 0; i < list.Length(); i++) probes.push_back(read_probe(list.Get(i).As<Napi::Object>()));
+    prober_.probe(std::move(probes));
+  }
+
+  void cancel(const Napi::CallbackInfo& info) {
+    prober_.cancel(static_cast<uint64_t>(info[0].ToNumber().Int64Value()));
+  }
+
+  Napi::ThreadSafeFunction loop_;
+  TcpProber prober_;
+};
 
 Napi::Value lock_file(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
@@ -77,7 +101,7 @@ Napi::Value lock_file(const Napi::CallbackInfo& info) {
 void export_host(Napi::Env env, Napi::Object exports) {
   exports.Set("sdNotify", Napi::Function::New(env, sd_notify));
   exports.Set("lockFile", Napi::Function::New(env, lock_file));
-  exports.Set("probeTcp", Napi::Function::New(env, probe_tcp));
+  TcpProberObject::export_to(env, exports);
 }
 
 }  // namespace uvs

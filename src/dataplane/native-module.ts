@@ -57,6 +57,7 @@ export type NativeMemoryDataplane = NativeCore & {
 };
 
 export type TcpProbe = {
+  readonly id: number;
   readonly address: string;
   readonly port: number;
   readonly bindAddress: string | undefined;
@@ -65,6 +66,15 @@ export type TcpProbe = {
   readonly fwmark: number;
   readonly timeout_ms: number;
 };
+
+/** Connects and closes, on a thread of its own; see addon/host/tcp_probe.h. */
+export type NativeTcpProber = {
+  probe(probes: readonly TcpProbe[]): void;
+  cancel(id: number): void;
+};
+
+/** Without `error` the connection was made; `code` is that of the call that failed. */
+export type TcpProbeEnd = { readonly id: number; readonly error?: string; readonly code?: string };
 
 /** Writes to a descriptor from a thread of its own; see addon/host/line_writer.h. */
 export type NativeLineWriter = {
@@ -85,8 +95,10 @@ export type NativeModule = {
   sdNotify(text: string): boolean;
   /** Until it is released or the process ends. Throws ALREADY_RUNNING with the number of who has it, IO. */
   lockFile(path: string, holder: string): { release(): void };
-  /** Connects and closes; resolves with undefined when it worked, else with the reason. */
-  probeTcp(probe: TcpProbe): Promise<string | undefined>;
+  /** `onEnded` is no reason for the process to live on. */
+  readonly TcpProber: new (
+    onEnded: (ends: readonly TcpProbeEnd[]) => void,
+  ) => NativeTcpProber;
   /** The end of the process, which is under way, takes no longer: a thread that hangs in a file would hold it up. */
   exitWithin(patience_ms: number, code: number): void;
   readonly LineWriter: new (fd: number) => NativeLineWriter;

@@ -64,7 +64,7 @@ export function productVersion(): string {
 
 /** Loads the addon when a probe needs it, not before. */
 const nativeProbes: NativeProbes = {
-  probeTcp: (options) => loadNative().probeTcp(options),
+  open: (onEnded) => new (loadNative().TcpProber)(onEnded),
 };
 
 function logDiagnostics(log: Log, diagnostics: readonly Diagnostic[]): void {

@@ -11,7 +11,7 @@ import {
 } from '../health/checker.js';
 import { Schedule } from '../health/schedule.js';
 import type { CheckerPolicy } from '../model/director-config.js';
-import type { Micros } from '../model/units.js';
+import { type Micros, micros } from '../model/units.js';
 import type { Cancel, Clock } from './clock.js';
 import type { Log } from './log.js';
 import { ProbeGate, type Ticket } from './probe-gate.js';
@@ -33,6 +33,19 @@ export type Checker = {
 
 /** At most so many checkers are stepped in one turn of the event loop. */
 const maxStepsPerTurn = 500;
+
+/**
+ * Deadlines that lie close together become one: a thousand checkers that are each alone in waking the process cost three times
+ * as much as twenty a time. Late by a fiftieth of a round, and by 200 ms, at most.
+ */
+const longestGrain = 200_000;
+
+function deadlineOf({ policy, state }: Checker): Micros | undefined {
+  const deadline = checkerDeadline(state);
+  if (deadline === undefined) return undefined;
+  const grain = Math.max(1, Math.min(Math.floor(policy.delayLoop / 50), longestGrain));
+  return micros(Math.ceil(deadline / grain) * grain);
+}
 
 export class HealthRunner {
   private readonly schedule = new Schedule<Checker>();
@@ -70,7 +83,7 @@ export class HealthRunner {
 
   start(checker: Checker): void {
     this.checkers.add(checker);
-    this.schedule.set(checker, checkerDeadline(checker.state));
+    this.schedule.set(checker, deadlineOf(checker));
     this.setAlarm();
   }
 
@@ -101,7 +114,7 @@ export class HealthRunner {
     }
     const { state, actions } = stepChecker(checker.policy, checker.state, event, this.clock.now());
     checker.state = state;
-    this.schedule.set(checker, checkerDeadline(state));
+    this.schedule.set(checker, deadlineOf(checker));
     for (const action of actions) this.execute(checker, action);
   }
 

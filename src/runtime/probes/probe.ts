@@ -17,13 +17,27 @@ export type Probes = {
   readonly [Kind in CheckerPolicy['kind']]: StartProbe<Extract<CheckerPolicy, { kind: Kind }>>;
 };
 
-/** What Node's sockets can't do (SO_BINDTODEVICE, SO_MARK) and the addon can. */
+/** Connects and closes, many at a time, and with what Node's sockets can't do (SO_BINDTODEVICE, SO_MARK). */
 export interface NativeProbes {
-  /** Connects and closes; resolves with undefined when that worked, else with the reason. */
-  probeTcp(options: NativeTcpProbe): Promise<string | undefined>;
+  /** `onEnded` hears once of each probe that was not cancelled. */
+  open(onEnded: (ends: readonly NativeProbeEnd[]) => void): NativeProber;
 }
 
+export interface NativeProber {
+  probe(probes: readonly NativeTcpProbe[]): void;
+  /** What has ended already may still be reported. */
+  cancel(id: number): void;
+}
+
+/** Without `error` the connection was made; `code` is that of the call that failed, such as ECONNREFUSED. */
+export type NativeProbeEnd = {
+  readonly id: number;
+  readonly error?: string;
+  readonly code?: string;
+};
+
 export type NativeTcpProbe = {
+  readonly id: number;
   readonly address: string;
   readonly port: number;
   readonly bindAddress: string | undefined;
@@ -32,7 +46,7 @@ export type NativeTcpProbe = {
   readonly bindDevice: string | undefined;
   /** SO_MARK; 0: none. */
   readonly fwmark: number;
-  /** The addon gives up by itself after this, as it can't be cancelled. */
+  /** It ends by itself after this. */
   readonly timeout_ms: number;
 };
 

@@ -3,17 +3,36 @@
 import { connect, type NetConnectOpts } from 'node:net';
 import type { ProbeResult } from '../../health/checker.js';
 import type { TcpCheckPolicy } from '../../model/director-config.js';
-import type { NativeProbes, RunningProbe, StartProbe } from './probe.js';
+import type {
+  NativeProbeEnd,
+  NativeProber,
+  NativeProbes,
+  NativeTcpProbe,
+  RunningProbe,
+  StartProbe,
+} from './probe.js';
 
-/** A probe by node:net, or by the addon where the policy asks for a device or a firewall mark. */
+/** By the addon, and by node:net where there is none. It is opened by the first probe. */
 export function createTcpProbe(native: NativeProbes | undefined): StartProbe<TcpCheckPolicy> {
-  return (policy, onResult) =>
-    policy.bindDevice === undefined && policy.fwmark === 0
-      ? probeByNode(policy, onResult)
-      : probeByAddon(native, policy, onResult);
+  if (native === undefined) return probeByNode;
+  let start: StartProbe<TcpCheckPolicy> | undefined;
+  return (policy, onResult) => {
+    start ??= opened(native);
+    return start(policy, onResult);
+  };
+}
+
+function opened(native: NativeProbes): StartProbe<TcpCheckPolicy> {
+  try {
+    const probes = new AddonProbes(native);
+    return (policy, onResult) => probes.start(policy, onResult);
+  } catch {
+    return probeByNode;
+  }
 }
 
 function probeByNode(policy: TcpCheckPolicy, onResult: (result: ProbeResult) => void): RunningProbe {
+  if (policy.bindDevice !== undefined || policy.fwmark !== 0) return lacking(policy, onResult);
   const options: NetConnectOpts = { host: policy.connectAddress, port: policy.connectPort };
   if (policy.bindAddress !== undefined) options.localAddress = policy.bindAddress;
   if (policy.bindPort !== 0) options.localPort = policy.bindPort;
@@ -38,40 +57,59 @@ function probeByNode(policy: TcpCheckPolicy, onResult: (result: ProbeResult) => 
   return { cancel: finish };
 }
 
-function probeByAddon(
-  native: NativeProbes | undefined,
-  policy: TcpCheckPolicy,
-  onResult: (result: ProbeResult) => void,
-): RunningProbe {
-  let isCancelled = false;
-  const report = (result: ProbeResult) => {
-    if (!isCancelled) onResult(result);
-  };
-  probeNatively(native, policy).then(report, (error: unknown) =>
-    report(failure(error as NodeJS.ErrnoException)),
-  );
-  return {
-    cancel: () => {
-      isCancelled = true;
-    },
-  };
+function lacking({ bindDevice }: TcpCheckPolicy, onResult: (result: ProbeResult) => void): RunningProbe {
+  const what = bindDevice === undefined ? 'fwmark' : 'bind_if';
+  const reason = `a check with ${what} needs the addon, which is not loaded`;
+  const immediate = setImmediate(() => onResult({ kind: 'failed', reason }));
+  return { cancel: () => clearImmediate(immediate) };
 }
 
-async function probeNatively(native: NativeProbes | undefined, policy: TcpCheckPolicy): Promise<ProbeResult> {
-  if (native === undefined) {
-    const what = policy.bindDevice === undefined ? 'fwmark' : 'bind_if';
-    return { kind: 'failed', reason: `a check with ${what} needs the addon, which is not loaded` };
+/** Whatever is asked for within one turn goes to the addon in one call, and what ends together comes back in one. */
+class AddonProbes {
+  private readonly prober: NativeProber;
+  private readonly running = new Map<number, (result: ProbeResult) => void>();
+  private asked: NativeTcpProbe[] = [];
+  private lastId = 0;
+
+  constructor(native: NativeProbes) {
+    this.prober = native.open((ends) => this.onEnded(ends));
   }
-  const reason = await native.probeTcp({
-    address: policy.connectAddress,
-    port: policy.connectPort,
-    bindAddress: policy.bindAddress,
-    bindPort: policy.bindPort,
-    bindDevice: policy.bindDevice,
-    fwmark: policy.fwmark,
-    timeout_ms: Math.ceil(policy.connectTimeout / 1_000),
-  });
-  return reason === undefined ? { kind: 'passed' } : { kind: 'failed', reason };
+
+  start(policy: TcpCheckPolicy, onResult: (result: ProbeResult) => void): RunningProbe {
+    this.lastId += 1;
+    const id = this.lastId;
+    if (this.asked.length === 0) queueMicrotask(() => this.flush());
+    this.asked.push({
+      id,
+      address: policy.connectAddress,
+      port: policy.connectPort,
+      bindAddress: policy.bindAddress,
+      bindPort: policy.bindPort,
+      bindDevice: policy.bindDevice,
+      fwmark: policy.fwmark,
+      timeout_ms: Math.ceil(policy.connectTimeout / 1_000),
+    });
+    this.running.set(id, onResult);
+    return {
+      cancel: () => {
+        if (this.running.delete(id)) this.prober.cancel(id);
+      },
+    };
+  }
+
+  private flush(): void {
+    const asked = this.asked.filter(({ id }) => this.running.has(id));
+    this.asked = [];
+    if (asked.length > 0) this.prober.probe(asked);
+  }
+
+  private onEnded(ends: readonly NativeProbeEnd[]): void {
+    for (const { id, error, code } of ends) {
+      const onResult = this.running.get(id);
+      this.running.delete(id);
+      onResult?.(error === undefined ? { kind: 'passed' } : failure({ code, message: error }));
+    }
+  }
 }
 
 /** What this machine lacks is not the server's fault. */
@@ -88,7 +126,7 @@ const words: Readonly<Record<string, string>> = {
   EACCES: 'not permitted to bind or connect',
 };
 
-function failure(error: NodeJS.ErrnoException): ProbeResult {
+function failure(error: { readonly code?: string | undefined; readonly message: string }): ProbeResult {
   const code = error.code ?? '';
   const reason = words[code] ?? error.message;
   return { kind: ownFailures.has(code) ? 'unable' : 'failed', reason };

@@ -22,12 +22,10 @@ namespace {
 
 class Outcome {
  public:
-  TcpProber::Done done() {
-    return [this](std::string error) {
-      const std::lock_guard lock(mutex_);
-      error_ = std::move(error);
-      changed_.notify_all();
-    };
+  void set(std::string error) {
+    const std::lock_guard lock(mutex_);
+    error_ = std::move(error);
+    changed_.notify_all();
   }
   std::string wait() {
     std::unique_lock lock(mutex_);
@@ -54,10 +52,21 @@ uint16_t listen_on(FileDescriptor& socket, const char* where) {
   return ntohs(local.sin_port);
 }
 
-std::string attempt(TcpProber& prober, const TcpProbe& probe) {
+// A prober whose one probe is waited for.
+struct Probing {
   Outcome outcome;
-  prober.probe(probe, outcome.done());
-  return outcome.wait();
+  std::string code;
+  TcpProber prober{[this](std::vector<TcpProbeEnd> ends) {
+    REQUIRE(ends.size() == 1);
+    code = ends[0].code;
+    outcome.set(ends[0].error);
+  }};
+};
+
+std::string attempt(const TcpProbe& probe) {
+  Probing probing;
+  probing.prober.probe({probe});
+  return probing.outcome.wait();
 }
 
 TEST_CASE("a TCP probe connects, is refused, or gets no answer") {
@@ -65,22 +74,24 @@ TEST_CASE("a TCP probe connects, is refused, or gets no answer") {
   TcpProbe probe;
   probe.address = address("127.0.0.1");
   probe.port = listen_on(listener, "127.0.0.1");
-  TcpProber prober;
-  CHECK(attempt(prober, probe).empty());
+  CHECK(attempt(probe).empty());
   probe.has_bind_address = true;
   probe.bind_address = address("127.0.0.9");
-  CHECK(attempt(prober, probe).empty());
+  CHECK(attempt(probe).empty());
   probe.bind_address = address("192.0.2.77");
-  CHECK(attempt(prober, probe).find("cannot bind the source address") == 0);
+  CHECK(attempt(probe).find("cannot bind the source address") == 0);
   probe.has_bind_address = false;
   probe.bind_device = "uvsio-none";
-  CHECK(attempt(prober, probe).find("cannot bind to the device uvsio-none") == 0);
+  CHECK(attempt(probe).find("cannot bind to the device uvsio-none") == 0);
   probe.bind_device.clear();
   listener.reset();
-  CHECK(attempt(prober, probe) == "Connection refused");
+  Probing refused;
+  refused.prober.probe({probe});
+  CHECK(refused.outcome.wait() == "Connection refused");
+  CHECK(refused.code == "ECONNREFUSED");
 }
 
-TEST_CASE("a TCP probe runs into its time limit, and a stop ends what is under way") {
+TEST_CASE("a TCP probe runs into its time limit, one that is cancelled is not heard of, and a stop ends the others") {
   UVS_REQUIRES("root");
   ScratchNetwork network;
   run("ip addr add 10.5.0.1/24 dev uvsio-near && ip neigh add 10.5.0.9 lladdr 02:00:00:00:00:99 "
@@ -91,14 +102,20 @@ TEST_CASE("a TCP probe runs into its time limit, and a stop ends what is under w
   probe.bind_device = "uvsio-near";
   probe.fwmark = 7;
   probe.timeout_ms = 50;
-  Outcome last;
+  CHECK(attempt(probe) == "no answer in time");
+  probe.timeout_ms = 60'000;
+  std::vector<TcpProbeEnd> all;
   {
-    TcpProber prober;
-    CHECK(attempt(prober, probe) == "no answer in time");
-    probe.timeout_ms = 60'000;
-    prober.probe(probe, last.done());
+    TcpProber prober([&](std::vector<TcpProbeEnd> ends) { all.insert(all.end(), ends.begin(), ends.end()); });
+    TcpProbe first = probe, second = probe;
+    first.id = 1;
+    second.id = 2;
+    prober.probe({first, second});
+    prober.cancel(1);
   }
-  CHECK(last.wait() == "the prober has stopped");
+  REQUIRE(all.size() == 1);
+  CHECK(all[0].id == 2);
+  CHECK(all[0].error == "the prober has stopped");
 }
 
 TEST_CASE("the service manager hears what it is told") {
