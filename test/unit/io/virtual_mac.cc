@@ -260,6 +260,16 @@ TEST_CASE("what is not ours is left alone") {
   CHECK(arp_setting(ScratchNetwork::kNear, "arp_ignore") == "0");
 }
 
+TEST_CASE("one of ours that is called otherwise gets the name, and stays what it is") {
+  UVS_REQUIRES("root");
+  ScratchNetwork network;
+  add(kName, kVirtualMac);
+  const uint32_t ifindex = if_nametoindex(kName);
+  add(kOtherName, kVirtualMac);
+  CHECK(if_nametoindex(kOtherName) == ifindex);
+  CHECK(if_nametoindex(kName) == 0);
+}
+
 TEST_CASE("what can't be made is said, with the remedy, and leaves nothing") {
   UVS_REQUIRES("root");
   ScratchNetwork network;
@@ -281,7 +291,10 @@ TEST_CASE("what can't be made is said, with the remedy, and leaves nothing") {
     CHECK_FALSE(add_virtual_mac(name, near, kVirtualMac).ok());
   }
   fails(add_virtual_mac(kOtherName, "lo", kVirtualMac), ErrorCode::kIo, "lo", "use_vmac");
-  add(kName, kVirtualMac);
+  add(kName, kOtherMac);
+  // As keepalived would leave one.
+  run("ip link add uvsio-kp link uvsio-near address 00:00:5e:00:01:33 type macvlan mode private && "
+      "ip link set uvsio-kp up");
   fails(add_virtual_mac(kOtherName, near, kVirtualMac), ErrorCode::kIo, kOtherName, "same number");
   CHECK(arp_setting(near, "arp_ignore") == "1");  // the first one still needs it
   run("ip link add uvsio-br type bridge && ip link set uvsio-far master uvsio-br");
