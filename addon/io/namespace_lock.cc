@@ -1,5 +1,7 @@
 #include "io/namespace_lock.h"
 
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -69,6 +71,16 @@ Result<FileDescriptor> take_presence() {
                 "(`ss -xlp | grep uvs-director` finds it)"};
 }
 
+// Asked of a socket, since /proc may not be mounted. Needs CAP_NET_ADMIN, as all that follows.
+Result<ino_t> this_namespace() {
+  FileDescriptor socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  FileDescriptor space(socket.is_open() ? ioctl(socket.get(), SIOCGSKNS) : -1);
+  struct stat status;
+  if (!space.is_open() || fstat(space.get(), &status) != 0)
+    return errno_status(errno, "cannot find out which network namespace this is");
+  return status.st_ino;
+}
+
 }  // namespace
 
 Result<NamespaceLock> NamespaceLock::take(const std::string& directory, Micros patience) {
@@ -81,10 +93,9 @@ Result<NamespaceLock> NamespaceLock::take(const std::string& directory, Micros p
 
 Result<NamespaceLock> NamespaceLock::attempt(const std::string& directory) {
   if (Status status = check_directory(directory); !status.ok()) return status;
-  struct stat space;
-  if (stat("/proc/thread-self/ns/net", &space) != 0)
-    return errno_status(errno, "cannot find out which network namespace this is");
-  auto file = FileLock::take(directory + "/netns-" + std::to_string(space.st_ino) + ".lock",
+  const auto space = this_namespace();
+  if (!space.ok()) return space.status();
+  auto file = FileLock::take(directory + "/netns-" + std::to_string(space.value()) + ".lock",
                              "another director in this network namespace");
   if (!file.ok()) return file.status();
   auto presence = take_presence();
