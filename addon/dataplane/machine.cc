@@ -121,7 +121,7 @@ ControlPort::Steer Machine::steer() {
               const std::lock_guard lock(servers_mutex_);
               nat_servers_ = nat_servers_of(table);
             }
-            status = steer_own_replies();
+            status = steer_own_replies(local_addresses());
             return status.ok() ? steering_->cover(keys_of(table)) : status;
           },
       .after = [this](const TableSpec& table) { steering_->restrict_to(keys_of(table)); },
@@ -263,10 +263,10 @@ void Machine::device_detached(const DeviceState& device, const std::string& reas
 
 // A server behind NAT that is this machine itself replies through the stack. Asked before the worker
 // can hear of the table or of the address.
-Status Machine::steer_own_replies() {
+Status Machine::steer_own_replies(const std::vector<LocalAddress>& addresses) {
   const std::lock_guard lock(servers_mutex_);
   if (nat_servers_.empty()) return {};
-  for (const LocalAddress& local : local_addresses()) {
+  for (const LocalAddress& local : addresses) {
     const auto is_it = [&local](const LocalAddress& server) {
       return server.family == local.family && server.address == local.address;
     };
@@ -275,8 +275,9 @@ Status Machine::steer_own_replies() {
   return {};
 }
 
-void Machine::addresses_changed() {
-  if (const Status status = steer_own_replies(); !status.ok()) warning(status.message);
+// `watch_` may not be asked here: while it ends its thread still tells us, and there is none any more.
+void Machine::addresses_changed(const std::vector<LocalAddress>& addresses) {
+  if (const Status status = steer_own_replies(addresses); !status.ok()) warning(status.message);
   on_event_({MachineEvent::Kind::kAddressesChanged, "", ""});
 }
 

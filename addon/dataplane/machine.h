@@ -72,13 +72,13 @@ class Machine final : private HostEvents {
   ControlPort::Steer steer();
   void take_up(ConnectionFile& file);
   Status check_ways(const TableSpec& table);
-  Status steer_own_replies();
+  Status steer_own_replies(const std::vector<LocalAddress>& addresses);
   void look_after_ours();
 
   void host_view(std::unique_ptr<const HostView> view) override;
   void device_attached(const DeviceState& device) override;
   void device_detached(const DeviceState& device, const std::string& reason) override;
-  void addresses_changed() override;
+  void addresses_changed(const std::vector<LocalAddress>& addresses) override;
   void neighbours_changed() override;
   void warning(const std::string& message) override;
   void limit_reached(const std::string& limit, const std::string& message) override;

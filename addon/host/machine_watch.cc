@@ -160,12 +160,13 @@ Status MachineWatch::Impl::refresh_addresses() {
   if (are_equal(dumped.value(), addresses)) return {};
   is_view_due = true;
   addresses = std::move(dumped.value());
+  std::vector<LocalAddress> local;
+  for (const AddressRecord& record : addresses) local.push_back(record.local);
   {
     const std::lock_guard lock(mutex);
-    published_addresses.clear();
-    for (const AddressRecord& record : addresses) published_addresses.push_back(record.local);
+    published_addresses = local;
   }
-  events.addresses_changed();
+  events.addresses_changed(local);
   return {};
 }
 

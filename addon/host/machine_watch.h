@@ -38,7 +38,8 @@ class HostEvents {
   virtual void host_view(std::unique_ptr<const HostView> view) = 0;
   virtual void device_attached(const DeviceState& device) = 0;
   virtual void device_detached(const DeviceState& device, const std::string& reason) = 0;
-  virtual void addresses_changed() = 0;
+  // All of this machine, sorted.
+  virtual void addresses_changed(const std::vector<LocalAddress>& addresses) = 0;
   // A next hop that somebody waits for has answered or failed: Worker::wake().
   virtual void neighbours_changed() = 0;
   virtual void warning(const std::string& message) = 0;

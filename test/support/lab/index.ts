@@ -42,7 +42,6 @@ export type { Topology } from './topology.js';
 export {
   connectError,
   datagram,
-  datagramError,
   iperf,
   makeFile,
   md5Of,

@@ -5,12 +5,16 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <functional>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <thread>
 
 #include "../../contract/io/scratch_network.h"
 #include "io/monotonic_clock.h"
@@ -56,6 +60,7 @@ class Bench {
     run("ip addr add 10.9.1.1/24 dev " + near);
     run(std::string("ip neigh add ") + kServer + " lladdr " + kServerMac + " dev " + near);
     auto started = Machine::start(only({near}), [this](MachineEvent event) {
+      if (event.kind == MachineEvent::Kind::kDeviceDetached && on_detached) on_detached();
       const std::lock_guard lock(mutex_);
       events_.push_back(std::move(event));
     });
@@ -95,6 +100,7 @@ class Bench {
 
   ScratchNetwork network;
   std::shared_ptr<Machine> machine;
+  std::function<void()> on_detached;  // on the housekeeping thread
 
  private:
   std::mutex mutex_;
@@ -110,6 +116,15 @@ bool eventually(const std::function<bool()>& is_so) {
     usleep(2000);
   }
   return true;
+}
+
+bool has_thread(const std::string& name) {
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+    std::string found;
+    std::getline(std::ifstream(task.path() / "comm"), found);
+    if (found == name) return true;
+  }
+  return false;
 }
 
 // As `bpftool link detach` does.
@@ -213,6 +228,24 @@ TEST_CASE("a device of the user's that is called as ours is left alone, and the 
   REQUIRE_FALSE(started.ok());
   CHECK(started.status().message.find("uvs0") != std::string::npos);
   CHECK(if_nametoindex("uvs0") != 0);
+}
+
+TEST_CASE("what housekeeping still tells while a data plane ends is told to somebody who is there") {
+  UVS_REQUIRES("root", "bpf");
+  Bench bench;
+  std::atomic<bool> is_telling = false, may_go_on = false;
+  bench.on_detached = [&] {
+    is_telling = true;
+    (void)eventually([&] { return may_go_on.load(); });
+  };
+  // One look finds both, the device first: the address is told once that has been.
+  const std::string near = ScratchNetwork::kNear;
+  run("printf 'addr add 10.9.7.7/32 dev " + near + "\nlink set " + near + " down\n' | ip -batch -");
+  REQUIRE(eventually([&] { return is_telling.load(); }));
+  std::thread stopping([&] { bench.machine->stop(); });
+  CHECK(eventually([] { return !has_thread("uvs-worker"); }));
+  may_go_on = true;
+  stopping.join();
 }
 
 }  // namespace

@@ -59,7 +59,7 @@ class RecordingEvents final : public HostEvents {
   void device_detached(const DeviceState& device, const std::string& reason) override {
     note("detached " + device.name + ": " + reason);
   }
-  void addresses_changed() override { note("addresses"); }
+  void addresses_changed(const std::vector<LocalAddress>&) override { note("addresses"); }
   void neighbours_changed() override {}
   void warning(const std::string& message) override { note("warning " + message); }
   void limit_reached(const std::string& limit, const std::string&) override {
