@@ -1,6 +1,5 @@
 #include "host/machine_watch.h"
 
-#include <linux/netconf.h>
 #include <net/if.h>
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -40,7 +39,6 @@ constexpr Micros kDumpShare = 10;
 // misunderstood.
 constexpr Micros kVerifyInterval = 60 * kMicrosPerSecond;
 constexpr Micros kSweepInterval = 250'000;
-constexpr Micros kLookInterval = kMicrosPerSecond;
 // As long as no next hop was ever asked for: the first one wakes us.
 constexpr Micros kIdleSweepInterval = 2 * kMicrosPerSecond;
 // The kernel tells nobody of a changed accept_local or route_localnet: they are read again.
@@ -49,7 +47,7 @@ constexpr Micros kSettingsInterval = 2 * kMicrosPerSecond;
 constexpr unsigned kEventGroups[] = {RTNLGRP_LINK,       RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR,
                                      RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE,  RTNLGRP_IPV4_RULE,
                                      RTNLGRP_IPV6_RULE,  RTNLGRP_NEIGH,       RTNLGRP_NEXTHOP,
-                                     RTNLGRP_IPV4_NETCONF, RTNLGRP_IPV6_NETCONF};
+                                     RTNLGRP_IPV4_NETCONF, RTNLGRP_TC};
 
 // What has to be dumped again; routes have a time of their own.
 struct Dirt {
@@ -90,6 +88,8 @@ struct MachineWatch::Impl {
   std::thread thread;
 
   const std::function<void()> look_after_ours;
+  const Micros look_interval;
+  Micros looked_at = 0;
   Micros look_at = 0;  // when to look after what is ours
 
   Dirt dirt = Dirt::all();
@@ -120,8 +120,11 @@ struct MachineWatch::Impl {
         watch(options.interfaces, follower, some_events),
         resolver(neighbours),
         look_after_ours(options.look_after_ours),
+        look_interval(options.look_interval),
         routes(std::move(an_objects_socket)) {}
 
+  // At once; in a storm of changes not after each.
+  void look_soon() { look_at = std::min(look_at, looked_at + kCoalesce); }
   void warn_once(const std::string& message) {
     if (told_warnings.insert(message).second) events.warning(message);
   }
@@ -194,10 +197,8 @@ Status MachineWatch::Impl::refresh_rules() {
   const auto warnings = dump_policy_rules(requests_socket);
   if (!warnings.ok()) return warnings.status();
   for (const std::string& warning : warnings.value()) warn_once(warning);
-  if (has_policy_rules == !warnings.value().empty()) return {};
-  is_view_due = true;
-  has_policy_rules = !has_policy_rules;
-  if (has_policy_rules) routes.note_policy_rules();
+  is_view_due |= has_policy_rules == warnings.value().empty();
+  has_policy_rules = !warnings.value().empty();
   return {};
 }
 
@@ -267,16 +268,14 @@ void MachineWatch::Impl::note(const NetlinkMessage& message, bool& has_answered)
     case RTM_DELLINK:
       dirt.links = true;
       note_link(message);
-      look_at = 0;
+      look_soon();
+      break;
+    case RTM_DELTFILTER:
+    case RTM_DELQDISC:  // and its filters with it
+      look_soon();
       break;
     case RTM_NEWNETCONF:
       dirt.links = true;
-      // Routes die and come back with it, and no event of theirs tells. A new device tells all of its settings at
-      // once, and has no routes.
-      if (const auto settings = message.attributes<netconfmsg>();
-          settings.find(NETCONFA_IGNORE_ROUTES_WITH_LINKDOWN) && !settings.find(NETCONFA_FORWARDING)) {
-        dump_routes_at(soon);
-      }
       break;
     case RTM_NEWADDR:
       dirt.addresses = true;
@@ -349,7 +348,8 @@ void MachineWatch::Impl::loop() {
     }
     // Before the dumps, which may take their time.
     if (look_after_ours && look_at <= now) {
-      look_at = now + kLookInterval;
+      looked_at = now;
+      look_at = now + look_interval;
       look_after_ours();
     }
     if ((refresh_at != 0 && refresh_at <= now) || (routes_at != 0 && routes_at <= now)) {

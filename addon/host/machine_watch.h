@@ -52,9 +52,10 @@ struct MachineWatchOptions {
   // Devices to attach to; empty optional: every device of the namespace that is up, not enslaved, and
   // whose frames begin with an Ethernet or an IP header.
   std::optional<std::vector<std::string>> interfaces = {};
-  // Called each second and when a device has changed, on the housekeeping thread: what is ours in the kernel is looked
+  // Called at each `look_interval` and when a device, a filter or a queueing discipline has changed, on the housekeeping thread: what is ours in the kernel is looked
   // after.
   std::function<void()> look_after_ours = {};
+  Micros look_interval = kMicrosPerSecond;
   // For tests: what the kernel may keep of events that were not read yet.
   int event_buffer_bytes = NetlinkSocket::kBuffer_bytes;
 };

@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -348,6 +349,25 @@ TEST_CASE("addresses of ours come, go, and are found again") {
   vip.device = "uvsio-none";
   CHECK(add_address(vip).code == ErrorCode::kDeviceMissing);
   CHECK(remove_address(vip).ok());
+}
+
+TEST_CASE("what is ours is looked after as soon as a filter or its qdisc goes") {
+  UVS_REQUIRES("root");
+  ScratchNetwork network;
+  std::atomic<int> looks = 0;
+  NeighbourTable neighbours{{.k0 = 5, .k1 = 6}};
+  RecordingFollower follower;
+  RecordingEvents events;
+  auto started = MachineWatch::start(
+      {.look_after_ours = [&looks] { looks++; }, .look_interval = 3600 * kMicrosPerSecond}, neighbours, follower, events);
+  REQUIRE(started.ok());
+  run("tc qdisc add dev uvsio-near clsact && tc filter add dev uvsio-near ingress protocol ip prio 9 bpf bytecode '1,6 0 0 0'");
+  for (const char* removal : {"filter del dev uvsio-near ingress", "qdisc del dev uvsio-near clsact"}) {
+    CAPTURE(removal);
+    const int before = looks;
+    run(std::string("tc ") + removal);
+    CHECK(eventually([&] { return looks > before; }));
+  }
 }
 
 }  // namespace
