@@ -252,11 +252,19 @@ static __always_inline __u32 classify(struct __sk_buff* skb, __u32 l3_offset,
              : UVS_STEER_COUNTERS;
 }
 
-/* A VLAN id; 0 marks a priority only (802.1p), and the kernel takes such a frame as untagged. The
- * kernel has moved the outermost tag out of the frame; one in `protocol` is another one behind it. */
+/* The kernel has moved the outermost tag out of the frame; one in `protocol` is another one behind it. */
+static __always_inline bool has_inner_tag(const struct __sk_buff* skb) {
+  return skb->protocol == bpf_htons(ETH_P_8021Q) || skb->protocol == bpf_htons(ETH_P_8021AD);
+}
+
+/* A VLAN id; 0 marks a priority only (802.1p), and the kernel takes such a frame as untagged. */
 static __always_inline bool has_vlan(const struct __sk_buff* skb) {
-  return (skb->vlan_present && (skb->vlan_tci & VLAN_ID_MASK)) ||
-         skb->protocol == bpf_htons(ETH_P_8021Q) || skb->protocol == bpf_htons(ETH_P_8021AD);
+  return (skb->vlan_present && (skb->vlan_tci & VLAN_ID_MASK)) || has_inner_tag(skb);
+}
+
+/* A tag with a priority only before another one: the kernel takes it off and asks the next. */
+static __always_inline bool has_priority_before_tag(const struct __sk_buff* skb) {
+  return skb->vlan_present && !(skb->vlan_tci & VLAN_ID_MASK) && has_inner_tag(skb);
 }
 
 /* Is the packet, which this machine sends itself, a later fragment of a reply of ours? `is_first`: it
@@ -344,6 +352,7 @@ static __always_inline int steer(struct __sk_buff* skb, const __u32 l3_offset) {
     return NEXT_PROGRAM;
   }
   if (skb->pkt_type != PACKET_HOST) return NEXT_PROGRAM;
+  if (has_priority_before_tag(skb) && bpf_skb_vlan_pop(skb)) return NEXT_PROGRAM;
   if (has_vlan(skb)) {
     count(UVS_STEER_TAGGED);
     return NEXT_PROGRAM;

@@ -1,5 +1,6 @@
 #include "host/machine_watch.h"
 
+#include <linux/netconf.h>
 #include <net/if.h>
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -47,7 +48,7 @@ constexpr Micros kSettingsInterval = 2 * kMicrosPerSecond;
 constexpr unsigned kEventGroups[] = {RTNLGRP_LINK,       RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR,
                                      RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE,  RTNLGRP_IPV4_RULE,
                                      RTNLGRP_IPV6_RULE,  RTNLGRP_NEIGH,       RTNLGRP_NEXTHOP,
-                                     RTNLGRP_IPV4_NETCONF, RTNLGRP_TC};
+                                     RTNLGRP_IPV4_NETCONF, RTNLGRP_IPV6_NETCONF, RTNLGRP_TC};
 
 // What has to be dumped again; routes have a time of their own.
 struct Dirt {
@@ -197,8 +198,10 @@ Status MachineWatch::Impl::refresh_rules() {
   const auto warnings = dump_policy_rules(requests_socket);
   if (!warnings.ok()) return warnings.status();
   for (const std::string& warning : warnings.value()) warn_once(warning);
-  is_view_due |= has_policy_rules == warnings.value().empty();
-  has_policy_rules = !warnings.value().empty();
+  if (has_policy_rules == !warnings.value().empty()) return {};
+  is_view_due = true;
+  has_policy_rules = !has_policy_rules;
+  if (has_policy_rules) routes.note_policy_rules();
   return {};
 }
 
@@ -276,6 +279,12 @@ void MachineWatch::Impl::note(const NetlinkMessage& message, bool& has_answered)
       break;
     case RTM_NEWNETCONF:
       dirt.links = true;
+      // Routes die and come back with it, and no event of theirs tells. A new device tells all of its settings at
+      // once, and has no routes.
+      if (const auto settings = message.attributes<netconfmsg>();
+          settings.find(NETCONFA_IGNORE_ROUTES_WITH_LINKDOWN) && !settings.find(NETCONFA_FORWARDING)) {
+        dump_routes_at(soon);
+      }
       break;
     case RTM_NEWADDR:
       dirt.addresses = true;

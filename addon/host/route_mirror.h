@@ -16,7 +16,16 @@ namespace uvs {
 
 class RouteMirror {
  public:
-  explicit RouteMirror(NetlinkSocket objects_socket) : reader_(std::move(objects_socket)) {}
+  // IPv6 asks its local table first. IPv4's and its main table are one until a policy rule is added, and two from
+  // then on, also when the rule is gone (fib_unmerge).
+  explicit RouteMirror(NetlinkSocket objects_socket) : reader_(std::move(objects_socket)) {
+    routes_.ask_local_table_first(Family::kIpv6, true);
+  }
+
+  void note_policy_rules() {
+    routes_.ask_local_table_first(Family::kIpv4, true);
+    has_changed_ = true;
+  }
 
   // Everything anew. Events from before its end may come after it: they are taken for such until settle().
   // `is_whole` becomes false when routes changed meanwhile: something may be lacking.

@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstddef>
-#include <limits>
 #include <map>
 #include <optional>
 
@@ -124,8 +123,9 @@ std::optional<RouteKind> kind_of(uint8_t type) {
     case RTN_BLACKHOLE:
     case RTN_UNREACHABLE:
     case RTN_PROHIBIT:
-    case RTN_THROW:  // out of the main table: the next rule's is empty
       return RouteKind::kUnreachable;
+    case RTN_THROW:
+      return RouteKind::kThrow;
     default:
       return std::nullopt;
   }
@@ -171,10 +171,6 @@ std::optional<Route> RouteReader::read(const NetlinkMessage& message) {
   if (!family || (table != RT_TABLE_MAIN && table != RT_TABLE_LOCAL)) return std::nullopt;
   const auto kind = kind_of(body->rtm_type);
   if (!kind) return std::nullopt;
-  if (body->rtm_type == RTN_THROW && table == RT_TABLE_LOCAL) {
-    warn("`throw` routes in the local table are not honoured");
-    return std::nullopt;
-  }
   if (body->rtm_src_len != 0 || body->rtm_tos != 0) {
     warn(
         "routes that depend on the source address or the TOS are not honoured for forwarded "
@@ -189,11 +185,8 @@ std::optional<Route> RouteReader::read(const NetlinkMessage& message) {
     std::copy_n(prefix->begin(), std::min(prefix->size(), address_size(*family)),
                 route.prefix.bytes.begin());
   }
-  // The kernel asks the local table first: there every metric counts as better than any of the main
-  // table.
-  const uint32_t metric = attributes.value<uint32_t>(RTA_PRIORITY).value_or(0);
-  route.metric =
-      table == RT_TABLE_LOCAL ? 0 : std::min(metric, std::numeric_limits<uint32_t>::max() - 1) + 1;
+  route.is_in_local_table = table == RT_TABLE_LOCAL;
+  route.metric = attributes.value<uint32_t>(RTA_PRIORITY).value_or(0);
   if (attributes.find(RTA_ENCAP)) {
     warn(
         "routes with an encapsulation of their own (MPLS, SRv6, …) are not honoured: their "
@@ -202,10 +195,7 @@ std::optional<Route> RouteReader::read(const NetlinkMessage& message) {
   }
   if (const auto metrics = attributes.find(RTA_METRICS))
     route.mtu = NetlinkAttributes(*metrics).value<uint32_t>(RTAX_MTU).value_or(0);
-  if (route.kind == RouteKind::kUnicast) {
-    route.next_hops = next_hops(*family, *body, attributes);
-    if (route.next_hops.empty()) route.kind = RouteKind::kUnreachable;
-  }
+  if (route.kind == RouteKind::kUnicast) route.next_hops = next_hops(*family, *body, attributes);
   return route;
 }
 

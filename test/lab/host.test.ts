@@ -9,6 +9,7 @@ import {
   connectError,
   Director,
   datagram,
+  datagramError,
   Lab,
   labNeeds,
   makeFile,
@@ -89,6 +90,7 @@ requires(...labNeeds).describe('host', () => {
       expect(await shuffledDatagrams(client, address, 7, 20)).toBe(20);
       // Nobody listens: the host's RST comes back in the service's name.
       expect(await connectError(client, address, 81)).toBe('Connection refused');
+      expect(await datagramError(client, address, 9)).toBe('Connection refused');
     }
     const forwards = (await director.list()).flatMap(({ servers }) => servers.map(({ forward }) => forward));
     expect(new Set(forwards)).toEqual(new Set(['Masq']));

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <tuple>
 #include <unordered_map>
+#include <utility>
 
 namespace uvs {
 namespace {
@@ -72,28 +73,40 @@ size_t RouteTable::Parts<Key>::size() const {
 }
 
 // Makes the part from `first` to `last`. Routes come with a prefix before those inside it, equal ones
-// by metric.
+// by table and metric.
 template <typename Key>
 class RouteTable::Builder {
  public:
-  Builder(const Key& first, const Key& last) : first_(first), last_(last) { start(first, kNoRoute); }
+  Builder(const Key& first, const Key& last, bool is_local_first)
+      : first_(first), last_(last), is_local_first_(is_local_first) {
+    start(first, kNoRoute);
+  }
 
   // `is_own`: the prefix belongs to this part alone.
   void add(const Route& route, bool is_own);
   std::shared_ptr<const Part<Key>> finish();
 
  private:
+  // What the tables say inside a prefix: the one that is asked first, and the other.
+  struct Said {
+    uint32_t first = kNoRoute, then = kNoRoute;
+    uint32_t entry() const { return first != kNoRoute ? first : then; }
+  };
   struct Open {
     Key last;
-    uint32_t entry;
+    Said said;
   };
 
   void start(const Key& key, uint32_t entry);
   void close();
+  Said said() const { return open_.empty() ? Said{} : open_.back().said; }
+  bool is_asked_first(const Route& route) const { return is_local_first_ && route.is_in_local_table; }
+  bool is_decided(const Route& route) const;
   uint32_t entry_of(const Route& route);
   bool leads_there(const Entry& entry, const Route& route) const;
 
   const Key first_, last_;
+  const bool is_local_first_;
   std::shared_ptr<Part<Key>> part_ = std::make_shared<Part<Key>>();
   std::vector<Open> open_;  // each inside the one below it
   const Route* before_ = nullptr;
@@ -131,7 +144,6 @@ uint32_t RouteTable::Builder<Key>::entry_of(const Route& route) {
       entry.total_weight += std::max<uint32_t>(hop.weight, 1);
       if (++entry.hop_count == 0xffff) break;
     }
-    if (entry.hop_count == 0) entry.kind = RouteKind::kUnreachable;
   }
   const auto index = static_cast<uint32_t>(ways.entries.size());
   ways.entries.push_back(entry);
@@ -153,22 +165,30 @@ template <typename Key>
 void RouteTable::Builder<Key>::close() {
   const Key last = open_.back().last;
   open_.pop_back();
-  if (last != last_) start(successor(last), open_.empty() ? kNoRoute : open_.back().entry);
+  if (last != last_) start(successor(last), said().entry());
+}
+
+// Another route of the same prefix and table was there before it.
+template <typename Key>
+bool RouteTable::Builder<Key>::is_decided(const Route& route) const {
+  return before_ != nullptr && before_->prefix == route.prefix && before_->prefix_length == route.prefix_length &&
+         is_asked_first(*before_) == is_asked_first(route);
 }
 
 template <typename Key>
 void RouteTable::Builder<Key>::add(const Route& route, bool is_own) {
-  const bool is_same = before_ != nullptr && before_->prefix == route.prefix &&
-                       before_->prefix_length == route.prefix_length;
+  const bool is_dead = route.kind == RouteKind::kUnicast && route.next_hops.empty();
+  if (is_dead || is_decided(route)) return;
   before_ = &route;
-  if (is_same) return;  // the first counts
   const Key key = masked(key_of(route.prefix, Key{}), route.prefix_length);
   const Key first = std::max(key, first_), last = std::min(last_of(key, route.prefix_length), last_);
   while (!open_.empty() && open_.back().last < first) close();
-  const uint32_t entry = entry_of(route);
+  Said inside = said();
+  (is_asked_first(route) ? inside.first : inside.then) =
+      route.kind == RouteKind::kThrow ? kNoRoute : entry_of(route);
   if (is_own) part_->size++;
-  start(first, entry);
-  open_.push_back({last, entry});
+  start(first, inside.entry());
+  open_.push_back({last, inside});
 }
 
 template <typename Key>
@@ -244,7 +264,9 @@ RouteLookup RouteTable::lookup(Family family, const IpAddress& destination,
 
 namespace {
 
-auto rank(const Route& route) { return std::tie(route.prefix.bytes, route.prefix_length, route.metric); }
+auto rank(const Route& route) {
+  return std::tuple(route.prefix.bytes, route.prefix_length, !route.is_in_local_table, route.metric);
+}
 bool is_before(const Route& a, const Route& b) { return rank(a) < rank(b); }
 
 // Without bits behind the prefix, so that equal prefixes are equal.
@@ -305,9 +327,18 @@ bool RouteSet::assign(Sorted& sorted, std::vector<Route> wide, std::vector<std::
   }
   if (wide == sorted.wide) return has_changed;
   sorted.wide = std::move(wide);
+  note_all_changed(sorted);
+  return true;
+}
+
+void RouteSet::note_all_changed(Sorted& sorted) {
   sorted.has_wide_changed = true;
   for (size_t i = 0; i < sorted.narrow.size(); i++) sorted.changed.push_back(i);
-  return true;
+}
+
+void RouteSet::ask_local_table_first(Family family, bool is_first) {
+  Sorted& sorted = of(family);
+  if (std::exchange(sorted.is_local_first, is_first) != is_first) note_all_changed(sorted);
 }
 
 std::vector<Route> RouteSet::equals(const Route& like) const {
@@ -349,7 +380,7 @@ void RouteSet::note_change(Sorted& sorted, const Route& route) {
 template <typename Key>
 void RouteSet::build(Sorted& sorted, RouteTable::Parts<Key>& parts) {
   if (sorted.has_wide_changed) {
-    RouteTable::Builder<Key> builder(Key{}, last_of(Key{}, 0));
+    RouteTable::Builder<Key> builder(Key{}, last_of(Key{}, 0), sorted.is_local_first);
     for (const Route& route : sorted.wide) builder.add(route, true);
     parts.wide = builder.finish();
   }
@@ -362,7 +393,7 @@ void RouteSet::build(Sorted& sorted, RouteTable::Parts<Key>& parts) {
       continue;
     }
     const Key first = RouteTable::start_of(i, Key{});
-    RouteTable::Builder<Key> builder(first, last_of(first, RouteTable::kPartBits));
+    RouteTable::Builder<Key> builder(first, last_of(first, RouteTable::kPartBits), sorted.is_local_first);
     for (const Route& route : sorted.wide) {
       const size_t from = RouteTable::part_of(route.prefix), count = RouteTable::kParts >> route.prefix_length;
       if (from <= i && i - from < count) builder.add(route, false);

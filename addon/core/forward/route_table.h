@@ -1,5 +1,5 @@
-// Longest-prefix table of both families, immutable once built: mirrored from the kernel's main
-// table by host. Lookup happens once a connection and direction (the connection keeps the answer),
+// Longest-prefix table of both families, immutable once built: mirrored from the kernel's local and
+// main table by host. Lookup happens once a connection and direction (the connection keeps the answer),
 // so it is built for size and clarity before speed: the prefixes are flattened into ranges of
 // addresses, and a lookup is one binary search. In parts by the first bits of an address, so that a
 // table with some other routes shares all parts but theirs: see RouteSet.
@@ -15,8 +15,9 @@
 
 namespace uvs {
 
-// kBroadcast: of a network of ours. Nothing is sent there, and nothing comes from there.
-enum class RouteKind : uint8_t { kUnicast, kLocal, kUnreachable, kBroadcast };
+// kBroadcast: of a network of ours. Nothing is sent there, and nothing comes from there. kThrow: the search in
+// this table ends; no lookup says so.
+enum class RouteKind : uint8_t { kUnicast, kLocal, kUnreachable, kBroadcast, kThrow };
 
 struct NextHop {
   uint32_t ifindex = 0;
@@ -31,7 +32,8 @@ struct Route {
   Family family = Family::kIpv4;
   IpAddress prefix;
   uint8_t prefix_length = 0;
-  uint32_t metric = 0;  // the lowest wins among equal prefixes
+  bool is_in_local_table = false;  // else in the main table; of equal prefixes the one of the local table wins
+  uint32_t metric = 0;             // the lowest wins among equal prefixes of a table
   RouteKind kind = RouteKind::kUnicast;
   uint32_t mtu = 0;  // of the route itself (RTAX_MTU); 0: that of the device
   std::vector<NextHop> next_hops;
@@ -57,7 +59,8 @@ class RouteTable {
   RouteTable() = default;
   // Control side: allocates. Bits of a prefix behind its length are ignored, so is a route whose
   // length is beyond its family's. Of two routes that differ in nothing but next hops the first
-  // counts. A unicast route without next hops is unreachable; a weight of 0 counts as 1.
+  // counts. A unicast route without next hops (they are dead) is passed over, as the kernel does: the next
+  // metric or a shorter prefix counts. A weight of 0 counts as 1.
   explicit RouteTable(std::span<const Route> routes);
 
   // `flow_hash` picks among equal next hops, so that a connection keeps to one. No route:
@@ -135,6 +138,10 @@ class RouteSet {
  public:
   RouteSet() = default;
 
+  // True: the whole local table is asked before the main one. False: both are one, and the longest prefix of
+  // them wins. Both is the kernel's doing: see RouteMirror.
+  void ask_local_table_first(Family family, bool is_first);
+
   // All routes anew, in any order; of equals the first counts. False: they are what they were.
   bool assign(std::vector<Route> routes);
   // Those with family, prefix and metric of `like`; the first counts.
@@ -151,12 +158,14 @@ class RouteSet {
     std::vector<std::vector<Route>> narrow;  // by part; empty: none
     std::vector<size_t> changed;             // parts
     bool has_wide_changed = false;
+    bool is_local_first = false;
   };
 
   static bool is_good(const Route& route);
   Sorted& of(Family family) { return family == Family::kIpv4 ? ipv4_ : ipv6_; }
   static bool assign(Sorted& sorted, std::vector<Route> wide, std::vector<std::vector<Route>> narrow);
   static void note_change(Sorted& sorted, const Route& route);
+  static void note_all_changed(Sorted& sorted);
   template <typename Key>
   static void build(Sorted& sorted, RouteTable::Parts<Key>& parts);
 

@@ -183,8 +183,17 @@ void Flows<F>::settle_icmp_error(Item& item) {
         context_.table->find(quoted.protocol, F, quoted.source, quoted.source_port);
     if (service != nullptr && service->key.is_standby) return;
   }
-  if (!is_admitted(item)) return;
-  pass(item, connections_[index], direction);
+  Record& record = connections_[index];
+  if (!is_of_local_server(record, direction, item.packet) && !is_admitted(item)) return;
+  pass(item, record, direction);
+}
+
+// This machine's own complaint, on its way out, about what was translated for a server of its own.
+template <Family F>
+bool Flows<F>::is_of_local_server(const Record& record, Direction direction,
+                                  const ParsedPacket& packet) const {
+  return direction == Direction::kReply && is_to_local(record) &&
+         record.destination == PackedAddress<F>::of(packet.source);
 }
 
 // The state after the packet, and how long the connection now lasts without another. What a client asks of a removed
@@ -269,10 +278,7 @@ Decision Flows<F>::find_way(Record& record, Direction direction) {
     return record.flags.is_nat ? to_local_server(passage_of(record, direction, kNoNeighbour))
                                : to_host();
   };
-  if (direction == Direction::kRequest &&
-      (record.flags.is_local || destination_of(record).is_local.get())) {
-    return to_this_machine();
-  }
+  if (direction == Direction::kRequest && is_to_local(record)) return to_this_machine();
   if (const uint32_t epoch = context_.hops.epoch(); record.hop_epoch != epoch) {
     record.request_hop = record.reply_hop = kNoNeighbour;
     record.hop_epoch = epoch;

@@ -65,6 +65,11 @@ class Flows final : private Room::Holder {
   // 127.0.0.0/8 or ::1 the stack throws away, so there the service's own address is left where the port
   // is its, too: a program that listens on all addresses answers.
   static bool is_translated(const Record& record, const Destination& destination);
+  bool is_to_local(const Record& record) const {
+    return record.flags.is_local || destination_of(record).is_local.get();
+  }
+  bool is_of_local_server(const Record& record, Direction direction,
+                          const ParsedPacket& packet) const;
   void forward_without_record(Item& item, Record& record);
   ReplyMap::Inserted expect_replies(const Record& record);
   void refuse(Item& item, Limit limit, DropReason reason);
@@ -84,7 +89,7 @@ class Flows final : private Room::Holder {
   Decision find_way(Record& record, Direction direction);
   static Passage passage_of(const Record& record, Direction direction, NeighbourIndex hop);
 
-  DestinationState& destination_of(const Record& record) {
+  DestinationState& destination_of(const Record& record) const {
     return context_.tables.destination_state(record.destination_slot);
   }
   ReplyTuple reply_of(const Record& record) const;

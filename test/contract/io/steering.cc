@@ -139,7 +139,10 @@ void priority_tags_are_no_tags(Bench& bench) {
   };
   for (const Packet& packet : {from_client("10.9.0.1:80").syn(), udp4("172.16.0.1:4000", "10.9.0.1:53"),
                                tcp6("[2001:db8::5]:4000", "[2001:db8:9::1]:80").syn()}) {
-    for (const uint32_t tag : {0x81000000u, 0x8100a000u, 0x88a80000u}) CHECK(is_steered(packet, {tag}));
+    for (const uint32_t tag : {0x81000000u, 0x8100a000u, 0x88a80000u}) {
+      CHECK(is_steered(packet, {tag}));
+      CHECK(is_steered(packet, {tag, 0x8100e000}));  // one behind another, as to the kernel
+    }
     const uint64_t before = bench.counter(UVS_STEER_TAGGED);
     CHECK_FALSE(is_steered(packet, {0x81000064}));              // VLAN 100
     CHECK_FALSE(is_steered(packet, {0x88a80064, 0x81000065}));  // QinQ

@@ -1,10 +1,11 @@
-// RouteTable against a slow model: the first match in a list that is sorted by length and metric.
+// RouteTable against a slow model: the first match in a list that is sorted by table, length and metric.
 #include "core/forward/route_table.h"
 
 #include <doctest/doctest.h>
 
 #include <algorithm>
 #include <random>
+#include <tuple>
 
 #include "packet_builder.h"
 
@@ -21,22 +22,36 @@ bool has_prefix(const IpAddress& address, const IpAddress& prefix, unsigned leng
 
 class SlowTable {
  public:
-  explicit SlowTable(std::vector<Route> routes) : routes_(std::move(routes)) {
+  explicit SlowTable(std::vector<Route> routes, bool is_local_first = false)
+      : routes_(std::move(routes)), is_local_first_(is_local_first) {
     std::stable_sort(routes_.begin(), routes_.end(), [](const Route& a, const Route& b) {
-      return a.prefix_length != b.prefix_length ? a.prefix_length > b.prefix_length
-                                                : a.metric < b.metric;
+      return std::tuple(b.prefix_length, !a.is_in_local_table, a.metric) <
+             std::tuple(a.prefix_length, !b.is_in_local_table, b.metric);
     });
   }
+  // Null: none, or one that ends the search.
   const Route* find(Family family, const IpAddress& address) const {
+    if (is_local_first_) {
+      const Route* local = find(family, address, [](const Route& route) { return route.is_in_local_table; });
+      if (local != nullptr) return local;
+      return find(family, address, [](const Route& route) { return !route.is_in_local_table; });
+    }
+    return find(family, address, [](const Route&) { return true; });
+  }
+
+ private:
+  template <typename IsAsked>
+  const Route* find(Family family, const IpAddress& address, IsAsked is_asked) const {
     for (const Route& route : routes_) {
-      if (route.family == family && has_prefix(address, route.prefix, route.prefix_length))
-        return &route;
+      if (route.kind == RouteKind::kUnicast && route.next_hops.empty()) continue;
+      if (!is_asked(route) || route.family != family || !has_prefix(address, route.prefix, route.prefix_length)) continue;
+      return route.kind == RouteKind::kThrow ? nullptr : &route;
     }
     return nullptr;
   }
 
- private:
   std::vector<Route> routes_;
+  bool is_local_first_;
 };
 
 struct Chance {
@@ -61,10 +76,12 @@ struct Chance {
       route.prefix = address(route.family, spread);
       route.prefix_length = static_cast<uint8_t>(random() % (address_size(route.family) * 8 + 1));
       route.metric = static_cast<uint32_t>(random() % 3);
-      route.kind = random() % 16 == 0 ? RouteKind::kUnreachable : RouteKind::kUnicast;
+      route.is_in_local_table = random() % 3 == 0;
+      const RouteKind kinds[] = {RouteKind::kUnreachable, RouteKind::kThrow, RouteKind::kLocal};
+      route.kind = random() % 8 == 0 ? kinds[random() % 3] : RouteKind::kUnicast;
       NextHop hop;
       hop.ifindex = static_cast<uint32_t>(i % 50 + 1);
-      route.next_hops = {hop};
+      if (random() % 16 != 0) route.next_hops = {hop};
     }
     return routes;
   }
@@ -96,8 +113,13 @@ TEST_CASE("property: RouteTable finds what a linear search finds, in many small 
   for (int turn = 0; turn < 400; turn++) {
     CAPTURE(turn);
     const std::vector<Route> routes = chance.routes(chance.random() % 60, 1 + chance.random() % 8);
-    const RouteTable table(routes);
-    const SlowTable model(routes);
+    RouteSet set;
+    set.assign(routes);
+    const bool is_local_first = turn % 2 == 1;
+    if (turn % 4 > 1) (void)set.table();
+    for (const Family family : {Family::kIpv4, Family::kIpv6}) set.ask_local_table_first(family, is_local_first);
+    const RouteTable& table = set.table();
+    const SlowTable model(routes, is_local_first);
     for (const Route& route : routes) {
       IpAddress last = route.prefix;
       for (unsigned bit = route.prefix_length; bit < address_size(route.family) * 8; bit++) {
@@ -142,10 +164,13 @@ TEST_CASE("property: a RouteSet after many changes makes the table that its rout
       const SlowTable model_before(routes);
       for (size_t count = chance.random() % 3; count > 0; count--) {
         Route route = chance.random() % 2 == 0 ? routes[chance.random() % routes.size()] : chance.routes(1, spread)[0];
-        route.next_hops[0].ifindex = static_cast<uint32_t>(100 + chance.random() % 50);
+        NextHop hop;
+        hop.ifindex = static_cast<uint32_t>(100 + chance.random() % 50);
+        route.next_hops = {hop};
         std::erase_if(routes, [&](const Route& other) {
           return other.family == route.family && other.prefix_length == route.prefix_length &&
-                 other.metric == route.metric && has_prefix(other.prefix, route.prefix, route.prefix_length);
+                 other.metric == route.metric && other.is_in_local_table == route.is_in_local_table &&
+                 has_prefix(other.prefix, route.prefix, route.prefix_length);
         });
         const bool is_kept = routes.empty() || chance.random() % 3 != 0;
         if (is_kept) routes.push_back(route);

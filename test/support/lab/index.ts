@@ -42,6 +42,7 @@ export type { Topology } from './topology.js';
 export {
   connectError,
   datagram,
+  datagramError,
   iperf,
   makeFile,
   md5Of,

@@ -106,6 +106,13 @@ export async function connectError(client: Host, address: string, port: number):
   return result.code === 0 ? '' : (/: ([^:\n]+)\n*$/.exec(result.stderr)?.[1] ?? result.stderr);
 }
 
+/** What the client is told of a datagram within a second; '' when it is told nothing. */
+export async function datagramError(client: Host, address: string, port: number): Promise<string> {
+  const ask = `echo ? | socat -t 1 - '${socatAddress('UDP', address, port)}'`;
+  const result = await client.tryExec(['sh', '-c', ask]);
+  return /: ([^:\n]+)\n*$/.exec(result.stderr)?.[1] ?? result.stderr;
+}
+
 function socatAddress(protocol: 'TCP' | 'UDP', address: string, port: number): string {
   return address.includes(':') ? `${protocol}6:[${address}]:${port}` : `${protocol}4:${address}:${port}`;
 }

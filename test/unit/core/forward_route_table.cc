@@ -120,7 +120,46 @@ TEST_CASE("routes: kinds, and a longer prefix that leads nowhere") {
   CHECK(look(table, "10.1.0.1").kind == RouteKind::kUnreachable);
   CHECK(look(table, "10.1.1.1").kind == RouteKind::kLocal);
   CHECK(look(table, "10.1.1.2").kind == RouteKind::kUnreachable);
-  CHECK(look(table, "10.2.0.1").kind == RouteKind::kUnreachable);  // no next hop
+}
+
+TEST_CASE("routes: one whose next hops are dead is passed over: the next metric counts, then a shorter prefix") {
+  const std::vector<Route> routes = {route("10.0.0.0", 8, 1), kind(route("10.2.0.0", 16, 0), RouteKind::kUnicast),
+                                     kind(route("10.3.0.0", 16, 0), RouteKind::kUnicast),
+                                     route("10.3.0.0", 16, 3, "", 50)};
+  const RouteTable table(routes);
+  CHECK(look(table, "10.2.0.1").ifindex == 1);
+  CHECK(look(table, "10.3.0.1").ifindex == 3);
+  CHECK(table.size() == 2);
+}
+
+TEST_CASE("routes: the local table and the main one, as one or one after the other; throw ends the search in its table") {
+  const auto local = [](Route route) {
+    route.is_in_local_table = true;
+    return route;
+  };
+  for (const unsigned length : {8u, 14u}) {  // wide and narrow
+    CAPTURE(length);
+    RouteSet set;
+    set.assign({local(kind(route("10.0.0.0", static_cast<uint8_t>(length), 0), RouteKind::kLocal)), route("10.1.0.0", 16, 1),
+                route("10.2.0.0", 16, 2), route("10.0.0.0", 9, 3), local(kind(route("10.2.2.0", 24, 0), RouteKind::kThrow)),
+                kind(route("10.2.2.128", 25, 0), RouteKind::kThrow), route("10.3.0.0", 16, 4, "", 7),
+                local(route("10.3.0.0", 16, 5, "", 9))});
+    // One: the longest prefix of both; of equal ones that of the local table.
+    CHECK(look(set.table(), "10.0.0.1").kind == (length == 8 ? RouteKind::kUnicast : RouteKind::kLocal));
+    CHECK(look(set.table(), "10.1.0.1").ifindex == 1);
+    CHECK(look(set.table(), "10.2.0.1").ifindex == 2);
+    CHECK(look(set.table(), "10.2.2.1").kind == RouteKind::kUnreachable);
+    CHECK(look(set.table(), "10.3.0.1").ifindex == 5);
+    set.ask_local_table_first(Family::kIpv4, true);
+    CHECK(look(set.table(), "10.0.0.1").kind == RouteKind::kLocal);
+    CHECK(look(set.table(), "10.1.0.1").kind == RouteKind::kLocal);
+    CHECK(look(set.table(), "10.2.0.1").kind == RouteKind::kLocal);
+    CHECK(look(set.table(), "10.2.2.1").ifindex == 2);
+    CHECK(look(set.table(), "10.2.2.129").kind == RouteKind::kUnreachable);
+    CHECK(look(set.table(), "10.2.3.1").kind == RouteKind::kLocal);
+    CHECK(look(set.table(), "10.3.0.1").ifindex == 5);
+    CHECK(look(set.table(), "10.64.0.1").kind == (length == 8 ? RouteKind::kLocal : RouteKind::kUnicast));
+  }
 }
 
 TEST_CASE("routes: an IPv4 route by an IPv6 gateway (RFC 8950)") {

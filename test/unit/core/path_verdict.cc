@@ -293,6 +293,22 @@ TEST_CASE("a server that is this machine behind NAT: translated for the host's s
     CHECK(director.counters(0, 0).traffic.in_packets == 2);
     CHECK(director.counters(0, 0).traffic.out_packets == 1);
 
+    // The host's own error about what was sent on to it leaves in the service's name; any other from an address of ours
+    // is nobody's.
+    director.from_client(udp(row.client, row.vip).payload(10));
+    const Packet sent_on = udp(row.client, row.server).payload(10);
+    const std::string client_address = is_ipv4 ? "172.16.0.1" : "fd16::1";
+    const auto refused_by = [&](const std::string& from) {
+      return director.from_client(is_ipv4 ? icmp4(from, client_address).icmp(3, 3).quote(sent_on)
+                                          : icmp6(from, client_address).icmp(1, 4).quote(sent_on));
+    };
+    const Seen refusal = refused_by(row.own);
+    CHECK(refusal.verdict == Verdict::kForward);
+    CHECK(refusal.ifindex == TestDirector::kClientLink);
+    CHECK(refusal.packet.quoted.destination == endpoint(row.vip).address);
+    CHECK(refusal.packet.quoted.destination_port == 80);
+    CHECK(refused_by(is_ipv4 ? "10.9.0.1" : "fd09::1").reason == DropReason::kOwnSource);
+
     // Path MTU discovery of the host's own stack.
     const Packet quoted = tcp(row.vip, row.client).ack().payload(1300);
     const std::string vip_address = is_ipv4 ? "10.9.0.1" : "fd09::1";

@@ -2,9 +2,13 @@
 // any case.
 #include "host/route_mirror.h"
 
+#include <arpa/inet.h>
 #include <linux/nexthop.h>
+#include <net/if.h>
 
+#include <algorithm>
 #include <random>
+#include <sstream>
 
 #include "watched_machine.h"
 
@@ -180,6 +184,111 @@ TEST_CASE("throw ends the search, and a route's MTU and all 16 bits of a weight 
     first += lookup("10.6.1.1", hash * 0x9e3779b97f4a7c15ULL).next_hop == address("10.5.0.2") ? 1 : 0;
   CHECK(first > 2800);
   CHECK(first < 3200);
+}
+
+// As words: what `ip route get` says, and what the table does.
+std::string way_in_kernel(const std::string& to) {
+  FILE* output = popen(("ip -o route get " + to + " 2>&1").c_str(), "r");
+  REQUIRE(output != nullptr);
+  char line[512] = "";
+  (void)std::fgets(line, sizeof(line), output);
+  pclose(output);
+  std::istringstream words(line);
+  std::string word, gateway, device;
+  bool is_local = false, is_first = true;
+  while (words >> word) {
+    if (is_first && word == "RTNETLINK") return "unreachable";
+    if (is_first && word == "local") is_local = true;
+    if (word == "via") words >> gateway;
+    if (word == "dev") words >> device;
+    is_first = false;
+  }
+  return is_local ? "local" : device + " " + gateway;
+}
+
+std::string way_in_table(const RouteTable& table, const std::string& to) {
+  const Endpoint end = endpoint(to);
+  const RouteLookup way = table.lookup(end.family, end.address, 0);
+  if (way.kind == RouteKind::kLocal) return "local";
+  if (way.kind != RouteKind::kUnicast) return "unreachable";
+  char name[IF_NAMESIZE] = "", text[INET6_ADDRSTRLEN] = "";
+  if_indextoname(way.ifindex, name);
+  if (way.next_hop == end.address) return std::string(name) + " ";
+  inet_ntop(way.next_hop_family == Family::kIpv4 ? AF_INET : AF_INET6, way.next_hop.bytes.data(), text, sizeof(text));
+  return std::string(name) + " " + text;
+}
+
+void check_is_kernels(const RouteTable& table, const std::vector<std::string>& to) {
+  for (const std::string& address : to) {
+    CAPTURE(address);
+    CHECK(way_in_table(table, address) == way_in_kernel(address));
+  }
+}
+
+TEST_CASE("local and main table: one for IPv4 until there is a policy rule, two from then on and for IPv6") {
+  UVS_REQUIRES("root");
+  Routes routes;
+  run("ip link set lo up && ip route add local 10.6.0.0/16 dev lo && ip -6 route add local 2001:db8:60::/44 dev lo");
+  run("ip route add 10.6.1.0/24 via 10.5.0.2 && ip -6 route add 2001:db8:61::/48 via 2001:db8:5::2");
+  run("ip route add 10.6.2.0/24 via 10.5.0.2 && ip -6 route add 2001:db8:62::/48 via 2001:db8:5::2");
+  run("ip route add throw 10.6.2.0/25 table local && ip -6 route add throw 2001:db8:62::/64 table local");
+  run("ip route add throw 10.6.2.8/32 && ip -6 route add throw 2001:db8:62::8/128");
+  const std::vector<std::string> to = {"10.6.0.9",        "10.6.1.9",        "10.6.2.9",        "10.6.2.8",
+                                       "10.6.2.200",      "2001:db8:60::9",  "2001:db8:61::9",  "2001:db8:62::9",
+                                       "2001:db8:62::8",  "2001:db8:62:1::", "10.5.0.1",        "2001:db8:5::1"};
+  WatchedMachine machine;
+  const auto check = [&] {
+    const std::lock_guard lock(machine.events.mutex);
+    check_is_kernels(machine.events.view->routes, to);
+  };
+  CHECK(machine.events.lookup("10.6.1.9").kind == RouteKind::kUnicast);
+  check();
+  run("ip rule add from 192.0.2.77 table 77");
+  CHECK(eventually([&] { return machine.events.lookup("10.6.1.9").kind == RouteKind::kLocal; }));
+  check();
+  run("ip rule del from 192.0.2.77 table 77");
+  CHECK(eventually([&] {
+    const std::lock_guard lock(machine.events.mutex);
+    return !machine.events.view->has_policy_rules;
+  }));
+  check();
+}
+
+TEST_CASE("ignore_routes_with_linkdown: what has no carrier is passed over, as soon as the setting says so") {
+  UVS_REQUIRES("root");
+  Routes routes;
+  run("ip link add uvsio-new type veth peer name uvsio-peer && ip link set uvsio-peer up && ip link set uvsio-new up");
+  run("ip addr add 10.5.1.1/24 dev uvsio-new && ip addr add 2001:db8:51::1/64 dev uvsio-new nodad");
+  for (const char* command : {
+           "ip route add 10.6.0.0/16 via 10.5.0.2 && ip -6 route add 2001:db8:60::/44 via 2001:db8:5::2",
+           "ip route add 10.6.1.0/24 via 10.5.1.2 && ip -6 route add 2001:db8:61::/48 via 2001:db8:51::2",
+           "ip route add 10.6.2.0/24 via 10.5.1.2 metric 5 && ip route add 10.6.2.0/24 via 10.5.0.3 metric 9",
+           "ip -6 route add 2001:db8:62::/48 via 2001:db8:51::2 metric 5",
+           "ip -6 route add 2001:db8:62::/48 via 2001:db8:5::3 metric 9",
+       }) {
+    run(command);
+  }
+  const std::vector<std::string> to = {"10.6.0.9", "10.6.1.9", "10.6.2.9", "10.5.1.9", "2001:db8:60::9",
+                                       "2001:db8:61::9", "2001:db8:62::9", "2001:db8:51::9"};
+  WatchedMachine machine;
+  const auto is_kernels = [&] {
+    const std::lock_guard lock(machine.events.mutex);
+    return std::ranges::all_of(to, [&](const std::string& address) {
+      return way_in_table(machine.events.view->routes, address) == way_in_kernel(address);
+    });
+  };
+  const auto check = [&] {
+    if (eventually(is_kernels)) return;
+    const std::lock_guard lock(machine.events.mutex);
+    check_is_kernels(machine.events.view->routes, to);
+  };
+  for (const char* command : {"ip link set uvsio-peer down", "sysctl -qw net.ipv4.conf.all.ignore_routes_with_linkdown=1",
+                              "sysctl -qw net.ipv6.conf.uvsio-new.ignore_routes_with_linkdown=1", "ip link set uvsio-peer up",
+                              "ip link set uvsio-peer down", "sysctl -qw net.ipv4.conf.all.ignore_routes_with_linkdown=0"}) {
+    CAPTURE(command);
+    run(command);
+    check();
+  }
 }
 
 }  // namespace
