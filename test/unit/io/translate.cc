@@ -5,7 +5,6 @@
 #include <doctest/doctest.h>
 
 #include <array>
-#include <cstring>
 #include <fstream>
 #include <string>
 
@@ -125,8 +124,8 @@ TEST_CASE("rows: counters are written as TypeScript reads them, as far as there 
                                    .persistent = 16,
                                    .is_local = true,
                                    .traffic = {17, 18, 19, 20, 0xf0f1f2f3f4f5f6f7}});
-    Octets written(room * sizeof(uint64_t));
-    std::memcpy(written.data(), numbers.data(), written.size());
+    const auto* first = reinterpret_cast<const uint8_t*>(numbers.data());
+    const Octets written(first, first + room * sizeof(uint64_t));
     CHECK(written == Octets(expected.begin(), expected.begin() + static_cast<ptrdiff_t>(written.size())));
   }
 }
