@@ -12,11 +12,12 @@ export interface Clock {
   wall(): Micros;
   /**
    * Calls back once, at or after `deadline`, and after the I/O that had arrived by then: an answer that waits in the
-   * kernel while the event loop was busy is read before its deadline is judged.
+   * kernel while the event loop was busy is read before its deadline is judged. What a callback throws, or its promise
+   * rejects with, is for a Catcher to catch (catcher.ts).
    */
-  at(deadline: Micros, callback: () => void): Cancel;
+  at(deadline: Micros, callback: () => void | Promise<void>): Cancel;
   /** Calls back in the next turn of the event loop, after pending I/O. */
-  soon(callback: () => void): Cancel;
+  soon(callback: () => void | Promise<void>): Cancel;
 }
 
 /** Node's timers count milliseconds and overflow at 2^31. */

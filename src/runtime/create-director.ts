@@ -8,6 +8,7 @@ import { createNativeNetwork } from '../dataplane/native-network.js';
 import type { Network } from '../dataplane/network.js';
 import type { Dataplane } from '../dataplane/port.js';
 import { controlServers } from './admin-server.js';
+import { Catcher } from './catcher.js';
 import { type Clock, systemClock } from './clock.js';
 import { createScripts } from './create-scripts.js';
 import { Director } from './director.js';
@@ -37,14 +38,14 @@ export type DirectorOptions = ReadOptions & {
 
 /** A director that has not started. Throws NATIVE_MISSING when it needs the addon and there is none. */
 export function createDirector(source: ConfigSource, options: DirectorOptions = {}): Director {
-  const clock = options.clock ?? systemClock;
   const log = options.log ?? silentLog;
+  const catcher = new Catcher(options.clock ?? systemClock, log);
   return new Director(source, {
     dataplane: options.dataplane ?? createNativeDataplane(),
-    clock,
+    catcher,
     log,
     network: () => options.network ?? createNativeNetwork(),
-    ...createScripts(clock, log),
+    ...createScripts(catcher, log),
     isRouter: isIpv6Router,
     probes: options.probes ?? createProbes(nativeProbes),
     random: options.random ?? Math.random,

@@ -1,7 +1,7 @@
 // Everything by which failover runs programs, made of its parts: one runner for tracked scripts, notify scripts and FIFOs.
 
 import type { FailoverConfig, ScriptCommand, ScriptPolicy } from '../model/failover-config.js';
-import type { Clock } from './clock.js';
+import type { Catcher } from './catcher.js';
 import type { DirectorEvent } from './events.js';
 import type { Log } from './log.js';
 import type { AccountDatabase } from './scripts/accounts.js';
@@ -33,8 +33,9 @@ export type Scripts = {
 };
 
 /** Runs real programs; starts nothing before a configuration asks for it. */
-export function createScripts(clock: Clock, log: Log): Scripts {
-  const runner = new ProcessScriptRunner({ log });
+export function createScripts(catcher: Catcher, log: Log): Scripts {
+  const { clock } = catcher;
+  const runner = new ProcessScriptRunner({ log, catcher });
   const notifications = new Notifications({ clock, log, runner });
   return {
     notifier: {

@@ -5,6 +5,7 @@ import type { ConnectionPage, Dataplane, DataplaneEvent } from '../dataplane/por
 import { DirectorError } from '../errors.js';
 import type { DirectorConfig } from '../model/director-config.js';
 import { addMicros, type Micros, micros, seconds } from '../model/units.js';
+import type { Catcher } from './catcher.js';
 import { applyChanges, type ChangeRequest } from './changes.js';
 import type { Cancel, Clock } from './clock.js';
 import { describeChanges, findChanges } from './describe-changes.js';
@@ -72,7 +73,8 @@ export type ControlServers = {
 
 export type DirectorParts = FailoverTools & {
   readonly dataplane: Dataplane;
-  readonly clock: Clock;
+  /** With the clock. */
+  readonly catcher: Catcher;
   readonly log: Log;
   readonly probes: Probes;
   readonly random: () => number;
@@ -107,7 +109,7 @@ export class Director {
   private readonly stream = new EventStream();
   private readonly inTurn = createSerial();
   private readonly lag: LoopLag;
-  private readonly parts: DirectorParts;
+  private readonly parts: DirectorParts & { readonly clock: Clock };
   private cancelHostChange: Cancel | undefined;
   private readonly stopWanted = new AbortController();
 
@@ -115,7 +117,7 @@ export class Director {
     private source: ConfigSource,
     parts: DirectorParts,
   ) {
-    this.lag = measureLag(parts.clock);
+    this.lag = measureLag(parts.catcher.clock);
     this.parts = { ...parts, clock: this.lag.clock };
   }
 
@@ -218,7 +220,7 @@ export class Director {
 
   status(): DirectorStatus {
     const { engine, failover, startedAt, configuredAt } = this.requireRunning();
-    const { clock, dataplane, log, version } = this.parts;
+    const { clock, dataplane, catcher, log, version } = this.parts;
     return directorStatus(engine, dataplane, failover.view(), {
       version,
       source: sourceName(this.source),
@@ -227,6 +229,7 @@ export class Director {
       loopLag: this.lag.read(),
       custody: failover.custody,
       log: log.unwritten?.() ?? { lost: 0, heldBack: 0 },
+      failedSteps: catcher.failedSteps,
     });
   }
 
@@ -277,7 +280,7 @@ export class Director {
           cpu: config.director.cpus?.[0],
           connectionFile: connectionFileOf(parts.socket),
         },
-        (event) => this.onDataplaneEvent(event),
+        (event) => parts.catcher.run(() => this.onDataplaneEvent(event)),
       );
       undo.push(() => parts.dataplane.stop());
 
@@ -333,6 +336,7 @@ export class Director {
   private end(): void {
     this.state = { kind: 'stopped' };
     this.cancelHostChange?.();
+    this.parts.catcher.close();
     this.stream.close();
   }
 
@@ -397,14 +401,14 @@ export class Director {
   }
 
   private onHostChanged(): void {
-    const { clock, log } = this.parts;
+    const { clock } = this.parts;
     if (this.cancelHostChange !== undefined) return;
     this.cancelHostChange = clock.at(addMicros(clock.now(), hostChangeDelay), () => {
       this.cancelHostChange = undefined;
       // In turn with a stop: what is under way ends before it, and nothing begins after it.
-      this.inTurn(async () => {
+      return this.inTurn(async () => {
         if (this.state.kind === 'running') await this.state.running.engine.onHostChanged();
-      }).catch((error) => log.error('looking at devices and addresses', { reason: messageOf(error) }));
+      });
     });
   }
 

@@ -400,7 +400,7 @@ export class Engine {
     const { clock, inTurn } = this.parts;
     this.cancelSettling ??= clock.at(addMicros(clock.now(), settlePause), () => {
       this.cancelSettling = undefined;
-      void inTurn(() => (this.isStopped ? Promise.resolve() : this.trySettling()));
+      return inTurn(() => (this.isStopped ? Promise.resolve() : this.trySettling()));
     });
   }
 

@@ -6,6 +6,7 @@ import {
   type CheckerEvent,
   type CheckerState,
   checkerDeadline,
+  type ProbeResult,
   startChecker,
   stepChecker,
 } from '../health/checker.js';
@@ -14,6 +15,7 @@ import type { CheckerPolicy } from '../model/director-config.js';
 import { type Micros, micros } from '../model/units.js';
 import type { Cancel, Clock } from './clock.js';
 import type { Log } from './log.js';
+import { messageOf } from './message-of.js';
 import { ProbeGate, type Ticket } from './probe-gate.js';
 import { type Probes, type RunningProbe, startProbe } from './probes/probe.js';
 
@@ -147,11 +149,18 @@ export class HealthRunner {
   }
 
   private startProbe(checker: Checker, probe: number): void {
-    checker.running = startProbe(this.probes, checker.policy, (result) => {
+    const onResult = (result: ProbeResult) => {
       this.endProbe(checker);
       this.step(checker, { kind: 'result', probe, result });
       this.setAlarm();
-    });
+    };
+    try {
+      checker.running = startProbe(this.probes, checker.policy, onResult);
+    } catch (error) {
+      // It has its place in line already, and must not wait there for ever.
+      const reason = messageOf(error);
+      checker.running = { cancel: this.clock.soon(() => onResult({ kind: 'unable', reason })) };
+    }
     this.step(checker, { kind: 'probe-started', probe });
     this.setAlarm();
   }

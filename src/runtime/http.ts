@@ -76,7 +76,7 @@ export function createHttpServer(
     if (open.size > limits.connections) oldest?.destroy();
   });
   server.on('request', (request, response) => {
-    void answer(request, response, { handler, onError, limits });
+    answer(request, response, { handler, onError, limits }).catch(() => response.destroy());
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     if (socket.destroyed) return;

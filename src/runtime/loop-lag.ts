@@ -33,7 +33,7 @@ export function measureLag(clock: Clock): LoopLag {
         const due = Math.max(deadline, clock.now()) as Micros;
         return clock.at(deadline, () => {
           note(due);
-          callback();
+          return callback();
         });
       },
     },

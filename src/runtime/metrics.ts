@@ -47,6 +47,9 @@ function families(status: DirectorStatus, services: readonly ServiceView[]): Fam
     counter('uvs_log_lines_held_back_total', 'Log lines that only repeated a message.', [
       ['', status.log.heldBack],
     ]),
+    counter('uvs_failed_steps_total', 'Steps of timers and events that failed and were made up for.', [
+      ['', status.failedSteps],
+    ]),
     gauge('uvs_connections', 'Entries of the connection table.', [['', dataplane.connectionCount]]),
     gauge('uvs_connections_limit', 'Most entries that the connection table takes.', [
       ['', dataplane.connectionLimit],

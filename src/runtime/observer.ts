@@ -34,10 +34,9 @@ export class Observer {
 
   start(): void {
     const next = addMicros(this.clock.now(), seconds(samplePeriod_s));
-    this.cancelAlarm = this.clock.at(next, () => {
-      void this.sample().then(() => {
-        if (!this.isStopped) this.start();
-      });
+    this.cancelAlarm = this.clock.at(next, async () => {
+      await this.sample();
+      if (!this.isStopped) this.start();
     });
   }
 

@@ -93,16 +93,20 @@ export class Publisher {
     if (this.isPublishing || this.isStopped || this.cancelTurn !== undefined) return;
     this.cancelTurn = this.clock.soon(() => {
       this.cancelTurn = undefined;
-      void this.turn();
+      return this.turn();
     });
   }
 
   private async turn(): Promise<void> {
+    if (this.isPublishing) return;
     this.isPublishing = true;
-    const offer = this.offers.shift();
-    if (offer === undefined) await this.publish();
-    else await this.publishOffer(offer);
-    this.isPublishing = false;
+    try {
+      const offer = this.offers.shift();
+      if (offer === undefined) await this.publish();
+      else await this.publishOffer(offer);
+    } finally {
+      this.isPublishing = false;
+    }
     if (this.isWanted || this.offers.length > 0) this.schedule();
   }
 

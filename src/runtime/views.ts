@@ -92,6 +92,8 @@ export type DirectorStatus = FailoverView & {
   readonly dataplane: Omit<DataplaneStatus, 'custody'>;
   readonly loopLag: LagView;
   readonly log: UnwrittenLines;
+  /** Of timers, events and jobs that nobody waits for: each was told and made up for. */
+  readonly failedSteps: number;
 };
 
 /** How late the event loop ran since the director was ready. */

@@ -19,6 +19,7 @@ import type { ForwardingTable } from '../../src/model/forwarding-table.js';
 import { type Micros, micros, seconds } from '../../src/model/units.js';
 import type { SyncGroup, Track, VirtualRouter } from '../../src/model/virtual-router.js';
 import { controlServers } from '../../src/runtime/admin-server.js';
+import { Catcher } from '../../src/runtime/catcher.js';
 import { Director } from '../../src/runtime/director.js';
 import type { DirectorEvent } from '../../src/runtime/events.js';
 import type { VirtualRouterView } from '../../src/runtime/failover/views.js';
@@ -219,6 +220,7 @@ export class FailoverDirector {
   readonly dataplane = new JournalDataplane();
   readonly network: JournalNetwork;
   readonly tracking = new TestTracking();
+  readonly probes = new FakeProbes();
   readonly sabotage = new Sabotage();
   readonly events: DirectorEvent[] = [];
   readonly logged: string[] = [];
@@ -246,6 +248,7 @@ export class FailoverDirector {
     const log = (message: string, fields: object = {}) => {
       this.logged.push(`${message} ${Object.values(fields).join(' ')}`.trim());
     };
+    const lines = { debug: () => {}, info: log, warn: log, error: log };
     const hear = (who: string, state: string, priority: number) => {
       this.notified.push(`${who} ${state} ${priority}`);
       note(`notify ${who} ${state}`);
@@ -255,10 +258,10 @@ export class FailoverDirector {
       {
         dataplane: this.sabotage.on('dataplane', this.dataplane),
         network: () => this.sabotage.on('network', this.network),
-        clock,
-        probes: new FakeProbes().probes,
+        catcher: new Catcher(clock, lines),
+        probes: this.sabotage.on('probes', this.probes.probes),
         random: () => 0.5,
-        log: { debug: () => {}, info: log, warn: log, error: log },
+        log: lines,
         load: async () => ({ config: this.config, sum: sumOf(this.config), diagnostics: [] }),
         socket: undefined,
         controlServers,

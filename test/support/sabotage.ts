@@ -2,21 +2,26 @@
 // the chosen number throws or rejects instead of being made. A test that walks over all numbers has tried every step.
 
 /** Calls that give a promise reject; all others throw. */
-const rejecting = /^(start|publish|connections|stop|settle|entrust|add\w+|remove\w+|leave\w+|takeUp\w+)$/;
+const rejecting =
+  /^(start|publish|connections|stop|settle|entrust|lookAfter|add\w+|remove\w+|leave\w+|takeUp\w+)$/;
 
 /** Calls that say in words what went wrong. */
 const answering = /^(advertise|sendFrame)$/;
-/** What can't fail, by the port's word, and what the director only asks. */
-const safe = /^(status|services|links|localAddresses|close|revoke|follow|unlisten|stopHearing)$/;
+/** What can't fail, by the port's word. */
+const safe = /^(status|close|revoke|follow|unlisten|stopHearing)$/;
+/** What the director only asks. */
+const asking = /^(services|links|localAddresses)$/;
 
 export class Sabotage {
   /** `network.addAddress`, in the order of the calls since it was armed. */
   readonly calls: string[] = [];
   private target: number | undefined;
   private isArmed = false;
+  private isAskingMeant = false;
 
-  /** The call with this number fails from now on; undefined: none does, and they are listed. */
-  arm(target: number | undefined): void {
+  /** The call with this number fails from now on; undefined: none does, and they are listed. `isAskingMeant`: questions count, too. */
+  arm(target: number | undefined, isAskingMeant = false): void {
+    this.isAskingMeant = isAskingMeant;
     this.calls.length = 0;
     this.target = target;
     this.isArmed = true;
@@ -33,7 +38,8 @@ export class Sabotage {
         const value: unknown = Reflect.get(target, key, target);
         if (typeof value !== 'function' || typeof key !== 'string') return value;
         return (...args: unknown[]) => {
-          if (this.isArmed && !safe.test(key)) {
+          const isMeant = !safe.test(key) && (this.isAskingMeant || !asking.test(key));
+          if (this.isArmed && isMeant) {
             this.calls.push(`${name}.${key}`);
             if (this.calls.length - 1 === this.target) {
               const error = new Error(`${name}.${key} was made to fail`);

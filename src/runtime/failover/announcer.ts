@@ -7,6 +7,7 @@ import type { Pacing } from '../../model/failover-config.js';
 import { addMicros, type Micros } from '../../model/units.js';
 import { announcement } from '../../vrrp/announcement.js';
 import type { Cancel, Clock } from '../clock.js';
+import { messageOf } from '../message-of.js';
 
 /** An address and the device that holds it. */
 export type Target = {
@@ -49,7 +50,7 @@ export class Announcer {
   /** Sends what needs no pause now, the rest by and by. */
   announce(order: AnnounceOrder): void {
     this.withdraw(({ owner, part }) => owner === order.owner && part === order.part);
-    const links = new Map(this.parts.network.links().map((link) => [link.name, link]));
+    const linkOf = this.lookUp();
     const failures = new Map<string, string>();
     for (let round = 0; round < order.repeat; round++) {
       for (const target of order.targets) {
@@ -59,7 +60,7 @@ export class Announcer {
           lane.waiting.push({ order, target });
           continue;
         }
-        const failure = this.send(order, target, links.get(target.device));
+        const failure = this.send(order, target, linkOf(target.device));
         if (failure !== undefined) failures.set(target.device, failure);
         if (pause > 0) this.openLane(name, pause);
       }
@@ -112,24 +113,34 @@ export class Announcer {
         return;
       }
       const { order, target } = next;
-      const link = this.parts.network.links().find(({ name: device }) => device === target.device);
-      const failure = this.send(order, target, link);
+      const failure = this.send(order, target, this.lookUp()(target.device));
       if (failure !== undefined) order.onFailed(failure, target.device);
       if (this.lanes.get(name) === lane) this.arm(name, lane, pause);
     });
   }
 
+  /** Devices by name; in words why the kernel can't be asked now, which fails the order like any other failure. */
+  private lookUp(): (device: string) => Link | string | undefined {
+    try {
+      const links = new Map(this.parts.network.links().map((link) => [link.name, link]));
+      return (device) => links.get(device);
+    } catch (error) {
+      return (device) => `${device}: ${messageOf(error)}`;
+    }
+  }
+
   private send(
     order: AnnounceOrder,
     { address, device }: Target,
-    link: Link | undefined,
+    link: Link | string | undefined,
   ): string | undefined {
     const failure = this.sendOn(address, device, link);
     if (failure === undefined) order.onSent();
     return failure;
   }
 
-  private sendOn(address: IpAddress, device: string, link: Link | undefined): string | undefined {
+  private sendOn(address: IpAddress, device: string, link: Link | string | undefined): string | undefined {
+    if (typeof link === 'string') return link;
     if (link === undefined) return `there is no interface ${device}`;
     // A device without MAC (a tunnel) has no neighbours that could learn it.
     if (link.mac === '') return undefined;

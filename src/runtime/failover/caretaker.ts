@@ -44,17 +44,19 @@ export class Caretaker {
     this.alarm?.cancel();
     const ring = () => {
       this.alarm = undefined;
-      void this.look();
+      return this.look();
     };
     this.alarm = { at, cancel: this.parts.clock.at(at, ring) };
   }
 
   private async look(): Promise<void> {
     const { clock, holdings, devices, onFound } = this.parts;
+    if (this.isLooking || this.isClosed) return;
     this.isLooking = true;
     this.isWanted = false;
-    const findings = await holdings.look(devices());
-    this.isLooking = false;
+    const findings = await holdings.look(devices()).finally(() => {
+      this.isLooking = false;
+    });
     this.lookedAt = clock.now();
     if (this.isClosed) return;
     if (findings !== undefined) onFound(findings);

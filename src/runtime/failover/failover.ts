@@ -8,6 +8,7 @@ import { type FailoverConfig, noFailover } from '../../model/failover-config.js'
 import { micros, seconds } from '../../model/units.js';
 import { causeText } from '../../vrrp/cause.js';
 import { effectivePriority, type NotifyState } from '../../vrrp/state.js';
+import type { Catcher } from '../catcher.js';
 import type { Clock } from '../clock.js';
 import type { ConfiguredNotifier, Scripts } from '../create-scripts.js';
 import type { NextDuty } from '../engine.js';
@@ -40,6 +41,7 @@ import { VirtualMacs } from './virtual-macs.js';
 export type FailoverParts = {
   readonly network: () => Network;
   readonly clock: Clock;
+  readonly catcher: Pick<Catcher, 'run'>;
   readonly log: Log;
   readonly emit: (event: DirectorEvent) => void;
   readonly notifier: ConfiguredNotifier;
@@ -272,7 +274,7 @@ export class Failover {
   }
 
   private createRunning(): Running {
-    const { clock, isRouter } = this.parts;
+    const { clock, catcher, isRouter } = this.parts;
     const network = this.parts.network();
     const holdings = new Holdings(network, (owner, text) => {
       const instance = runner.instances.get(owner);
@@ -281,7 +283,7 @@ export class Failover {
       runner.retryLater();
     });
     const announcer = new Announcer({ network, clock, isRouter, pacing: () => this.config.pacing });
-    const prober = new Prober({ network, clock });
+    const prober = new Prober({ network, clock, catcher });
     const macs = new VirtualMacs({
       network,
       holdings,
@@ -292,6 +294,7 @@ export class Failover {
     const runner: Runner = new Runner({
       network,
       clock,
+      catcher,
       holdings,
       prober,
       macs,
@@ -328,7 +331,8 @@ export class Failover {
   private onStep(group: RunningGroup): void {
     this.reportGroup(group);
     for (const instance of group.members) {
-      if (instance.purpose !== 'running' && instance.isStopped) void this.bury(instance);
+      if (instance.purpose !== 'running' && instance.isStopped)
+        this.parts.catcher.run(() => this.bury(instance));
       else this.endPredecessors(instance);
     }
     this.reportSettled();

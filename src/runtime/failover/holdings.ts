@@ -250,8 +250,7 @@ export class Holdings {
   private onLookFailed(error: unknown): readonly CustodyOutcome[] {
     const [owner] = [...this.held.values()].flatMap(({ owners }) => [...owners]);
     const isStopped = error instanceof DirectorError && error.code === 'NOT_RUNNING';
-    if (owner !== undefined && !isStopped)
-      this.warn(owner, `can't look after what is ours: ${messageOf(error)}`);
+    if (!isStopped) this.warn(owner ?? '', `can't look after what is ours: ${messageOf(error)}`);
     return [];
   }
 

@@ -360,8 +360,8 @@ export class Instance {
     await this.entrust(possessions);
     await this.parts.holdings.add(this.key, possessions);
     this.parts.onHeld();
-    this.watch();
     this.endTakeover();
+    this.watch();
   }
 
   private async removeAddresses(): Promise<void> {

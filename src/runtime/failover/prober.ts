@@ -6,6 +6,7 @@ import type { IpAddress } from '../../model/address.js';
 import { addMicros, type Micros, micros, seconds } from '../../model/units.js';
 import { addressProbe } from '../../vrrp/address-probe.js';
 import { readHolder } from '../../vrrp/frames.js';
+import type { Catcher } from '../catcher.js';
 import type { Cancel, Clock } from '../clock.js';
 import type { Target } from './announcer.js';
 
@@ -17,6 +18,8 @@ export const probeWindow = seconds(1);
  * become master within a moment would install it as often. What is asked and watched within so long after is gathered.
  */
 export const gatherPause = micros(20_000);
+/** What could not be asked is asked again after it. */
+const retryPause = seconds(1);
 
 type Question = { readonly until: Micros; readonly onAnswer: (address: IpAddress, mac: string) => void };
 
@@ -25,6 +28,7 @@ type Watch = { readonly targets: readonly Target[]; readonly onClaim: () => void
 export type ProberParts = {
   readonly network: Pick<Network, 'links' | 'sendFrame' | 'listen' | 'unlisten'>;
   readonly clock: Clock;
+  readonly catcher: Pick<Catcher, 'run'>;
 };
 
 export class Prober {
@@ -43,12 +47,8 @@ export class Prober {
 
   /** Asks for each target once; `onAnswer` hears of each answer from a MAC that is not ours, once an address. */
   probe(targets: readonly Target[], onAnswer: Question['onAnswer']): void {
-    const { network, clock } = this.parts;
-    const until = addMicros(clock.now(), probeWindow);
-    const links = new Map(network.links().map((link) => [link.name, link]));
+    const until = addMicros(this.parts.clock.now(), probeWindow);
     for (const device of new Set(targets.map((target) => target.device))) {
-      const link = links.get(device);
-      if (link === undefined || link.mac === '' || !link.isUp) continue;
       const questions = this.open.get(device) ?? new Map<IpAddress, Question>();
       this.open.set(device, questions);
       const addresses = targets.filter((target) => target.device === device).map(({ address }) => address);
@@ -93,6 +93,7 @@ export class Prober {
     this.cancelGathering?.();
     this.open.clear();
     this.watches.clear();
+    this.gathered.clear();
   }
 
   private listenAgain(targets: readonly Target[]): void {
@@ -104,46 +105,61 @@ export class Prober {
     const asked = this.gathered.get(device) ?? new Set<IpAddress>();
     this.gathered.set(device, asked);
     for (const address of addresses) asked.add(address);
-    if (this.cancelGathering === undefined) this.flush();
+    if (this.cancelGathering === undefined)
+      this.parts.catcher.run(
+        () => this.flush(),
+        () => this.flushLater(retryPause),
+      );
   }
 
   private flush(): void {
     this.cancelGathering = undefined;
     if (this.gathered.size === 0) return;
-    const { clock, network } = this.parts;
-    const links = new Map(network.links().map((link) => [link.name, link]));
+    const links = new Map(this.parts.network.links().map((link) => [link.name, link]));
+    const failures: unknown[] = [];
     for (const [device, addresses] of this.gathered) {
       const link = links.get(device);
-      const hears = this.listen(device);
-      if (hears && link !== undefined) this.ask(link, [...addresses]);
+      const canAsk = link !== undefined && link.mac !== '' && link.isUp;
+      // Nobody could answer.
+      if (!canAsk) for (const address of addresses) this.open.get(device)?.delete(address);
+      try {
+        this.listen(device, link);
+        if (canAsk) this.ask(link, [...addresses]);
+        this.gathered.delete(device);
+      } catch (error) {
+        failures.push(error);
+      }
     }
-    this.gathered.clear();
-    this.cancelGathering = clock.at(addMicros(clock.now(), gatherPause), () => this.flush());
+    if (failures.length > 0) throw failures[0];
+    this.flushLater(gatherPause);
   }
 
-  /** Listens for what is asked and watched on the device; false when it has gone in this moment. */
-  private listen(device: string): boolean {
+  private flushLater(pause: Micros): void {
+    const { clock } = this.parts;
+    this.cancelGathering = clock.at(addMicros(clock.now(), pause), () => this.flush());
+  }
+
+  /** Listens for what is asked and watched on the device. Throws the network's error. */
+  private listen(device: string, link: Link | undefined): void {
     const watched = [...this.watches.values()].flatMap(({ targets }) => targets);
     const asked = [...(this.open.get(device)?.keys() ?? [])];
     const own = watched.filter((target) => target.device === device).map(({ address }) => address);
     const addresses = [...new Set([...asked, ...own])].sort();
     if (addresses.length === 0) {
       if (this.heard.delete(device)) this.parts.network.unlisten(device);
-      return true;
+      return;
     }
-    // A device that was made anew has another index, and hears nothing by the old one.
-    const ifindex = this.parts.network.links().find(({ name }) => name === device)?.ifindex;
-    const wanted = `${ifindex} ${addresses.join(' ')}`;
-    if (this.heard.get(device) === wanted) return true;
-    try {
-      this.parts.network.listen({ device, addresses });
-      this.heard.set(device, wanted);
-      return true;
-    } catch {
+    if (link === undefined) {
       this.heard.delete(device);
       this.open.delete(device);
-      return false;
+      return;
     }
+    // A device that was made anew has another index, and hears nothing by the old one.
+    const wanted = `${link.ifindex} ${addresses.join(' ')}`;
+    if (this.heard.get(device) === wanted) return;
+    this.heard.delete(device);
+    this.parts.network.listen({ device, addresses });
+    this.heard.set(device, wanted);
   }
 
   private ask({ name, mac }: Link, addresses: readonly IpAddress[]): void {
@@ -167,11 +183,15 @@ export class Prober {
 
   private closeDue(): void {
     const now = this.parts.clock.now();
+    const links = this.parts.network.links();
     for (const [device, questions] of this.open) {
       for (const [address, { until }] of questions) if (until <= now) questions.delete(address);
       if (questions.size > 0) continue;
       this.open.delete(device);
-      this.listen(device);
+      this.listen(
+        device,
+        links.find(({ name }) => name === device),
+      );
     }
     this.arm();
   }

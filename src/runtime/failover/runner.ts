@@ -11,6 +11,7 @@ import { receive } from '../../vrrp/receive.js';
 import { nextDeadline, type VrrpEvent } from '../../vrrp/state.js';
 import { leaseOf } from '../../vrrp/timers.js';
 import { judge, type Observations } from '../../vrrp/tracking.js';
+import type { Catcher } from '../catcher.js';
 import type { Cancel, Clock } from '../clock.js';
 import { messageOf } from '../message-of.js';
 import { Caretaker } from './caretaker.js';
@@ -26,6 +27,7 @@ import type { VirtualMacs } from './virtual-macs.js';
 export type RunnerParts = {
   readonly network: Network;
   readonly clock: Clock;
+  readonly catcher: Pick<Catcher, 'run'>;
   readonly holdings: Holdings;
   readonly prober: Prober;
   readonly macs: VirtualMacs;
@@ -93,12 +95,15 @@ export class Runner {
       for (let next = this.inbox.shift(); next !== undefined; next = this.inbox.shift()) next();
     } finally {
       this.isStepping = false;
+      this.rearm();
     }
-    this.rearm();
   }
 
   onNetworkEvent(event: NetworkEvent): void {
-    if (this.isClosed) return;
+    if (!this.isClosed) this.run(() => this.onEvent(event));
+  }
+
+  private onEvent(event: NetworkEvent): void {
     switch (event.kind) {
       case 'advert':
         this.onAdvert(event);
@@ -161,8 +166,10 @@ export class Runner {
 
   /** The scripts and files that are tracked say something new. */
   retrack(): void {
-    for (const instance of [...this.instances.values()]) this.judge(instance);
-    this.startDecided();
+    this.run(() => {
+      for (const instance of [...this.instances.values()]) this.judge(instance);
+      this.startDecided();
+    });
   }
 
   /** The instance has stopped: it neither speaks nor hears any more. */
@@ -188,11 +195,17 @@ export class Runner {
   private step(instance: Instance, event: VrrpEvent): void {
     if (!this.instances.has(instance.key)) return;
     const group = this.parts.groupOf(instance);
+    // The state has moved on: one action that fails must not take the others of the step along.
     for (const { instance: member, action } of group.step(instance, event, this.parts.clock.now())) {
-      member.perform(action);
+      this.run(() => member.perform(action));
     }
-    for (const member of group.members) member.endStep();
-    this.parts.onStep(group);
+    for (const member of group.members) this.run(() => member.endStep());
+    this.run(() => this.parts.onStep(group));
+  }
+
+  /** What fails has no caller that could be told; a look at everything makes up for it. */
+  private run(action: () => void): void {
+    this.parts.catcher.run(action, () => this.retryLater());
   }
 
   private rearm(): void {
@@ -321,8 +334,9 @@ export class Runner {
   private startDecided(): void {
     for (const instance of [...this.waiting]) {
       if (this.isUndecided(this.parts.groupOf(instance))) continue;
+      const isResumed = instance.isLeftForUs;
       this.waiting.delete(instance);
-      this.handle(instance, { kind: 'start', isResumed: instance.isLeftForUs });
+      this.handle(instance, { kind: 'start', isResumed });
     }
   }
 
@@ -429,10 +443,12 @@ export class Runner {
   retryLater(): void {
     const { clock, holdings } = this.parts;
     if (this.isClosed || this.cancelRetry !== undefined) return;
-    this.cancelRetry = clock.at(addMicros(clock.now(), retryPause), () => {
+    this.cancelRetry = clock.at(addMicros(clock.now(), retryPause), async () => {
       this.cancelRetry = undefined;
       for (const instance of this.instances.values()) instance.mustRetry = false;
-      void holdings.retryRemovals().then(() => this.refresh());
+      await holdings.retryRemovals();
+      this.refresh();
+      this.startDecided();
     });
   }
 }

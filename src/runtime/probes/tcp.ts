@@ -3,6 +3,7 @@
 import { connect, type NetConnectOpts } from 'node:net';
 import type { ProbeResult } from '../../health/checker.js';
 import type { TcpCheckPolicy } from '../../model/director-config.js';
+import { messageOf } from '../message-of.js';
 import type {
   NativeProbeEnd,
   NativeProber,
@@ -100,15 +101,25 @@ class AddonProbes {
   private flush(): void {
     const asked = this.asked.filter(({ id }) => this.running.has(id));
     this.asked = [];
-    if (asked.length > 0) this.prober.probe(asked);
+    if (asked.length === 0) return;
+    try {
+      this.prober.probe(asked);
+    } catch (error) {
+      const reason = messageOf(error);
+      for (const { id } of asked) this.report(id, { kind: 'unable', reason });
+    }
   }
 
   private onEnded(ends: readonly NativeProbeEnd[]): void {
     for (const { id, error, code } of ends) {
-      const onResult = this.running.get(id);
-      this.running.delete(id);
-      onResult?.(error === undefined ? { kind: 'passed' } : failure({ code, message: error }));
+      this.report(id, error === undefined ? { kind: 'passed' } : failure({ code, message: error }));
     }
+  }
+
+  private report(id: number, result: ProbeResult): void {
+    const onResult = this.running.get(id);
+    this.running.delete(id);
+    onResult?.(result);
   }
 }
 

@@ -5,6 +5,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import type { Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { encodeText } from '../../model/text.js';
+import type { Catcher } from '../catcher.js';
 import type { AccountIds } from './accounts.js';
 
 /** `dies`: ended when the director ends, however it ends. `outlives`: goes on to its own end. */
@@ -22,6 +23,7 @@ export type LaunchEvent =
 export type LauncherParts = {
   /** Of the executable; default: the one that was built with the addon. */
   readonly path?: string | undefined;
+  readonly catcher: Pick<Catcher, 'run'>;
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** It died although nobody asked it to; the next program starts another. */
   readonly onDeath: (why: string) => void;
@@ -119,7 +121,7 @@ export class Launcher {
   private tell(id: number, event: LaunchEvent): void {
     const listener = this.listeners.get(id);
     if (event.kind !== 'started') this.listeners.delete(id);
-    listener?.(event);
+    this.parts.catcher.run(() => listener?.(event));
   }
 
   private onGone(child: ChildProcess, why: string): void {

@@ -13,6 +13,7 @@ import type { DestinationId, ServiceId } from '../../model/forwarding-table.js';
 import { seconds } from '../../model/units.js';
 import type { Clock } from '../clock.js';
 import type { Log } from '../log.js';
+import { messageOf } from '../message-of.js';
 import { NotifyFifo } from './notify-fifo.js';
 import {
   type NotifyState,
@@ -153,7 +154,11 @@ export class Notifications implements Notifier {
       if (same !== undefined) old.delete(same);
       return { fifo, same };
     });
-    for (const fifo of old) void fifo.close();
+    for (const fifo of old) {
+      fifo
+        .close()
+        .catch((error: unknown) => this.parts.log.warn(`FIFO ${fifo.fifo.path}: ${messageOf(error)}`));
+    }
     const machine = this.parts.machine ?? thisMachine;
     this.fifos = kept.map(
       ({ fifo, same }) => same ?? new NotifyFifo(fifo, policy, { ...this.parts, machine }),

@@ -3,6 +3,7 @@
 
 import { constants } from 'node:os';
 import type { ScriptCommand, ScriptPolicy } from '../../model/failover-config.js';
+import type { Catcher } from '../catcher.js';
 import type { Log } from '../log.js';
 import { type Fate, type LaunchEvent, Launcher } from './launcher.js';
 import {
@@ -43,6 +44,7 @@ export interface ScriptRunner {
 
 export type ScriptRunnerParts = {
   readonly log: Log;
+  readonly catcher: Pick<Catcher, 'run'>;
   readonly machine?: ScriptMachine | undefined;
   /** Path of the launcher; default: the one that was built with the addon. */
   readonly launcher?: string | undefined;
@@ -61,6 +63,7 @@ export class ProcessScriptRunner implements ScriptRunner {
     this.machine = parts.machine ?? thisMachine;
     this.launcher = new Launcher({
       path: parts.launcher,
+      catcher: parts.catcher,
       environment: Object.fromEntries(
         Object.entries(process.env).filter(([name]) => !directorsOwn.test(name)),
       ),

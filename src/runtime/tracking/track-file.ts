@@ -7,7 +7,6 @@ import {
   type FSWatcher,
   openSync,
   readSync,
-  type Stats,
   statSync,
   watch,
   writeSync,
@@ -163,6 +162,11 @@ function read(path: string): Reading {
 }
 
 function identityOf(directory: string): string | undefined {
-  const stats: Stats | undefined = statSync(directory, { throwIfNoEntry: false });
-  return stats === undefined ? undefined : `${stats.dev} ${stats.ino}`;
+  try {
+    const { dev, ino } = statSync(directory);
+    return `${dev} ${ino}`;
+  } catch {
+    // Not there, or behind one that may not be entered: nothing to watch.
+    return undefined;
+  }
 }

@@ -4,8 +4,10 @@ import { MemoryNetwork } from '../../../src/dataplane/memory-network.js';
 import type { IpAddress } from '../../../src/model/address.js';
 import type { Pacing } from '../../../src/model/failover-config.js';
 import { micros, seconds } from '../../../src/model/units.js';
+import { Catcher } from '../../../src/runtime/catcher.js';
 import { type AnnounceOrder, Announcer, type Target } from '../../../src/runtime/failover/announcer.js';
 import { gatherPause, Prober, probeWindow } from '../../../src/runtime/failover/prober.js';
+import { silentLog } from '../../../src/runtime/log.js';
 import { announcement } from '../../../src/vrrp/announcement.js';
 import { readHolder } from '../../../src/vrrp/frames.js';
 import { ManualClock } from '../../support/manual-clock.js';
@@ -49,7 +51,8 @@ async function fixture(pacing = unpaced) {
   /** `100 101 100`: the last bytes of the addresses, in order. */
   const sent = () =>
     network.sentFrames.map(({ frame }) => readHolder(frame)?.address.split('.').at(-1)).join(' ');
-  return { clock, network, announcer, order, sent, failures };
+  const catcher = new Catcher(clock, silentLog);
+  return { clock, catcher, network, announcer, order, sent, failures };
 }
 
 describe('announcements', () => {
@@ -247,13 +250,14 @@ describe('probes', () => {
     };
     prober.probe([elsewhere], () => {});
     expect(f.network.sentFrames).toHaveLength(0);
-    await f.clock.advance(micros(gatherPause + probeWindow));
+    f.network.removeLink('eth1');
+    await f.clock.advance(micros(gatherPause + 2 * probeWindow));
     expect(f.clock.alarmCount).toBe(0);
   });
 
   test('hundreds at once install the filter of their device twice, and all are asked for', async () => {
-    const { clock, network } = await fixture();
-    const prober = new Prober({ clock, network });
+    const { clock, catcher, network } = await fixture();
+    const prober = new Prober({ clock, catcher, network });
     let installed = 0;
     const { listen } = network;
     network.listen = (filter) => {

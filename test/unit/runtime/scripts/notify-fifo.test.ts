@@ -26,6 +26,7 @@ import {
   noNotifyScripts,
 } from '../../../../src/model/failover-config.js';
 import { seconds } from '../../../../src/model/units.js';
+import { Catcher } from '../../../../src/runtime/catcher.js';
 import { Notifications } from '../../../../src/runtime/scripts/notifier.js';
 import { thisMachine } from '../../../../src/runtime/scripts/script-machine.js';
 import { ProcessScriptRunner, type ScriptRunner } from '../../../../src/runtime/scripts/script-runner.js';
@@ -41,6 +42,7 @@ let folder: string;
 let path: string;
 let log: RecordingLog;
 let fake: FakeScriptRunner;
+let catcher: Catcher;
 let clock: ManualClock;
 let opened: { readonly notifications: Notifications; readonly runner: ScriptRunner }[];
 let readers: number[];
@@ -52,6 +54,7 @@ beforeEach(() => {
   log = new RecordingLog();
   fake = new FakeScriptRunner();
   clock = new ManualClock();
+  catcher = new Catcher(clock, log);
   opened = [];
   readers = [];
 });
@@ -112,7 +115,7 @@ function reader(at = path): () => string {
 
 rootTest('it is made for its reader alone, keeps what was said meanwhile, and goes with us', async () => {
   const machine = { ...thisMachine, accounts };
-  const notifications = create(new ProcessScriptRunner({ log, machine }));
+  const notifications = create(new ProcessScriptRunner({ log, catcher, machine }));
   notifications.configure(configOf({ account: { user: 'reader', group: undefined } }));
   notifications.routerChanged('VI_1', 'BACKUP', 100);
   await vi.waitFor(() => expect(existsSync(path)).toBe(true), patient);
@@ -149,7 +152,7 @@ rootTest(
     chmodSync(folder, 0o777);
     const lines = `exec > ${out}; echo "$1 $2 $(id -u) $$"; read -r line < "$2"; echo "$line"; sleep 1000`;
     const machine = { ...thisMachine, accounts };
-    const notifications = create(new ProcessScriptRunner({ log, machine }));
+    const notifications = create(new ProcessScriptRunner({ log, catcher, machine }));
     const account = { user: 'reader', group: undefined };
     const words = ['/bin/sh', '-c', lines, 'sh', 'own'];
     notifications.configure(configOf({ account, script: { words, account } }));

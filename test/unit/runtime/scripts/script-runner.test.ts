@@ -16,10 +16,12 @@ import { join } from 'node:path';
 import { afterAll, afterEach, expect, test, vi } from 'vitest';
 import type { ScriptPolicy } from '../../../../src/model/failover-config.js';
 import type { Account } from '../../../../src/model/virtual-router.js';
+import { Catcher } from '../../../../src/runtime/catcher.js';
 import type { Fate } from '../../../../src/runtime/scripts/launcher.js';
 import { type ScriptMachine, thisMachine } from '../../../../src/runtime/scripts/script-machine.js';
 import { ProcessScriptRunner, type ScriptEnd } from '../../../../src/runtime/scripts/script-runner.js';
 import { noPolicy } from '../../../support/fake-script-runner.js';
+import { ManualClock } from '../../../support/manual-clock.js';
 import { RecordingLog } from '../../../support/recording-log.js';
 import { requires } from '../../../support/require.js';
 
@@ -34,6 +36,7 @@ const somebody: Account = { user: '65534', group: '65534' };
 const root: Account = { user: 'root', group: undefined };
 const secure: ScriptPolicy = { account: root, isSecure: true };
 const log = new RecordingLog();
+const catcher = new Catcher(new ManualClock(), log);
 let runners: ProcessScriptRunner[] = [];
 afterEach(async () => {
   for (const runner of runners) await runner.stop();
@@ -45,7 +48,7 @@ function createRunner(machine: Partial<ScriptMachine> = {}, launcher?: string): 
   // Of this machine's accounts only root: numbers then have no names anywhere.
   const accounts = () => ({ passwd: 'root:x:0:0::/:/bin/sh\n', group: '' });
   const all = { ...thisMachine, accounts, ...machine };
-  const runner = new ProcessScriptRunner({ log, machine: all, launcher });
+  const runner = new ProcessScriptRunner({ log, catcher, machine: all, launcher });
   runners.push(runner);
   return runner;
 }
