@@ -87,9 +87,12 @@ Result<std::unique_ptr<SteerProgram>> SteerProgram::load(uint32_t buckets) {
       return errno_status(EPERM, "cannot load the steering program",
                           "CAP_BPF; before kernel 5.11 a higher RLIMIT_MEMLOCK too");
     }
+    // By it the verifier knows the packet that a program hands to a function of its own.
+    const bool has_types = access("/sys/kernel/btf/vmlinux", F_OK) == 0;
     return Status{ErrorCode::kKernelUnsupported,
-                  "this kernel does not take the steering program (6.1 or later is needed): " +
-                      last_complaint};
+                  std::string("this kernel does not take the steering program (") +
+                      (has_types ? "6.1 or later is needed" : "it was built without CONFIG_DEBUG_INFO_BTF") +
+                      "): " + last_complaint};
   }
   const auto program_fd = [&](const std::string& name) {
     return bpf_program__fd(bpf_object__find_program_by_name(object, name.c_str()));

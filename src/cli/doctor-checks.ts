@@ -71,6 +71,12 @@ function checkKernel(machine: Machine): Finding[] {
       error('kernel', `Linux ${release}: older than any that is tested`, `use Linux ${oldest} or later`),
     ];
   }
+  if (!machine.list('/sys/kernel/btf').includes('vmlinux')) {
+    const fact = `Linux ${release} was built without type information (CONFIG_DEBUG_INFO_BTF): it takes no program of ours`;
+    return [
+      error('kernel', fact, 'boot a kernel that has /sys/kernel/btf/vmlinux, as those of distributions do'),
+    ];
+  }
   if (!isAtLeast(6, 6)) {
     const fact = `Linux ${release} has no tcx: our programs are attached by clsact, and stay when the director is killed`;
     return [

@@ -29,7 +29,11 @@ const healthy: Required<Pick<Facts, 'files' | 'lists' | 'links'>> = {
     '/proc/sys/net/ipv4/conf/eth0/send_redirects': '0',
     '/proc/1/comm': 'systemd',
   },
-  lists: { '/sys/class/net': ['lo', 'eth0'], '/proc': ['1', 'self', 'net'] },
+  lists: {
+    '/sys/class/net': ['lo', 'eth0'],
+    '/proc': ['1', 'self', 'net'],
+    '/sys/kernel/btf': ['vmlinux'],
+  },
   links: { '/proc/self/ns/net': 'net:[1]', '/proc/1/ns/net': 'net:[1]' },
 };
 
@@ -124,6 +128,11 @@ const cases: readonly Case[] = [
   {
     name: 'a kernel that is too old',
     facts: { files: { '/proc/sys/kernel/osrelease': '5.15.0-91' } },
+    finding: { name: 'kernel', level: 'error' },
+  },
+  {
+    name: 'a kernel without type information',
+    facts: { lists: { '/sys/kernel/btf': [] } },
     finding: { name: 'kernel', level: 'error' },
   },
   {
