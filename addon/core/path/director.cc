@@ -131,9 +131,14 @@ void Director::Impl::rewrite(Batch& batch) {
   for (size_t i = 0; i < item_count; i++) {
     items[i].outcome = rewriter.carry_out(batch.frames[i], items[i], true);
   }
-  for (size_t gone = rewriter.early_fragments().take_displaced(); gone > 0; gone--) {
-    context.reached(Limit::kFragments);
-    count_drop(DropReason::kFragmentTableFull);
+  count_displaced(rewriter.early_fragments(), Limit::kFragments, DropReason::kFragmentTableFull);
+  count_displaced(rewriter.held(), Limit::kHoldQueue, DropReason::kHoldQueueFull);
+}
+
+void Director::Impl::count_displaced(HoldQueue& queue, Limit limit, DropReason reason) {
+  for (size_t gone = queue.take_displaced(); gone > 0; gone--) {
+    context.reached(limit);
+    count_drop(reason);
   }
 }
 

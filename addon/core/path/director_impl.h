@@ -31,6 +31,7 @@ struct Director::Impl {
   void account(const Batch& batch);
   void count(const Frame& frame, Verdict outcome);
   void count_drop(DropReason reason);
+  void count_displaced(HoldQueue& queue, Limit limit, DropReason reason);
   void count_traffic(const Item& item);
 
   // The parts of release_held().

@@ -29,7 +29,7 @@ bool HoldQueue::make_room(uint64_t group, size_t size_bytes) {
     if (!is_share_used && !free_.empty() && held_bytes_ + size_bytes <= limits_.bytes) return true;
     const auto oldest =
         is_share_used ? std::ranges::find_if(waiting_, is_of_group) : waiting_.begin();
-    if (!limits_.does_oldest_give_way || oldest == waiting_.end()) return false;
+    if (oldest == waiting_.end()) return false;
     const Held& displaced = pool_[*oldest];
     if (displaced.group == group) {
       count--;

@@ -1,6 +1,8 @@
 // Packets that wait for something to become known: for their next hop to be resolved, or for the
-// first fragment of their packet. A fixed pool of frames, with a share for each group of them. What is
-// given out lies in the pool until the next release(). One thread; nothing allocated after it is made.
+// first fragment of their packet. A fixed pool of frames, with a share for each group of them; when one is
+// used up the oldest gives way, since what gets its answer gets it soon: a flood of those that never do
+// shortens the patience and shuts nobody out. What is given out lies in the pool until the next release().
+// One thread; nothing allocated after it is made.
 #pragma once
 
 #include <cstdint>
@@ -18,13 +20,13 @@ namespace uvs {
 struct HoldLimits {
   size_t frames = 0, frames_per_group = 0;
   size_t bytes = 0, bytes_per_group = 0;
-  Micros patience = 0;                // what has waited longer is due, whatever is known
-  bool does_oldest_give_way = false;  // when a limit is reached; else the newest is refused
+  Micros patience = 0;  // what has waited longer is due, whatever is known
 };
 
 // For a next hop; a group is one of them. As many bytes and small packets as the kernel holds for one
 // neighbour (its limit is 208 KiB of memory): a burst of clients that meets a new server loses no SYN,
-// which would cost each a second, and the frames that come first in a long transfer are large ones.
+// which would cost each a second, and the frames that come first in a long transfer are large ones. Sources
+// on the link can be made up, and get no answer; a neighbour that is there answers within milliseconds.
 inline constexpr HoldLimits kHopHold{.frames = 512,
                                      .frames_per_group = 100,
                                      .bytes = 4 << 20,
@@ -32,14 +34,13 @@ inline constexpr HoldLimits kHopHold{.frames = 512,
                                      .patience = 3 * kMicrosPerSecond};
 // For a first fragment; a group is a sender. What is out of order on a network is so by milliseconds:
 // after a second the first one is lost, and the kernel's 30 s would only hold the pool for whoever
-// floods it. For the same reason the oldest gives way: a flood of 100,000 fragments/s leaves the
-// others 5 ms. A sender's share is four datagrams of the largest size.
+// floods it. A flood of 100,000 fragments/s leaves the others 5 ms. A sender's share is four datagrams of the
+// largest size.
 inline constexpr HoldLimits kFragmentHold{.frames = 512,
                                           .frames_per_group = 180,
                                           .bytes = 4 << 20,
                                           .bytes_per_group = 4 * kMaxFrameCapacity,
-                                               .patience = kMicrosPerSecond,
-                                          .does_oldest_give_way = true};
+                                          .patience = kMicrosPerSecond};
 
 class HoldQueue {
  public:
@@ -57,8 +58,7 @@ class HoldQueue {
 
   bool is_ready() const { return bytes_.is_ready(); }
 
-  // Copies the frame, unchanged as it came in. False when too many wait (in all, or in its group) and
-  // none gives way.
+  // Copies the frame, unchanged as it came in. False when it is larger than all that may wait.
   bool hold(const Frame& frame, const Item& item, uint64_t group, Micros now);
 
   bool is_empty() const { return waiting_.empty(); }
