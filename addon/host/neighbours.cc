@@ -141,11 +141,13 @@ bool NeighbourResolver::look_after(NetlinkSocket& netlink, Attempt& attempt, Nei
     return false;
   }
   // Forwarding by AF_PACKET never confirms an entry, so a stale one stays stale until somebody
-  // asks: a server that was replaced would stay a black hole.
+  // asks: a server that was replaced would stay a black hole. One that failed is asked for when the worker
+  // wants it again: a flood from sources that are not there would keep the kernel's table full of questions.
+  if (state != NeighbourState::kResolved) return is_valid;
   const bool wants_refresh = !is_valid || (found->second.state & NUD_STALE) != 0;
   if (wants_refresh && may_ask && table_.last_used(index) + kInUse > now)
     ask(netlink, attempt, now);
-  return is_valid && state != NeighbourState::kResolved;
+  return false;
 }
 
 bool NeighbourResolver::sweep(NetlinkSocket& netlink, Micros now) {

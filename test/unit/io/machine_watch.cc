@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "host/addresses.h"
+#include "host/neighbours.h"
 #include "host/virtual_mac.h"
 #include "watched_machine.h"
 
@@ -304,6 +305,46 @@ TEST_CASE("next hops are resolved, fail, come back and change") {
         return table.answer(there).mac == MacAddress{{2, 0, 0, 0, 0, 0x78}};
       },
       15 * kMicrosPerSecond));
+}
+
+std::string neighbour_in_kernel(const std::string& at) {
+  FILE* output = popen(("ip neigh show " + at + " dev uvsio-near").c_str(), "r");
+  REQUIRE(output != nullptr);
+  char line[256] = "";
+  (void)std::fgets(line, sizeof(line), output);
+  pclose(output);
+  return line;
+}
+
+// The kernel knows a thousand neighbours, no more. Whoever makes up sources on the link must not fill that with questions
+// that are asked for ever.
+TEST_CASE("a next hop that failed is asked for again when somebody wants it, and not before") {
+  UVS_REQUIRES("root");
+  ScratchNetwork network;
+  run("ip addr add 10.5.0.1/24 dev uvsio-near");
+  NeighbourTable table{{.k0 = 5, .k1 = 6}};
+  NeighbourResolver resolver(table);
+  auto questions = NetlinkSocket::open(), requests = NetlinkSocket::open();
+  REQUIRE(questions.ok());
+  REQUIRE(requests.ok());
+  const auto is_asked = [] { return neighbour_in_kernel("10.5.0.77").find("FAILED") == std::string::npos; };
+  Micros now = kMicrosPerSecond;
+  const NeighbourIndex index = table.find_or_request({network.near(), Family::kIpv4, address("10.5.0.77")});
+  table.touch(index, now);
+  (void)resolver.sweep(questions.value(), now);
+  CHECK(neighbour_in_kernel("10.5.0.77").find("INCOMPLETE") != std::string::npos);
+  run("ip neigh replace 10.5.0.77 dev uvsio-near nud failed");
+  bool has_answered = false;
+  REQUIRE(resolver.dump(requests.value(), now, has_answered).ok());
+  CHECK(table.answer(index).state == NeighbourState::kFailed);
+  for (int second = 0; second < 4; second++) {
+    now += kMicrosPerSecond;
+    (void)resolver.sweep(questions.value(), now);
+    CHECK_FALSE(is_asked());
+  }
+  table.touch(index, now);
+  (void)resolver.sweep(questions.value(), now);
+  CHECK(is_asked());
 }
 
 TEST_CASE("addresses of ours come, go, and are found again") {
