@@ -93,7 +93,7 @@ struct {
   __type(value, __u64);
 } uvs_out_frags SEC(".maps");
 
-/* What the programs named …_while_alive call. The kernel empties it when the last descriptor of it is closed. */
+/* What the programs named uvs_live_… call. The kernel empties it when the last descriptor of it is closed. */
 struct {
   __uint(type, BPF_MAP_TYPE_PROG_ARRAY);
   __uint(max_entries, UVS_ALIVE_ENTRIES);
@@ -412,27 +412,27 @@ int uvs_steer_out_ip(struct __sk_buff* skb) {
 }
 
 /* The same where the filter outlives the process (clsact): steers as long as somebody holds the map's
- * descriptor. */
+ * descriptor. Told from the others by a name of 15 characters at most: the kernel keeps no more. */
 SEC("tc")
-int uvs_steer_while_alive(struct __sk_buff* skb) {
+int uvs_live_steer(struct __sk_buff* skb) {
   bpf_tail_call(skb, &uvs_alive, UVS_ALIVE_STEER);
   return NEXT_PROGRAM;
 }
 
 SEC("tc")
-int uvs_steer_ip_while_alive(struct __sk_buff* skb) {
+int uvs_live_steer_ip(struct __sk_buff* skb) {
   bpf_tail_call(skb, &uvs_alive, UVS_ALIVE_STEER_IP);
   return NEXT_PROGRAM;
 }
 
 SEC("tc")
-int uvs_steer_out_while_alive(struct __sk_buff* skb) {
+int uvs_live_out(struct __sk_buff* skb) {
   bpf_tail_call(skb, &uvs_alive, UVS_ALIVE_STEER_OUT);
   return NEXT_PROGRAM;
 }
 
 SEC("tc")
-int uvs_steer_out_ip_while_alive(struct __sk_buff* skb) {
+int uvs_live_out_ip(struct __sk_buff* skb) {
   bpf_tail_call(skb, &uvs_alive, UVS_ALIVE_STEER_OUT_IP);
   return NEXT_PROGRAM;
 }

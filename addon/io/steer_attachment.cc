@@ -42,8 +42,10 @@ void collect_our_filters(NetlinkSocket& netlink, uint32_t ifindex, AttachPoint p
     const auto attributes = message.attributes<tcmsg>();
     const auto options = attributes.find(TCA_OPTIONS);
     if (attributes.text(TCA_KIND) != "bpf" || !options) return;
-    if (!NetlinkAttributes(*options).text(TCA_BPF_NAME).starts_with("uvs_")) return;
-    found.push_back({point, ifindex, filter->tcm_handle, TC_H_MAJ(filter->tcm_info) >> 16});
+    const auto name = NetlinkAttributes(*options).text(TCA_BPF_NAME);
+    if (!name.starts_with("uvs_")) return;
+    const bool is_held = !name.starts_with("uvs_live_");
+    found.push_back({point, ifindex, filter->tcm_handle, TC_H_MAJ(filter->tcm_info) >> 16, is_held});
   });
 }
 

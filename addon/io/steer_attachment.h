@@ -50,6 +50,7 @@ struct LeftoverFilter {
   uint32_t ifindex;
   uint32_t handle;
   uint32_t priority;
+  bool is_held;  // left for a restart; else it passes everything since its director is dead
 };
 // Clsact filters named uvs_* on every device of the namespace.
 std::vector<LeftoverFilter> find_leftover_filters(NetlinkSocket& netlink);

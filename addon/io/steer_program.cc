@@ -97,12 +97,12 @@ Result<std::unique_ptr<SteerProgram>> SteerProgram::load(uint32_t buckets) {
   const auto program_fd = [&](const std::string& name) {
     return bpf_program__fd(bpf_object__find_program_by_name(object, name.c_str()));
   };
-  const auto programs = [&](const std::string& name) {
-    return Steerer{{program_fd(name), program_fd(name + "_while_alive")},
-                   {program_fd(name + "_ip"), program_fd(name + "_ip_while_alive")}};
+  const auto programs = [&](const std::string& plain, const std::string& while_alive) {
+    return Steerer{{program_fd(plain), program_fd(while_alive)},
+                   {program_fd(plain + "_ip"), program_fd(while_alive + "_ip")}};
   };
-  program->steer = programs("uvs_steer");
-  program->steer_out = programs("uvs_steer_out");
+  program->steer = programs("uvs_steer", "uvs_live_steer");
+  program->steer_out = programs("uvs_steer_out", "uvs_live_out");
   program->reinject = program_fd("uvs_reinject");
   program->sink = program_fd("uvs_sink");
   program->services = bpf_object__find_map_fd_by_name(object, "uvs_services");

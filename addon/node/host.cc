@@ -4,10 +4,12 @@
 #include <optional>
 #include <vector>
 
+#include "host/leftovers.h"
 #include "host/service_manager.h"
 #include "host/tcp_probe.h"
 #include "io/file_lock.h"
 #include "node/errors.h"
+#include "node/promise.h"
 
 namespace uvs {
 namespace {
@@ -96,11 +98,17 @@ Napi::Value lock_file(const Napi::CallbackInfo& info) {
   return held;
 }
 
+Napi::Value remove_what_is_left(const Napi::CallbackInfo& info) {
+  return PromiseWork::start(info.This().As<Napi::Object>(), [] { return remove_leftovers(); },
+                            [](Napi::Env env) -> Napi::Value { return env.Undefined(); });
+}
+
 }  // namespace
 
 void export_host(Napi::Env env, Napi::Object exports) {
   exports.Set("sdNotify", Napi::Function::New(env, sd_notify));
   exports.Set("lockFile", Napi::Function::New(env, lock_file));
+  exports.Set("removeLeftovers", Napi::Function::New(env, remove_what_is_left));
   TcpProberObject::export_to(env, exports);
 }
 

@@ -3,6 +3,7 @@
 import { Command } from 'commander';
 import { productVersion } from '../runtime/create-director.js';
 import { addCheck } from './check.js';
+import { addCleanup } from './cleanup.js';
 import { type ExitCode, exitCodes, print, printError, reportFailure } from './command.js';
 import { addConnections } from './connections.js';
 import { addDoctor } from './doctor.js';
@@ -23,6 +24,7 @@ const verbs = [
   addStats,
   addSwitchover,
   addDoctor,
+  addCleanup,
 ];
 
 /** Runs `director ARGS` and gives its exit code; what there is to say has been said. */

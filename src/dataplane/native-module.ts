@@ -95,6 +95,8 @@ export type NativeModule = {
   sdNotify(text: string): boolean;
   /** Until it is released or the process ends. Throws ALREADY_RUNNING with the number of who has it, IO. */
   lockFile(path: string, holder: string): { release(): void };
+  /** Removes what a dead director has left in this network namespace, but for a restart. Throws ALREADY_RUNNING, IO. */
+  removeLeftovers(): Promise<void>;
   /** `onEnded` is no reason for the process to live on. */
   readonly TcpProber: new (
     onEnded: (ends: readonly TcpProbeEnd[]) => void,

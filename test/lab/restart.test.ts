@@ -3,6 +3,7 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import {
+  cliFile,
   configText,
   Dialogue,
   Director,
@@ -64,6 +65,11 @@ function talk(client: Host): Promise<Dialogue[]> {
   return Promise.all(vips.map((address) => Dialogue.start(client, address, port, { count, every_ms: 50 })));
 }
 
+/** As the service manager does it between the two. */
+async function cleanUp(host: Host): Promise<void> {
+  await host.exec(['node', cliFile, 'cleanup']);
+}
+
 async function expectWhole(dialogues: readonly Dialogue[]): Promise<void> {
   const since = nowMicros();
   for (const dialogue of dialogues) {
@@ -86,6 +92,7 @@ requires(...failoverNeeds).describe('a restart', () => {
       // What stays: the addresses and the filters that hold packets back.
       expect(await host.addresses('eth0')).toEqual(expect.arrayContaining([`${vip}/32`, `${vip6}/128`]));
       expect(await host.exec('tc filter show dev eth0 ingress')).toContain('uvs_steer');
+      await cleanUp(host);
 
       const after = await Director.start(host, config, { env, socket: before.socket });
       await expectWhole(dialogues);
@@ -93,7 +100,7 @@ requires(...failoverNeeds).describe('a restart', () => {
       expect((await after.list()).map(({ servers }) => servers.map(({ active }) => active))).toEqual(counted);
       expect(existsSync(`${before.socket}.connections`)).toBe(false);
       // Of the director before nothing is left, and what it left is this one's to remove.
-      const filters = (await host.exec('tc filter show dev eth0 ingress')).match(/name uvs_steer/g) ?? [];
+      const filters = (await host.exec('tc filter show dev eth0 ingress')).match(/name uvs_/g) ?? [];
       expect(filters).toHaveLength('UVS_STEERING' in env ? 1 : 0);
       expect(await host.exec('ip -d addr show dev eth0')).not.toMatch(/100\/(32|128)[^\n]*\n *valid_lft \d/);
       await Promise.all(dialogues.map((dialogue) => dialogue.stop()));
@@ -133,11 +140,12 @@ requires(...failoverNeeds).describe('a restart', () => {
 
       await before.process.stop('SIGQUIT', 10);
       expect(await host.exec('tc filter show dev eth0 egress')).toContain('uvs_steer_out');
+      await cleanUp(host);
       const after = await Director.start(host, config, { env: one.env, socket: before.socket });
       await expectWhole(dialogues);
       expect(after.log()).toContain(`${2 * count} connections of the director before are taken up`);
       for (const side of ['ingress', 'egress']) {
-        const filters = (await host.exec(`tc filter show dev eth0 ${side}`)).match(/name uvs_steer/g) ?? [];
+        const filters = (await host.exec(`tc filter show dev eth0 ${side}`)).match(/name uvs_/g) ?? [];
         expect(filters, side).toHaveLength('UVS_STEERING' in one.env ? 1 : 0);
       }
       await Promise.all(dialogues.map((dialogue) => dialogue.stop()));
@@ -237,6 +245,7 @@ requires(...failoverNeeds).describe('a restart', () => {
     const overlap = await pair.watchOverlap();
     const outage = await pair.outageDuring(async () => {
       await a.process.stop('SIGQUIT', 10);
+      await cleanUp(pair.a);
       const again = await Director.start(pair.a, textOf(150), { socket: a.socket });
       for (const name of ['VI_1', 'VI_6']) await again.waitForState(name, 'MASTER');
     });
@@ -278,6 +287,7 @@ requires(...failoverNeeds).describe('a restart', () => {
     const [before, device] = [await routes(), await pair.a.ip('-o link show dev vrrp.51')];
     const outage = await pair.outageDuring(async () => {
       await a.process.stop('SIGQUIT', 10);
+      await cleanUp(pair.a);
       expect(await pair.a.addresses('vrrp.51')).toContain(`${vip}/32`);
       const again = await Director.start(pair.a, textOf(150), { socket: a.socket });
       await again.waitForState('VI_1', 'MASTER');
