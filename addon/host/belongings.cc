@@ -1,6 +1,8 @@
 #include "host/belongings.h"
 
 #include <algorithm>
+#include <optional>
+#include <vector>
 
 #include "host/virtual_mac.h"
 
@@ -13,13 +15,15 @@ class Look {
  public:
   explicit Look(NetlinkSocket netlink) : netlink_(std::move(netlink)) {}
 
-  Result<bool> ensure(const VirtualMacSpec& mac) { return ensure_virtual_mac(mac.name, mac.parent, mac.mac); }
-  Result<bool> ensure(const HostAddress& address) {
+  Result<bool> ensure(const VirtualMacSpec& mac, bool) { return ensure_virtual_mac(mac.name, mac.parent, mac.mac); }
+  Result<bool> ensure(const HostAddress& address, bool is_our_doing) {
     Result<bool> added = ensure_address(netlink_, address);
     if (added.ok() && added.value()) added_.push_back(address);
+    // One that the director before has left is there, and would go when its time is over.
+    if (added.ok() && !added.value() && is_our_doing && is_left_for_us(address)) return take_up_address(address);
     return added;
   }
-  Result<bool> ensure(const VirtualRouteSpec& route) {
+  Result<bool> ensure(const VirtualRouteSpec& route, bool) {
     const bool is_source_back = route.source && std::ranges::any_of(added_, [&](const HostAddress& address) {
                                   return address.family == route.family && address.address == *route.source;
                                 });
@@ -27,8 +31,21 @@ class Look {
   }
 
  private:
+  // One list for the whole look.
+  bool is_left_for_us(const HostAddress& address) {
+    if (!left_) {
+      left_.emplace();
+      if (auto present = dump_addresses(netlink_); present.ok()) left_ = std::move(present.value());
+      std::erase_if(*left_, [](const AddressRecord& record) { return !record.is_left_for_us(); });
+    }
+    return std::ranges::any_of(*left_, [&](const AddressRecord& record) {
+      return record.local.family == address.family && record.local.address == address.address;
+    });
+  }
+
   NetlinkSocket netlink_;
   std::vector<HostAddress> added_;
+  std::optional<std::vector<AddressRecord>> left_;
 };
 
 const char* what_deviates(const Belonging& belonging) {
@@ -70,7 +87,9 @@ std::vector<CustodyOutcome> look_after(Custody& custody, const std::vector<Belon
   for (const size_t i : order) {
     const Belonging& belonging = belongings[i];
     Deviation deviation{belonging.text, what_deviates(belonging), [&look, &belonging] {
-                          return std::visit([&look](const auto& thing) { return look.ensure(thing); }, belonging.thing);
+                          return std::visit(
+                              [&](const auto& thing) { return look.ensure(thing, belonging.is_our_doing); },
+                              belonging.thing);
                         }};
     if (belonging.is_our_doing) {
       outcomes[i] = treat_our_doing(deviation, belonging);

@@ -146,6 +146,20 @@ TEST_CASE("a route of somebody else's in the place of ours: said, and neither of
   }
 }
 
+TEST_CASE("what the director before has left for a while is ours for good, whoever comes first") {
+  UVS_REQUIRES("root");
+  Estate estate;
+  for (Belonging& belonging : estate.belongings) {
+    const auto* address = std::get_if<HostAddress>(&belonging.thing);
+    if (!address) continue;
+    REQUIRE(leave_address(*address, 60).ok());
+    belonging.is_our_doing = true;
+  }
+  CHECK(shown("addr").find("valid_lft 60sec") != std::string::npos);
+  (void)estate.look();
+  CHECK(shown("addr").find("sec preferred_lft") == std::string::npos);
+}
+
 TEST_CASE("a primary address that is deleted takes its secondary ones along: they are back with the next look") {
   UVS_REQUIRES("root");
   Estate estate;
