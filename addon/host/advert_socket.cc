@@ -106,6 +106,13 @@ bool hear_nothing(int socket) {
   return setsockopt(socket, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) == 0;
 }
 
+// Without it the kernel keeps silent about an IPv4 message that found no room in its neighbour table, and of either family
+// in the device's queue. With it comes what ICMP says of peers: of that nothing need be kept.
+bool hear_of_losses(int socket, Family family) {
+  return (family == Family::kIpv4 ? set(socket, SOL_IP, IP_RECVERR, 1) : set(socket, SOL_IPV6, IPV6_RECVERR, 1)) &&
+         set(socket, SOL_SOCKET, SO_RCVBUF, 0);
+}
+
 bool set_sending(int socket, const AdvertVoice& voice, uint32_t ifindex) {
   // The default priority stays where this is refused.
   (void)set(socket, SOL_SOCKET, SO_PRIORITY, kControlPriority);
@@ -241,7 +248,7 @@ Result<AdvertSender> AdvertSender::open(const AdvertVoice& voice) {
   const auto& [descriptor, ifindex] = opened.value();
   const int socket = descriptor.get();
   if (Status checked = check_source(voice, ifindex); !checked.ok()) return checked;
-  if (!hear_nothing(socket) || !set_sending(socket, voice, ifindex))
+  if (!hear_nothing(socket) || !hear_of_losses(socket, voice.family) || !set_sending(socket, voice, ifindex))
     return errno_status(errno, "cannot set up a socket for adverts on " + voice.device);
   const bool is_bound_to_link = voice.family == Family::kIpv6 && is_link_local(voice.source);
   // A macvlan device has no link-local address of its own: its parent's is the source.
@@ -261,12 +268,16 @@ int AdvertSender::send_one(const AdvertMessage& message) const {
   const socklen_t size =
       fill_address(to, voice_.family, destination, has_scope ? ifindex_ : 0);
   const auto* address = reinterpret_cast<const sockaddr*>(&to);
-  for (;;) {
+  // An error may be ICMP's answer to an earlier message, which keeps this one back: such an error comes once.
+  int error = 0;
+  for (int attempts = 0; attempts < 2;) {
     if (sendto(socket_.get(), message.bytes.data(), message.bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL,
                address, size) >= 0)
       return 0;
-    if (errno != EINTR) return errno;
+    error = errno;
+    if (error != EINTR) attempts++;
   }
+  return error;
 }
 
 int AdvertSender::send(std::span<const AdvertMessage> messages) const {
@@ -276,6 +287,17 @@ int AdvertSender::send(std::span<const AdvertMessage> messages) const {
     if (first_error == 0) first_error = error;
   }
   return first_error;
+}
+
+std::string advert_error_text(const AdvertVoice& voice, int error) {
+  const bool is_ipv4 = voice.family == Family::kIpv4;
+  // The kernel's words for a neighbour table without room: ip_finish_output2, ip6_finish_output2.
+  const bool may_be_full = error == (is_ipv4 ? ENOBUFS : EINVAL);
+  if (!may_be_full && error != ENOBUFS) return error_text(error);
+  const std::string queue = "the queue of " + voice.device + " is full";
+  const std::string table = std::string("the kernel's neighbour table is full (sysctl net.") +
+                            (is_ipv4 ? "ipv4" : "ipv6") + ".neigh.default.gc_thresh3)";
+  return error_text(error) + ": " + (!may_be_full ? queue : table + (is_ipv4 ? ", or " + queue : "?"));
 }
 
 int device_error(int socket, const char* device) {

@@ -86,6 +86,9 @@ class AdvertSender {
   AdvertVoice voice_;
 };
 
+// What AdvertSender::send says, in words, with what an operator can do about it. 0: empty.
+std::string advert_error_text(const AdvertVoice& voice, int error);
+
 // 0, or ENODEV or ENETDOWN: whether a packet that is sent on the device now can leave. A device without a carrier
 // takes packets and loses them.
 int device_error(int socket, const char* device);

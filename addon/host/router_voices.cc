@@ -128,7 +128,7 @@ void RouterVoices::close(const std::string& name) {
 std::string RouterVoices::advertise(const std::string& name, std::vector<AdvertMessage> messages,
                                     const std::optional<Repetition>& repetition) {
   Tidings tidings;
-  int error = 0;
+  std::string failure;
   bool is_refused = false;
   {
     const std::lock_guard lock(mutex_);
@@ -153,11 +153,11 @@ std::string RouterVoices::advertise(const std::string& name, std::vector<AdvertM
     is_refused = router.is_expired && repetition.has_value();
     if (!is_refused) {
       router.messages = std::move(messages);
-      error = router.sender.send(router.messages);
+      failure = advert_error_text(router.voice, router.sender.send(router.messages));
     }
   }
   tell(tidings);
-  return is_refused ? "the lease of " + name + " has run out" : error_text(error);
+  return is_refused ? "the lease of " + name + " has run out" : failure;
 }
 
 void RouterVoices::acknowledge_expiry(const std::string& name) {

@@ -4,6 +4,11 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <cerrno>
+#include <fstream>
+#include <sstream>
+
 #include "failover_testbed.h"
 #include "host/virtual_mac.h"
 
@@ -76,6 +81,91 @@ TEST_CASE("adverts leave with TTL, class and source, by multicast and unicast, i
         break;
       }
     }
+  }
+}
+
+TEST_CASE("a message that the kernel throws away is told, in both families") {
+  UVS_REQUIRES("root");
+  Bench bench;
+  for (const Family family : {Family::kIpv4, Family::kIpv6}) {
+    const bool is_ipv4 = family == Family::kIpv4;
+    REQUIRE(bench.network->open("VI_1", near_voice(family)).ok());
+    for (const char* destination : {is_ipv4 ? "224.0.0.18" : "ff02::12", is_ipv4 ? "198.18.0.2" : "fd00:18::2"}) {
+      CAPTURE(destination);
+      FarEar ear(family);
+      CHECK(bench.advertise(message_to(destination, kAdvert)) == "");
+      CHECK(ear.next().message == kAdvert);
+      // Not the neighbour table, which all namespaces share: the kernel keeps as silent about a queue.
+      run("tc qdisc replace dev uvsio-near root bfifo limit 1");
+      CHECK(bench.advertise(message_to(destination, kOther)).find("the queue of uvsio-near is full") != std::string::npos);
+      run("tc qdisc delete dev uvsio-near root");
+      CHECK(bench.advertise(message_to(destination, kOther)) == "");
+      CHECK(ear.next().message == kOther);
+    }
+  }
+}
+
+TEST_CASE("a full neighbour table is told by what the kernel says of it") {
+  const AdvertVoice ipv4{"eth0", Family::kIpv4, {}, 255}, ipv6{"eth0", Family::kIpv6, {}, 255};
+  CHECK(advert_error_text(ipv4, ENOBUFS).find("net.ipv4.neigh.default.gc_thresh3") != std::string::npos);
+  CHECK(advert_error_text(ipv6, EINVAL).find("net.ipv6.neigh.default.gc_thresh3") != std::string::npos);
+  CHECK(advert_error_text(ipv6, ENOBUFS).find("gc_thresh3") == std::string::npos);
+  CHECK(advert_error_text(ipv4, EINVAL) == error_text(EINVAL));
+  CHECK(advert_error_text(ipv4, 0).empty());
+}
+
+size_t unreachables_heard() {
+  std::ifstream file("/proc/thread-self/net/snmp");
+  std::string word;
+  std::vector<std::vector<std::string>> lines;
+  for (std::string line; std::getline(file, line);) {
+    if (!line.starts_with("Icmp: ")) continue;
+    std::istringstream words(line);
+    for (lines.emplace_back(); words >> word;) lines.back().push_back(word);
+  }
+  REQUIRE(lines.size() == 2);
+  const auto column = std::find(lines[0].begin(), lines[0].end(), "InDestUnreachs") - lines[0].begin();
+  return std::stoul(lines[1].at(static_cast<size_t>(column)));
+}
+
+TEST_CASE("what ICMP says of a peer keeps no advert back") {
+  UVS_REQUIRES("root");
+  Bench bench;
+  REQUIRE(bench.network->open("VI_1", near_voice()).ok());
+  FarEar ear;
+  Wire wire(if_nametoindex(FailoverTestbed::kFar));
+  CHECK(bench.advertise(message_to("198.18.0.2", kAdvert)) == "");
+  CHECK(ear.next().message == kAdvert);
+  std::optional<WireFrame> sent;
+  do {
+    REQUIRE((sent = wire.receive()));
+  } while (sent->bytes[14 + 9] != kVrrpProtocol);
+  // Protocol unreachable: nobody speaks VRRP there.
+  Octets quoted(sent->bytes.begin() + 14, sent->bytes.begin() + 14 + 28);
+  quoted.resize(28);
+  Octets frame;
+  const auto append = [&](const auto& bytes) { frame.insert(frame.end(), bytes.begin(), bytes.end()); };
+  const auto checked = [](Octets bytes, size_t at) {
+    uint32_t sum = 0;
+    for (size_t i = 0; i < bytes.size(); i += 2) sum += uint32_t{bytes[i]} << 8 | bytes[i + 1];
+    while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);
+    bytes[at] = static_cast<uint8_t>(~sum >> 8);
+    bytes[at + 1] = static_cast<uint8_t>(~sum);
+    return bytes;
+  };
+  append(mac_of(FailoverTestbed::kNear).bytes);
+  append(mac_of(FailoverTestbed::kFar).bytes);
+  append(Octets{8, 0});
+  append(checked({0x45, 0, 0, 56, 0, 1, 0, 0, 64, 1, 0, 0, 198, 18, 0, 2, 198, 18, 0, 1}, 10));
+  Octets icmp{3, 2, 0, 0, 0, 0, 0, 0};
+  icmp.insert(icmp.end(), quoted.begin(), quoted.end());
+  append(checked(icmp, 2));
+  for (const auto& message : {kOther, kAdvert}) {
+    const size_t before = unreachables_heard();
+    wire.send(frame);
+    wait_until([&] { return unreachables_heard() > before; }, "the ICMP message to arrive");
+    CHECK(bench.advertise(message_to("198.18.0.2", message)) == "");
+    CHECK(ear.next().message == message);
   }
 }
 
