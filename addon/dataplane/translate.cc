@@ -68,6 +68,7 @@ std::optional<TableSpec> decode_table(std::span<const uint8_t> bytes) {
   if (head == nullptr) return std::nullopt;
   const uint32_t services = load<uint32_t>(head);
   const uint32_t closed = load<uint32_t>(head + 20);
+  const uint32_t clients = load<uint32_t>(head + 24);
   TableSpec table;
   table.policy.tcp_timeout_s = load<uint32_t>(head + 4);
   table.policy.tcp_fin_timeout_s = load<uint32_t>(head + 8);
@@ -95,6 +96,12 @@ std::optional<TableSpec> decode_table(std::span<const uint8_t> bytes) {
     const std::optional<Family> family = row == nullptr ? std::nullopt : family_of(row[19]);
     if (!family) return std::nullopt;
     table.closed.push_back({*family, IpAddress::load_ipv6(row)});
+  }
+  for (uint32_t i = 0; i < clients; i++) {
+    const uint8_t* row = take_row();
+    const std::optional<Family> family = row == nullptr ? std::nullopt : family_of(row[19]);
+    if (!family || row[16] > address_size(*family) * 8) return std::nullopt;
+    table.clients.push_back({*family, IpAddress::load_ipv6(row), row[16], row[17] != 0});
   }
   if (!bytes.empty()) return std::nullopt;
   return table;

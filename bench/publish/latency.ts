@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util';
 import { createNativeDataplane } from '../../src/dataplane/native.js';
 import type { Dataplane } from '../../src/dataplane/port.js';
 import type { IpAddress } from '../../src/model/address.js';
+import { everyClient } from '../../src/model/client-rules.js';
 import { defaultPolicy, type ForwardingTable, type Service } from '../../src/model/forwarding-table.js';
 import { median } from '../statistics.js';
 
@@ -80,7 +81,7 @@ function service(index: number, servers: number): Service {
 }
 
 function tableOf(rows: readonly Service[]): ForwardingTable {
-  return { services: [...rows], closedAddresses: [], policy: defaultPolicy };
+  return { services: [...rows], closedAddresses: [], clients: everyClient, policy: defaultPolicy };
 }
 
 async function main(rounds: number): Promise<void> {

@@ -25,9 +25,7 @@ export function checkFirewall(run: RunProgram, isLegacyUsed: boolean): Finding[]
   if (chains.length === 0) return [ok('firewall', 'no rule refuses packets at INPUT, FORWARD or PREROUTING')];
   const rest = chains.length > shownChains ? ` and ${chains.length - shownChains} more` : '';
   const fact = `rules that refuse packets do not see what services get, for it is taken before them: ${chains.slice(0, shownChains).join(', ')}${rest}`;
-  return [
-    warning('firewall', fact, 'refuse clients at a router before this machine, or on the real servers'),
-  ];
+  return [warning('firewall', fact, 'say in director { } whom services take: allow and deny')];
 }
 
 type NftObject = {

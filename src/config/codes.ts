@@ -58,6 +58,7 @@ export const codes = {
   'duplicate-service': error('two virtual servers with one protocol, address and port'),
   'duplicate-server': error('two real servers with one address and port in a service'),
   'duplicate-address': warning('a static address that stands twice on one device; the first one counts'),
+  'duplicate-network': error('a network whose clients are both allowed and denied'),
   'duplicate-name': error(
     'two blocks of one kind with one name (a warning for scripts and files: the first one counts)',
   ),
@@ -88,6 +89,9 @@ export const codes = {
   ),
   'loopback-server': warning('NAT to a loopback address at another port than the service’s'),
   'sorry-port-ignored': warning('a sorry server port that differs from the service’s under DR or TUN'),
+  'open-family': notice(
+    'clients of one address family are allowed by name, and those of the other all come in',
+  ),
   'quorum-unreachable': warning('a quorum that no set of servers can reach'),
   'hysteresis-too-large': warning('a hysteresis that is not below the quorum'),
   'no-real-servers': warning('a virtual server without real servers, which is left out as in keepalived'),

@@ -2,6 +2,7 @@
 
 import type { DirectorConfig, LeftOutService, VirtualServer } from '../model/director-config.js';
 import { serviceKey } from '../model/forwarding-table.js';
+import { readClients } from './blocks/clients.js';
 import { readDirector } from './blocks/director.js';
 import { readFailover } from './blocks/failover.js';
 import { readGlobalDefs } from './blocks/global-defs.js';
@@ -30,8 +31,10 @@ export function readMeaning(root: Block, report: Report): DirectorConfig {
     else if (isFirst(service, statement, seen, report)) virtualServers.push(service);
   }
   const failover = readFailover(root, defaults, staticAddresses, report);
-  const director = readDirector(settingOf(root, 'director')?.block, report);
-  return { global, staticAddresses, virtualServers, leftOut, failover, director };
+  const directorBlock = settingOf(root, 'director')?.block;
+  const director = readDirector(directorBlock, report);
+  const clients = readClients(directorBlock, virtualServers, report);
+  return { global, staticAddresses, virtualServers, leftOut, failover, director, clients };
 }
 
 function isFirst(

@@ -1,6 +1,7 @@
 // DirectorConfig to text in keepalived's form, one keyword a line: what `director check --print` shows.
 // Reading the text again gives the same configuration; keepalived accepts it without the block `director { }`.
 
+import type { ClientRules } from '../model/client-rules.js';
 import {
   type CheckerPolicy,
   type DirectorConfig,
@@ -32,7 +33,9 @@ export function printConfig(config: DirectorConfig, options: PrintOptions = {}):
   for (const service of config.virtualServers) {
     blocks.push([`virtual_server ${service.address} ${service.port}`, serviceLines(service)]);
   }
-  if (options.withDirector !== false) blocks.push(['director', directorLines(config.director)]);
+  if (options.withDirector !== false) {
+    blocks.push(['director', [...directorLines(config.director), ...clientLines(config.clients)]]);
+  }
   const texts = blocks.filter(([, lines]) => lines.length > 0).map((block) => render([block], ''));
   return texts.join('\n');
 }
@@ -147,6 +150,12 @@ function directorLines(settings: DirectorSettings): Lines {
     ...setting('peer', settings.peer && `${settings.peer.address} ${settings.peer.port}`),
     ...setting('peer_key', word(settings.peerKeyFile)),
   ];
+}
+
+function clientLines(clients: ClientRules): Lines {
+  return (['allow', 'deny'] as const).flatMap(
+    (list): Lines => (clients[list].length === 0 ? [] : [[list, clients[list]]]),
+  );
 }
 
 function methodText(method: ForwardingMethod): string {

@@ -228,6 +228,23 @@ export const prefix: ValueKind = {
   },
 };
 
+/** A prefix whose address has no bit beyond its length: whether the network or the host is meant is not guessed. */
+export const network: ValueKind = {
+  what: 'a network (10.0.0.0/8) or an address',
+  problemOf: (text) => {
+    const problem = prefix.problemOf(text);
+    const read = readPrefix(text);
+    if (problem !== undefined || read === undefined) return problem;
+    const base = networkOf(read);
+    if (base === read.address) return undefined;
+    return {
+      code: 'invalid-mask',
+      text: `${text} has bits beyond its length`,
+      help: `write ${base}/${read.length} for the network, ${read.address} for the one address`,
+    };
+  },
+};
+
 /** keepalived's ranges in groups: `10.0.0.1-9`, `10.0.0.1-10.0.1.9`, `10.0.0.8/29`. */
 export const addressRange: ValueKind = {
   what: 'an address or a range of addresses',

@@ -2,6 +2,7 @@
 // plane, and for anybody who wants a director without privileges. Test hooks stand in for traffic and for the machine.
 
 import { DirectorError } from '../errors.js';
+import { maxClientNetworks } from '../model/client-rules.js';
 import {
   type Destination,
   type DestinationId,
@@ -31,9 +32,14 @@ export type MemoryLimits = {
   readonly services: number;
   /** Over all services. */
   readonly destinations: number;
+  readonly clientNetworks: number;
 };
 
-const defaultLimits: MemoryLimits = { services: 65_536, destinations: 65_536 };
+const defaultLimits: MemoryLimits = {
+  services: 65_536,
+  destinations: 65_536,
+  clientNetworks: maxClientNetworks,
+};
 
 type Slot = { active: number; inactive: number; persistent: number; traffic: Traffic };
 /** What is kept of a service over publishes, as in the native slots; destinations by their endpoint. */
@@ -87,6 +93,8 @@ export class MemoryDataplane implements Dataplane {
     const destinationCount = table.services.reduce((sum, service) => sum + service.destinations.length, 0);
     requireBelow('services', table.services.length, this.limits.services);
     requireBelow('destinations', destinationCount, this.limits.destinations);
+    const { allow, deny } = table.clients;
+    requireBelow('networks of clients', allow.length + deny.length, this.limits.clientNetworks);
     this.placeRows(table);
     this.table = table;
     this.published.push(table);
@@ -96,6 +104,10 @@ export class MemoryDataplane implements Dataplane {
 
   /** Publishing costs nothing here. */
   prepare(): void {}
+
+  prepareClients(): Iterable<void> {
+    return [];
+  }
 
   services(): Iterable<ServiceStatus> {
     return this.rows.map(({ service, slot, slots }) => ({

@@ -1,6 +1,7 @@
 // The data plane of the addon behind the port: packets in C++, values here. Keeps the table last published, because
 // counters come back as bare numbers in its order.
 
+import type { ClientRules } from '../model/client-rules.js';
 import { emptyTable, type ForwardingTable, type Service } from '../model/forwarding-table.js';
 import type { Belonging, CustodyOutcome } from './custody.js';
 import { coded, loadNative, type NativeCore, type NativeDataplane } from './native-module.js';
@@ -18,6 +19,7 @@ import {
   counterCount,
   decodeConnections,
   decodeCounters,
+  encodeClients,
   encodeService,
   encodeTable,
 } from './table-codec.js';
@@ -85,6 +87,10 @@ class NativePort implements Dataplane {
 
   prepare(service: Service): void {
     encodeService(service);
+  }
+
+  prepareClients(clients: ClientRules): Iterable<void> {
+    return encodeClients(clients);
   }
 
   connections(limit: number, after?: number): Promise<ConnectionPage> {

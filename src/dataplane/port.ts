@@ -2,6 +2,7 @@
 // (memory.ts). Both pass test/contract/dataplane.test.ts. Nothing here blocks longer than building one table.
 
 import type { IpAddress } from '../model/address.js';
+import type { ClientRules } from '../model/client-rules.js';
 import type {
   DestinationId,
   ForwardingMethod,
@@ -150,6 +151,8 @@ export interface Dataplane {
   services(): Iterable<ServiceStatus>;
   /** Does what publishing a row costs on the event loop ahead of it, so that a caller can spread it over turns. */
   prepare(service: Service): void;
+  /** The same for whom services take, in steps. */
+  prepareClients(clients: ClientRules): Iterable<void>;
   /** At most `limit` connections, in no particular order; each that lives through the whole walk appears once. */
   connections(limit: number, after?: number): Promise<ConnectionPage>;
   status(): DataplaneStatus;

@@ -1,8 +1,10 @@
 // The bytes in which a forwarding table crosses into the addon, and in which connections and counters come back.
 // Little-endian, fixed-width; addon/dataplane/translate.h states the same layout, and test/support/rows.txt holds both
-// to it. A service's bytes are kept as long as its value lives, so publishing costs what changed.
+// to it. The bytes of a service and of the clients' networks are kept as long as the value lives, so publishing costs what
+// changed.
 
 import { type Family, familyOf, formatIp, type IpAddress, ipBytes } from '../model/address.js';
+import type { ClientRules } from '../model/client-rules.js';
 import type { Destination, ForwardingTable, Protocol, Service } from '../model/forwarding-table.js';
 import { forwardingMethods, nodestRules, schedulers } from '../model/forwarding-table.js';
 import type { ConnectionRecord, DestinationStatus, ServiceStatus, Traffic } from './port.js';
@@ -11,6 +13,8 @@ const headerSize = 32;
 const serviceSize = 32;
 const destinationSize = 32;
 const closedAddressSize = 32;
+const clientSize = 32;
+const clientsPerStep = 64;
 const protocolNumbers = { tcp: 6, udp: 17 } as const satisfies Record<Protocol, number>;
 
 const flagShFallback = 1;
@@ -25,7 +29,9 @@ const flagRemoved = 1;
 export function encodeTable(table: ForwardingTable): Uint8Array<ArrayBuffer> {
   const parts = table.services.map(encodeService);
   const servicesSize = parts.reduce((sum, part) => sum + part.length, 0);
-  const size = headerSize + servicesSize + table.closedAddresses.length * closedAddressSize;
+  const clients = bytesOfClients(table.clients);
+  const closedSize = table.closedAddresses.length * closedAddressSize;
+  const size = headerSize + servicesSize + closedSize + clients.length;
   const bytes = new Uint8Array(size);
   const view = new DataView(bytes.buffer);
   const { policy } = table;
@@ -37,6 +43,7 @@ export function encodeTable(table: ForwardingTable): Uint8Array<ArrayBuffer> {
   view.setUint8(17, nodestRules.indexOf(policy.expireNodestConn));
   view.setUint8(18, policy.sloppyTcp ? 1 : 0);
   view.setUint32(20, table.closedAddresses.length, true);
+  view.setUint32(24, clients.length / clientSize, true);
   let offset = headerSize;
   for (const part of parts) {
     bytes.set(part, offset);
@@ -47,6 +54,36 @@ export function encodeTable(table: ForwardingTable): Uint8Array<ArrayBuffer> {
     view.setUint8(offset + 19, familyOf(address));
     offset += closedAddressSize;
   }
+  bytes.set(clients, offset);
+  return bytes;
+}
+
+const encodedClients = new WeakMap<ClientRules, Uint8Array>();
+
+function bytesOfClients(clients: ClientRules): Uint8Array {
+  const steps = encodeClients(clients);
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
+  }
+}
+
+/** The networks' rows, in steps; kept, so that a second call costs nothing. */
+export function* encodeClients(clients: ClientRules): Generator<void, Uint8Array> {
+  const known = encodedClients.get(clients);
+  if (known !== undefined) return known;
+  const { allow, deny } = clients;
+  const bytes = new Uint8Array((allow.length + deny.length) * clientSize);
+  for (const [i, network] of [...allow, ...deny].entries()) {
+    const [address, length] = network.split('/') as [IpAddress, string];
+    const at = i * clientSize;
+    bytes.set(ipBytes(address), at);
+    bytes[at + 16] = Number(length);
+    bytes[at + 17] = i < allow.length ? 1 : 0;
+    bytes[at + 19] = familyOf(address);
+    if (i % clientsPerStep === clientsPerStep - 1) yield;
+  }
+  encodedClients.set(clients, bytes);
   return bytes;
 }
 

@@ -1,6 +1,7 @@
 // What turns one configuration into another, as a list of values: reload logs it, the engine acts on it, and the
 // admin API takes parts of it. apply(diff(a, b), a) is b, up to origins: moving a line in a file changes nothing.
 
+import { type ClientsChange, describeClients, diffClients, everyClient } from './client-rules.js';
 import {
   applyFailover,
   describeFailover,
@@ -32,6 +33,7 @@ export type ServiceSettings = Pick<
 
 export type Change =
   | FailoverChange
+  | ClientsChange
   | { readonly kind: 'global-changed'; readonly before: GlobalConfig; readonly after: GlobalConfig }
   | { readonly kind: 'director-changed'; readonly before: DirectorSettings; readonly after: DirectorSettings }
   | {
@@ -86,6 +88,8 @@ export function* diffSteps(before: DirectorConfig, after: DirectorConfig): Gener
   if (!isSame(before.director, after.director)) {
     changes.push({ kind: 'director-changed', before: before.director, after: after.director });
   }
+  const clients = yield* diffClients(before.clients, after.clients);
+  if (clients !== undefined) changes.push(clients);
   changes.push(...diffAddresses(before, after));
   if (!isSame(before.leftOut, after.leftOut)) {
     changes.push({ kind: 'left-out-changed', before: before.leftOut, after: after.leftOut });
@@ -142,7 +146,7 @@ function orderChange<T>(lists: Comparison<T>, make: (order: readonly string[]) =
 
 /** The configuration after the changes; a change of what is not there changes nothing. */
 export function apply(changes: readonly Change[], before: DirectorConfig): DirectorConfig {
-  let { global, director, staticAddresses, leftOut, failover } = before;
+  let { global, director, clients, staticAddresses, leftOut, failover } = before;
   // A map keeps its order and finds a service at once, however many changes there are.
   let services = new Map(before.virtualServers.map((service) => [serviceKey(service), service]));
   for (const change of changes) {
@@ -156,6 +160,9 @@ export function apply(changes: readonly Change[], before: DirectorConfig): Direc
         break;
       case 'director-changed':
         director = change.after;
+        break;
+      case 'clients-changed':
+        clients = change.after;
         break;
       case 'left-out-changed':
         leftOut = change.after;
@@ -188,7 +195,7 @@ export function apply(changes: readonly Change[], before: DirectorConfig): Direc
     }
   }
   const virtualServers = [...services.values()];
-  return { ...before, global, director, staticAddresses, leftOut, failover, virtualServers };
+  return { ...before, global, director, clients, staticAddresses, leftOut, failover, virtualServers };
 }
 
 type ServiceChange = Extract<
@@ -254,6 +261,8 @@ export function describe(change: Change): string {
       return `global settings: ${fieldsText(change.before, change.after)}`;
     case 'director-changed':
       return `director settings: ${fieldsText(change.before, change.after)}`;
+    case 'clients-changed':
+      return describeClients(change);
     case 'left-out-changed':
       return leftOutText(change.after);
     case 'static-address-added':
@@ -307,4 +316,5 @@ export const emptyConfig: DirectorConfig = {
   leftOut: [],
   failover: noFailover,
   director: defaultDirectorSettings,
+  clients: everyClient,
 };

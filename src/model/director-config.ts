@@ -2,6 +2,7 @@
 // Positions live only where a later warning needs them. Never handed to the data plane as it is.
 
 import type { IpAddress, Prefix } from './address.js';
+import type { ClientRules } from './client-rules.js';
 import type { FailoverConfig } from './failover-config.js';
 import {
   defaultPolicy,
@@ -24,6 +25,8 @@ export type DirectorConfig = {
   readonly leftOut: readonly LeftOutService[];
   readonly failover: FailoverConfig;
   readonly director: DirectorSettings;
+  /** `allow` and `deny` of `director { }`. */
+  readonly clients: ClientRules;
 };
 
 export type GlobalConfig = {

@@ -2,6 +2,7 @@
 // It holds no policy (no checkers, no quorum): the engine has already decided who is in.
 
 import type { IpAddress } from './address.js';
+import { type ClientRules, everyClient } from './client-rules.js';
 
 export type Protocol = 'tcp' | 'udp';
 
@@ -84,10 +85,16 @@ export type ForwardingTable = {
   readonly services: readonly Service[];
   /** Virtual addresses at which this host takes nothing itself (RFC 9568 Accept_Mode False): services only. */
   readonly closedAddresses: readonly IpAddress[];
+  readonly clients: ClientRules;
   readonly policy: DataplanePolicy;
 };
 
-export const emptyTable: ForwardingTable = { services: [], closedAddresses: [], policy: defaultPolicy };
+export const emptyTable: ForwardingTable = {
+  services: [],
+  closedAddresses: [],
+  clients: everyClient,
+  policy: defaultPolicy,
+};
 
 /** `tcp 10.0.0.1:80`, `udp [fd00::1]:53`: one key a service, for maps and messages. */
 export function serviceKey(id: ServiceId): string {

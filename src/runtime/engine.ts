@@ -3,6 +3,7 @@
 
 import type { Dataplane, ServiceStatus } from '../dataplane/port.js';
 import type { IpAddress } from '../model/address.js';
+import { type ClientRules, everyClient } from '../model/client-rules.js';
 import { type Change, diff, emptyConfig, isSame, touchedServices } from '../model/diff.js';
 import type { DirectorConfig } from '../model/director-config.js';
 import {
@@ -91,6 +92,7 @@ export class Engine {
   private services = new Map<string, ServiceState>();
   private config: DirectorConfig;
   private closedAddresses: readonly IpAddress[] = [];
+  private clients = everyClient;
   /** Their rows are older than their servers' verdicts. */
   private readonly changed = new Set<ServiceState>();
   private cancelRefresh: Cancel | undefined;
@@ -153,7 +155,10 @@ export class Engine {
   async reconfigure(config: DirectorConfig, changes: readonly Change[], next: NextDuty): Promise<number> {
     this.isPlanning = true;
     try {
-      const plan = await this.plan(config, touchedServices(changes), next.duty);
+      // Tens of thousands of networks are compared once: they are the same when they are the same value.
+      const hasNewClients = changes.some(({ kind }) => kind === 'clients-changed');
+      const clients = hasNewClients ? config.clients : this.clients;
+      const plan = await this.plan(config, clients, touchedServices(changes), next.duty);
       const generation = await this.putInForce(plan, next.adopt);
       await this.begin(plan.changes);
       await this.trySettling();
@@ -200,7 +205,12 @@ export class Engine {
   }
 
   /** The event loop runs between two services. */
-  private async plan(config: DirectorConfig, touched: ReadonlySet<string>, duty: AddressDuty): Promise<Plan> {
+  private async plan(
+    config: DirectorConfig,
+    clients: ClientRules,
+    touched: ReadonlySet<string>,
+    duty: AddressDuty,
+  ): Promise<Plan> {
     const breathe = createSlices(this.parts.clock);
     const order = config.director.serverOrder;
     const isReordered = order !== this.config.director.serverOrder;
@@ -226,20 +236,23 @@ export class Engine {
       if (old.isDraining) services.set(key, old);
       else add(key, planDraining(old));
     }
+    for (const _ of this.parts.dataplane.prepareClients(clients)) await breathe();
     const table = (): ForwardingTable => {
       this.refreshRows();
       const rows = Array.from(services.values(), (state) => state.row);
-      return { services: rows, closedAddresses: duty.closedAddresses(), policy: policyOf(config) };
+      const closedAddresses = duty.closedAddresses();
+      return { services: rows, closedAddresses, clients, policy: policyOf(config) };
     };
     return { config, services, changes, table };
   }
 
   /** The one swap. */
   private async putInForce({ config, services, table }: Plan, adopt: () => void): Promise<number> {
-    const swap = ({ closedAddresses }: ForwardingTable) => {
+    const swap = ({ closedAddresses, clients }: ForwardingTable) => {
       this.config = config;
       this.services = services;
       this.closedAddresses = closedAddresses;
+      this.clients = clients;
       adopt();
     };
     const { generation, isCurrent, inForce } = this.publisher;
@@ -266,6 +279,7 @@ export class Engine {
     return {
       services: Array.from(this.services.values(), (state) => state.row),
       closedAddresses: this.closedAddresses,
+      clients: this.clients,
       policy: this.policy,
     };
   }
@@ -448,6 +462,7 @@ function isSameTable(a: ForwardingTable, b: ForwardingTable): boolean {
   return (
     isSamePolicy &&
     isSame(a.closedAddresses, b.closedAddresses) &&
+    a.clients === b.clients &&
     a.services.length === b.services.length &&
     a.services.every((row, i) => row === b.services[i])
   );

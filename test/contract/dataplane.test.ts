@@ -5,6 +5,7 @@ import { MemoryDataplane } from '../../src/dataplane/memory.js';
 import { createNativeDataplane } from '../../src/dataplane/native.js';
 import type { Dataplane, DataplaneOptions } from '../../src/dataplane/port.js';
 import type { IpAddress } from '../../src/model/address.js';
+import { everyClient } from '../../src/model/client-rules.js';
 import {
   type Destination,
   defaultPolicy,
@@ -59,6 +60,7 @@ const service = (port: number, hosts: readonly number[], fields: Partial<Service
 const table = (...services: readonly Service[]): ForwardingTable => ({
   services,
   closedAddresses: [],
+  clients: everyClient,
   policy: defaultPolicy,
 });
 
@@ -208,10 +210,15 @@ describe('memory alone', () => {
   });
 
   test('beyond its limits the old table stays', async () => {
-    const dataplane = new MemoryDataplane({ services: 1, destinations: 2 });
+    const dataplane = new MemoryDataplane({ services: 1, destinations: 2, clientNetworks: 1 });
     await dataplane.start(options, () => {});
     await dataplane.publish(table(service(80, [1, 2])));
-    const refused = [table(service(80, []), service(443, [])), table(service(80, [1, 2, 3]))];
+    const clients = { allow: ['192.0.2.1/32'], deny: ['192.0.2.0/24'] };
+    const refused = [
+      table(service(80, []), service(443, [])),
+      table(service(80, [1, 2, 3])),
+      { ...table(service(80, [])), clients },
+    ];
     for (const next of refused)
       await expect(dataplane.publish(next)).rejects.toMatchObject({ code: 'LIMIT_REACHED' });
     expect([...dataplane.services()][0]?.destinations.length).toBe(2);

@@ -2,6 +2,7 @@
 // everything that is sent comes from the recorded commands and packets.
 
 import { type IpAddress, parseIp } from '../../src/model/address.js';
+import { everyClient } from '../../src/model/client-rules.js';
 import {
   type DataplanePolicy,
   type Destination,
@@ -122,7 +123,12 @@ export class CommandTable {
   }
 
   table() {
-    return { services: [...this.services.values()], closedAddresses: [], policy: this.policy };
+    return {
+      services: [...this.services.values()],
+      closedAddresses: [],
+      clients: everyClient,
+      policy: this.policy,
+    };
   }
 }
 

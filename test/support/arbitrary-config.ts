@@ -1,6 +1,8 @@
 // fast-check arbitraries of DirectorConfig: only what a text can say, so that printing and reading it is the identity.
 import fc from 'fast-check';
+import { networkOf } from '../../src/config/values.js';
 import { formatIp, type IpAddress } from '../../src/model/address.js';
+import type { ClientRules } from '../../src/model/client-rules.js';
 import type {
   DirectorConfig,
   DirectorSettings,
@@ -170,6 +172,17 @@ function consistent({
   };
 }
 
+/** No network twice, in either list. */
+function clientRules(): fc.Arbitrary<ClientRules> {
+  const network = fc
+    .oneof(fc.tuple(ipv4, fc.integer({ min: 0, max: 32 })), fc.tuple(ipv6, fc.integer({ min: 0, max: 128 })))
+    .map(([address, length]) => `${networkOf({ address, length })}/${length}`);
+  return fc.tuple(fc.uniqueArray(network, { maxLength: 6 }), fc.nat(6)).map(([list, at]) => ({
+    allow: list.slice(0, at).sort(),
+    deny: list.slice(at).sort(),
+  }));
+}
+
 function directorSettings(options: ConfigOptions): fc.Arbitrary<DirectorSettings> {
   const endpoint = fc.record({ address: fc.oneof(ipv4, ipv6), port });
   return fc.record({
@@ -198,5 +211,6 @@ export function arbitraryConfig(options: ConfigOptions = {}): fc.Arbitrary<Direc
     leftOut: fc.constant<DirectorConfig['leftOut']>([]),
     failover: arbitraryFailover(options),
     director: directorSettings(options),
+    clients: clientRules(),
   });
 }

@@ -71,9 +71,10 @@ class TestDirector {
   Director& operator*() { return *director_; }
   Director* operator->() { return director_.get(); }
 
-  // The table must be good.
+  // The table must be good; `clients` is a member.
   void publish(std::vector<ServiceSpec> services, const Policy& policy = {}) {
-    if (!director_->tables().publish({.services = std::move(services), .policy = policy}).ok()) std::abort();
+    const TableSpec table{.services = std::move(services), .clients = clients, .policy = policy};
+    if (!director_->tables().publish(table).ok()) std::abort();
     director_->adopt(now);
   }
 
@@ -178,6 +179,7 @@ class TestDirector {
   Ipv4SourceRules client_rules = {};
   bool has_policy_rules = false;
   std::vector<Route> more_routes;
+  std::vector<ClientPrefix> clients;
   LinkLayer server_layer = LinkLayer::kEthernet;
   bool has_server_route = true;
   bool answers_neighbours = true;

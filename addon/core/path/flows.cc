@@ -65,7 +65,7 @@ void Flows<F>::settle(Item& item) {
   const Record& record = connections_[index];
   const Presence presence = destination_of(record).presence;
   if (is_opened_anew(record, presence, packet)) {
-    if (!is_admitted(item)) return;
+    if (!is_client_admitted(item)) return;
     if (presence != Presence::kServing) context_.count(FlowEvent::kLeftServer);
     close(index);
     return open(item);
@@ -125,7 +125,7 @@ void Flows<F>::destination_is_gone(Item& item, ConnectionIndex index) {
     return;
   }
   if (may_open(item.packet, policy)) {
-    if (!is_admitted(item)) return;
+    if (!is_client_admitted(item)) return;
     close(index);
     return open(item);
   }
@@ -150,13 +150,24 @@ void Flows<F>::follow(Item& item, ConnectionIndex index, Direction direction, bo
   pass(item, record, direction);
 }
 
-// A packet that would open a connection, or end one to open another, must have a source that may.
+// A packet that would open a connection, or end one to open another, or an ICMP error about one, must have a source that
+// may be there.
 template <Family F>
 bool Flows<F>::is_admitted(Item& item) const {
   const DropReason reason =
       why_refused(item.packet, item.ifindex, context_.hops.view(), *context_.table);
   if (reason == DropReason::kNone) return true;
   item.decision = drop(reason);
+  return false;
+}
+
+// Who opens a connection must be a client that may, too. Asked behind the source, as a firewall behind the routing.
+template <Family F>
+bool Flows<F>::is_client_admitted(Item& item) const {
+  if (!is_admitted(item)) return false;
+  const ClientRules* clients = context_.table->clients.get();
+  if (clients == nullptr || clients->allows(F, item.packet.source)) return true;
+  item.decision = drop(DropReason::kClientDenied);
   return false;
 }
 

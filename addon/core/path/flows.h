@@ -59,6 +59,7 @@ class Flows final : private Room::Holder {
   void follow(Item& item, ConnectionIndex index, Direction direction, bool is_first = false);
   void open(Item& item);
   bool is_admitted(Item& item) const;
+  bool is_client_admitted(Item& item) const;
   bool open_with(Item& item, const Destination& destination, bool is_opening);
   Record record_of(const Item& item, const Destination& destination) const;
   // A server on this machine itself is reached by NAT like any other; but what comes from outside for

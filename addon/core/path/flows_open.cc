@@ -45,7 +45,7 @@ void Flows<F>::open(Item& item) {
   // Perhaps one of a connection that found no room for a record.
   const bool may_lack_record = rule.is_by_packet && context_.now < context_.recordless_until;
   if (!is_opening && !may_lack_record) return;
-  if (!is_admitted(item)) return;
+  if (!is_client_admitted(item)) return;
 
   TableStore& tables = context_.tables;
   SchedulerState& state = tables.service_state(service->slot).scheduler;

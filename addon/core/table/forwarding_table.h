@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/net/address.h"
+#include "core/table/client_rules.h"
 #include "core/table/table_spec.h"
 
 namespace uvs {
@@ -23,6 +24,7 @@ inline constexpr uint32_t kMaxWeight = 65'535;
 inline constexpr uint32_t kMaxServices = 65'536;
 inline constexpr uint32_t kMaxDestinations =
     1'048'576;  // those whose last connections run out included
+inline constexpr uint32_t kMaxClientPrefixes = 65'536;
 
 struct Destination {
   DestinationSpec spec;
@@ -62,6 +64,7 @@ class ForwardingTable {
 
   uint64_t generation = 0;
   Policy policy;
+  std::shared_ptr<const ClientRules> clients;  // null: every client may open connections
   std::vector<std::shared_ptr<const Service>> services;  // in the order of the TableSpec
   std::vector<ServiceChange> changes;                    // against the generation before
   // Open addressing, at most half full, a power of two in length; empty when there are no services.

@@ -76,9 +76,19 @@ struct ClosedAddress {
   IpAddress address;
 };
 
+// Clients that may open connections, or may not; the mirror of `ClientRules`.
+struct ClientPrefix {
+  Family family = Family::kIpv4;
+  IpAddress address;
+  uint8_t length = 0;
+  bool is_allowed = false;
+  bool operator==(const ClientPrefix&) const = default;
+};
+
 struct TableSpec {
   std::vector<ServiceSpec> services;
   std::vector<ClosedAddress> closed{};
+  std::vector<ClientPrefix> clients{};
   Policy policy;
 };
 

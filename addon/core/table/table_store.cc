@@ -65,6 +65,13 @@ Traffic operator-(const Traffic& a, const Traffic& b) {
           .out_bytes = a.out_bytes - b.out_bytes};
 }
 
+// Those of the generation before as long as nobody has changed them.
+std::shared_ptr<const ClientRules> clients_of(const TableSpec& spec, const ForwardingTable& last) {
+  if (spec.clients.empty()) return nullptr;
+  if (last.clients && std::ranges::equal(spec.clients, last.clients->prefixes())) return last.clients;
+  return std::make_shared<const ClientRules>(spec.clients);
+}
+
 }  // namespace
 
 const char* text(PublishError error) {
@@ -84,6 +91,8 @@ const char* text(PublishError error) {
       return "a destination is not of its service's address family";
     case PublishError::kWeightTooLarge:
       return "a weight is above 65535";
+    case PublishError::kTooManyClientPrefixes:
+      return "more prefixes of clients than the data plane has room for (65,536)";
   }
   return "";
 }
@@ -106,6 +115,7 @@ Published TableStore::publish(const TableSpec& spec) {
   auto table = std::make_unique<ForwardingTable>();
   table->generation = last.generation + 1;
   table->policy = spec.policy;
+  table->clients = clients_of(spec, last);
   table->services.reserve(spec.services.size());
   std::vector<bool> is_kept(in_force_.size() + spec.services.size());
   for (const ServiceSpec& service_spec : spec.services) {
@@ -137,6 +147,7 @@ Published TableStore::publish(const TableSpec& spec) {
 
 // Everything that could fail is asked here, so that publish() changes all or nothing.
 PublishError TableStore::check(const TableSpec& spec) const {
+  if (spec.clients.size() > kMaxClientPrefixes) return PublishError::kTooManyClientPrefixes;
   std::unordered_set<const ServiceSpec*, EndpointHash, SameEndpoint> services;
   std::unordered_set<const DestinationSpec*, EndpointHash, SameEndpoint> destinations;
   size_t new_services = 0, new_destinations = 0;

@@ -28,6 +28,7 @@ enum class PublishError : uint8_t {
   kDuplicateDestination,
   kMixedFamilies,   // a destination of the other family than its service
   kWeightTooLarge,  // above kMaxWeight
+  kTooManyClientPrefixes,  // above kMaxClientPrefixes
 };
 const char* text(PublishError error);
 

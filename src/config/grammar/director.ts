@@ -1,8 +1,18 @@
 // Form of the block `director { }`, which holds what keepalived has no word for.
 
 import { nodestRules } from '../../model/forwarding-table.js';
-import { argumentsOf, blockOf, keyword, keywords, one, type Shapes, some } from '../shapes.js';
-import { address, anyWord, either, endpoint, integer, oneOf, port, type ValueKind } from '../values.js';
+import { argumentsOf, blockOf, keyword, keywords, names, one, type Shapes, some } from '../shapes.js';
+import {
+  address,
+  anyWord,
+  either,
+  endpoint,
+  integer,
+  network,
+  oneOf,
+  port,
+  type ValueKind,
+} from '../values.js';
 
 /** `0`, `2-5`, `0,2-5`. */
 const cpuList: ValueKind = {
@@ -12,6 +22,13 @@ const cpuList: ValueKind = {
       ? undefined
       : { code: 'invalid-value', text: `${text} is not ${cpuList.what}` },
 };
+
+/** `allow 10.0.0.0/8 fd00::/8`, and as a block; several add up. */
+const networks = keyword(argumentsOf({ rest: network }), {
+  block: names(network),
+  needsBlock: false,
+  repeats: true,
+});
 
 const director = keywords({
   now: {
@@ -23,6 +40,8 @@ const director = keywords({
     connections: one(integer(1, 100_000_000)),
     server_order: one(oneOf(['kernel', 'config'])),
     expire_nodest_conn: one(oneOf(nodestRules.map(String))),
+    allow: networks,
+    deny: networks,
     metrics: one(endpoint),
     peer: keyword(argumentsOf({ required: [address], optional: [port] })),
     peer_key: one(anyWord),

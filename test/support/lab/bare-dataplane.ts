@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { ConnectionRecord, DeviceStatus } from '../../../src/dataplane/port.js';
 import type { IpAddress } from '../../../src/model/address.js';
+import { everyClient } from '../../../src/model/client-rules.js';
 import { defaultPolicy, type Service } from '../../../src/model/forwarding-table.js';
 import type { ServiceSpec } from './config.js';
 import type { Question } from './dataplane-process.js';
@@ -40,7 +41,8 @@ export class BareDataplane {
 
   /** Resolves when the table is in force. */
   async publish(...services: readonly Service[]): Promise<void> {
-    await this.ask({ kind: 'publish', table: { services, closedAddresses: [], policy: defaultPolicy } });
+    const table = { services, closedAddresses: [], clients: everyClient, policy: defaultPolicy };
+    await this.ask({ kind: 'publish', table });
   }
 
   async connections(): Promise<readonly ConnectionRecord[]> {

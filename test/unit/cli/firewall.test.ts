@@ -58,6 +58,14 @@ test.each([
   expect(named(run as RunProgram)).toBe(expected);
 });
 
+test('the remedy is what director { } has for it', () => {
+  const [finding] = checkFirewall(nft(chain('input', { ...input, policy: 'drop' })), false);
+  expect(finding).toMatchObject({
+    level: 'warning',
+    remedy: expect.stringMatching(/director { }.*allow and deny/),
+  });
+});
+
 test('without nft nobody says that there are no rules', () => {
   expect(checkFirewall(() => undefined, false)[0]?.fact).toContain('were not looked at');
 });

@@ -178,6 +178,28 @@ TEST_CASE("what is over a limit is refused as a whole") {
     large.destinations.back().address = IpAddress::ipv4(11, uint8_t(i >> 16), uint8_t(i >> 8), uint8_t(i));
   }
   CHECK(world.publish({large}).error == PublishError::kTooManyDestinations);
+
+  TableSpec table;
+  table.clients.resize(kMaxClientPrefixes, {Family::kIpv4, kVip, 32, true});
+  CHECK(world.store.publish(table).ok());
+  table.clients.push_back(table.clients.front());
+  CHECK(world.store.publish(table).error == PublishError::kTooManyClientPrefixes);
+}
+
+TEST_CASE("prefixes of clients that stay the same are shared by the generations") {
+  World world;
+  const auto publish = [&](std::vector<ClientPrefix> clients) {
+    REQUIRE(world.store.publish({.services = {}, .clients = std::move(clients), .policy = {}}).ok());
+    return world.store.newest().clients.get();
+  };
+  CHECK(publish({}) == nullptr);
+  const ClientRules* denied = publish({{Family::kIpv4, kVip, 24, false}});
+  REQUIRE(denied != nullptr);
+  CHECK(publish({{Family::kIpv4, kVip, 24, false}}) == denied);
+  const ClientRules* allowed = publish({{Family::kIpv4, kVip, 24, true}});
+  CHECK(allowed != denied);
+  CHECK(allowed->allows(Family::kIpv4, kVip));
+  CHECK(publish({}) == nullptr);
 }
 
 TEST_CASE("the worker walks every generation in order, and tables go once it has") {

@@ -3,6 +3,7 @@
 
 import { expect, test } from 'vitest';
 import type { IpAddress } from '../../../src/model/address.js';
+import { everyClient } from '../../../src/model/client-rules.js';
 import {
   defaultPolicy,
   type ForwardingTable,
@@ -31,7 +32,7 @@ function table(expireNodestConn: NodestRule, isFirstRemoved: boolean): Forwardin
     ],
   };
   const policy = { ...defaultPolicy, udpTimeout_s: 20, expireNodestConn };
-  return { services: [service], closedAddresses: [], policy };
+  return { services: [service], closedAddresses: [], clients: everyClient, policy };
 }
 
 test.each([

@@ -66,6 +66,10 @@ const table: ForwardingTable = {
     },
   ],
   closedAddresses: [ip('10.9.0.7'), ip('2001:db8:9::8')],
+  clients: {
+    allow: ['172.16.0.0/12'],
+    deny: ['172.16.9.0/24', '2001:db8:7::/48'],
+  },
 };
 
 const rows = new Map(

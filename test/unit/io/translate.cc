@@ -79,6 +79,19 @@ TEST_CASE("rows: what TypeScript writes for a table is read as it was meant") {
   CHECK(table->closed[0].address == address("10.9.0.7"));
   CHECK(table->closed[1].family == Family::kIpv6);
   CHECK(table->closed[1].address == address("2001:db8:9::8"));
+  const std::vector<ClientPrefix> clients = {{Family::kIpv4, address("172.16.0.0"), 12, true},
+                                             {Family::kIpv4, address("172.16.9.0"), 24, false},
+                                             {Family::kIpv6, address("2001:db8:7::"), 48, false}};
+  CHECK(table->clients == clients);
+}
+
+TEST_CASE("rows: a client's prefix that is longer than its family's addresses is refused") {
+  Octets bytes = row("table");
+  REQUIRE(decode_table(bytes).has_value());
+  uint8_t& length = bytes[bytes.size() - 3 * 32 + 16];
+  REQUIRE(length == 12);
+  length = 33;
+  CHECK(!decode_table(bytes).has_value());
 }
 
 TEST_CASE("rows: connections are written as TypeScript reads them") {

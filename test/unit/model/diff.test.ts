@@ -88,6 +88,21 @@ test.each([
     ['global settings: routerId none → a', 'director settings: interfaces none → [eth0], workers auto → 2'],
   ],
   [
+    'whom services take',
+    'director {\nallow 10.0.0.0/8\ndeny 10.9.0.0/16 10.8.0.0/16\n}',
+    'director {\nconnections 7\ndeny 10.9.0.0/16 fd00::1 fd00::2 fd00::3 fd00::4 fd00::5\n}',
+    [
+      'director settings: connections 1000000 → 7',
+      'clients: allow 10.0.0.0/8 removed, deny fd00::1/128 fd00::2/128 fd00::3/128 fd00::4/128 and 1 more added, deny 10.8.0.0/16 removed',
+    ],
+  ],
+  [
+    'the same clients in other words and another order',
+    'director {\nallow 10.0.0.0/8 fd00::1\n}',
+    'director {\nallow {\nfd00:0::1/128\n10.0.0.0/8\n}\n}',
+    [],
+  ],
+  [
     'static addresses',
     'static_ipaddress { 10.0.0.1/24 }',
     'static_ipaddress { 10.0.0.1/25 }',

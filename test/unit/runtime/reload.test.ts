@@ -28,6 +28,36 @@ describe('reload', () => {
     expect(f.publishCount).toBe(1);
   });
 
+  test('whom services take changes by itself, and the same clients again are no change', async () => {
+    const text = (lists: string) => config([1, 2], { outside: `director { \n ${lists} \n }` });
+    const f = await start(text('deny 10.0.0.0/8'));
+    expect(f.dataplane.current.clients).toEqual({ allow: [], deny: ['10.0.0.0/8'] });
+    expect(await f.reload(text('deny fd00::/8 \n deny 10.0.0.0/8'))).toEqual([
+      'clients: deny fd00::/8 added',
+    ]);
+    expect(f.dataplane.current.clients.deny).toEqual(['10.0.0.0/8', 'fd00::/8']);
+    const published = f.publishCount;
+    expect(await f.reload(text('deny 10.0.0.0/8 fd00::/8'))).toEqual([]);
+    expect(f.publishCount).toBe(published);
+    // A verdict publishes them with the rest.
+    f.probes.dead.add('10.1.0.1:80');
+    await f.clock.advance(seconds(11));
+    expect(f.dataplane.current.clients.deny).toEqual(['10.0.0.0/8', 'fd00::/8']);
+    await f.reload(config([1, 2]));
+    expect(f.dataplane.current.clients).toEqual({ allow: [], deny: [] });
+  });
+
+  test('clients of a table that the data plane refuses are not in force later', async () => {
+    const text = (lists: string) => config([1, 2], { outside: `director { \n ${lists} \n }` });
+    const f = await start(text('deny 10.0.0.0/8'));
+    f.dataplane.publishFailure = new DirectorError('LIMIT_REACHED', 'no room');
+    await expect(f.reload(text('allow 192.0.2.0/24'))).rejects.toMatchObject({ code: 'LIMIT_REACHED' });
+    f.dataplane.publishFailure = undefined;
+    await f.reload(config([1], { outside: 'director { \n deny 10.0.0.0/8 \n }' }));
+    expect(f.table()).toBe('2:0(removed) 1');
+    expect(f.dataplane.current.clients).toEqual({ allow: [], deny: ['10.0.0.0/8'] });
+  });
+
   test('new servers come to the head in the order of the file', async () => {
     const f = await start(config([1, 2]));
     const changes = await f.reload(config([1, 5, 2, 4]));
