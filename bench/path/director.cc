@@ -1,5 +1,5 @@
 // What the whole path costs a packet, memory only: DR and NAT, both directions, at 1 thousand to 1 million connections in
-// random order; what opening and ending a connection costs; bytes a connection. Ratios are to parse + MAC rewrite of the
+// random order; what opening and ending a connection costs, and asking whether the client may; bytes a connection. Ratios are to parse + MAC rewrite of the
 // same frames. `bench_director [ROUNDS]`; 1 round is a small one that only proves that it runs.
 #include <algorithm>
 #include <chrono>
@@ -159,6 +159,37 @@ void run(ForwardingMethod method, uint32_t connections, int rounds) {
   }
 }
 
+// What opening costs when clients are asked for: without lists, with one network, and with as many as there may be, of
+// which the clients' is the last.
+void run_clients(int rounds) {
+  constexpr uint32_t kConnections = 65'536;
+  std::printf("DR, %u connections, networks of clients\n", kConnections);
+  double without_ns = 0;
+  for (const uint32_t networks : {0u, 1u, kMaxClientPrefixes}) {
+    double best = 1e18;
+    for (int i = 0; i < rounds; i++) {
+      TestDirector director(kConnections + kConnections / 2, kConnections);
+      for (uint32_t k = 1; k < networks; k++) {
+        director.clients.push_back({Family::kIpv4, IpAddress::ipv4(11, static_cast<uint8_t>(k >> 8), static_cast<uint8_t>(k), 0), 25, true});
+      }
+      if (networks > 0) director.clients.push_back({Family::kIpv4, address("172.16.0.0"), 12, true});
+      director.publish({tcp_service("10.9.0.1:80", {dr("10.1.0.1:80")})});
+      director.from_client(tcp4("172.16.254.1:1", "10.9.0.1:80").syn());
+      director.wait(100);
+      std::vector<uint32_t> order(kConnections / kBatchSize * kBatchSize);
+      std::iota(order.begin(), order.end(), 0);
+      Traffic64 opening(tcp4("172.16.0.1:1024", "10.9.0.1:80").syn(), false);
+      best = std::min(best, cost(opening, order, [&](Batch& batch) {
+                        director.now += 10;
+                        director->process(batch, director.now);
+                      }));
+      if (director->connection_count() < order.size()) std::abort();
+    }
+    if (networks == 0) without_ns = best;
+    std::printf("  open, %5u networks         %7.1f ns  %+6.1f ns\n", networks, best, best - without_ns);
+  }
+}
+
 }  // namespace
 }  // namespace uvs::test
 
@@ -169,5 +200,6 @@ int main(int argc, char** argv) {
       if (rounds > 1 || connections < 1'000'000) uvs::test::run(method, connections, rounds);
     }
   }
+  uvs::test::run_clients(rounds);
   return 0;
 }
