@@ -2,7 +2,7 @@
 // holder is there. Nobody waits for it; the takeover goes on meanwhile. A master also hears of whoever says it unasked.
 
 import type { Link, Network } from '../../dataplane/network.js';
-import type { IpAddress } from '../../model/address.js';
+import { type IpAddress, isLinkLocal } from '../../model/address.js';
 import { addMicros, type Micros, micros, seconds } from '../../model/units.js';
 import { addressProbe } from '../../vrrp/address-probe.js';
 import { readHolder } from '../../vrrp/frames.js';
@@ -162,8 +162,12 @@ export class Prober {
     this.heard.set(device, wanted);
   }
 
-  private ask({ name, mac }: Link, addresses: readonly IpAddress[]): void {
-    for (const address of addresses) this.parts.network.sendFrame(name, addressProbe(address, mac));
+  private ask({ name, mac, addresses: own }: Link, addresses: readonly IpAddress[]): void {
+    const watched = [...this.watches.values()].flatMap(({ targets }) => targets);
+    const shared = new Set([...addresses, ...watched.map(({ address }) => address)]);
+    const linkLocal = own.find(({ address }) => isLinkLocal(address) && !shared.has(address))?.address;
+    for (const address of addresses)
+      this.parts.network.sendFrame(name, addressProbe(address, mac, linkLocal));
   }
 
   private isOurs(mac: string): boolean {

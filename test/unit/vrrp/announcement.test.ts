@@ -70,6 +70,14 @@ describe('a probe teaches nobody anything', () => {
     expect(icmpChecksum(frame, ip('::'), ip('ff02::1:ff12:3456'))).toBe(0);
     expect(readHolder(frame)).toBeUndefined();
   });
+
+  test('IPv6 with a link-local address of its own: it comes from there, so that the answer goes to the asker alone', () => {
+    const frame = addressProbe(ip('fd00::12:3456'), mac, ip('fe80::1'));
+    expect(hex(frame).slice(44, 76)).toBe('fe800000000000000000000000000001');
+    expect(hex(frame).slice(156)).toBe('0101' + '020000000001');
+    expect(icmpChecksum(frame, ip('fe80::1'), ip('ff02::1:ff12:3456'))).toBe(0);
+    expect(readHolder(frame)).toBeUndefined();
+  });
 });
 
 describe('an answer names the holder', () => {
