@@ -37,9 +37,10 @@ class NeighbourTable {
   static constexpr size_t kCapacity = 16384;
   // A failed slot in use is asked for again this long after the last request.
   static constexpr Micros kRetryInterval = kMicrosPerSecond;
-  // A full table takes back what was not touched for this long, looking at most once a second.
+  // A full table takes back what was not touched for this long, looking at most once a second. One that failed was
+  // touched each second if anybody wanted it: strangers make up such by the thousand.
   static constexpr Micros kIdleLimit = 60 * kMicrosPerSecond;
-  static constexpr Micros kFailedIdleLimit = 10 * kMicrosPerSecond;
+  static constexpr Micros kFailedIdleLimit = 2 * kMicrosPerSecond;
 
   // `hash_key` is secret, random in production: strangers choose on-link addresses (of an IPv6 /64 as many as they
   // like), and who knew the key would choose such that share one chain.
