@@ -16,21 +16,61 @@ export function compare<T>(
   after: readonly T[],
   keyOf: (item: T) => string,
 ): Comparison<T> {
-  const old = new Map(before.map((item) => [keyOf(item), item]));
-  const next = new Map(after.map((item) => [keyOf(item), item]));
-  const added = after.filter((item) => !old.has(keyOf(item)));
+  return finish(compareSteps(before, after, keyOf));
+}
+
+/** The same in steps, for lists of thousands. */
+export function* compareSteps<T>(
+  before: readonly T[],
+  after: readonly T[],
+  keyOf: (item: T) => string,
+): Generator<void, Comparison<T>> {
+  const old = new Map<string, T>();
+  const next = new Map<string, T>();
+  for (const [list, found] of [
+    [before, old],
+    [after, next],
+  ] as const) {
+    for (const [i, item] of list.entries()) {
+      found.set(keyOf(item), item);
+      if (isStepEnd(i)) yield;
+    }
+  }
+  const removed: T[] = [];
+  const added: T[] = [];
   const kept: (readonly [T, T])[] = [];
+  const order: string[] = [];
   for (const [key, item] of old) {
     const counterpart = next.get(key);
-    if (counterpart !== undefined) kept.push([item, counterpart]);
+    if (counterpart === undefined) removed.push(item);
+    else {
+      kept.push([item, counterpart]);
+      order.push(key);
+    }
   }
-  return {
-    removed: before.filter((item) => !next.has(keyOf(item))),
-    added,
-    kept,
-    order: [...kept.map(([item]) => keyOf(item)), ...added.map(keyOf)],
-    wanted: after.map(keyOf),
-  };
+  yield;
+  for (const [key, item] of next) {
+    if (old.has(key)) continue;
+    added.push(item);
+    order.push(key);
+  }
+  return { removed, added, kept, order, wanted: [...next.keys()] };
+}
+
+/** Whether a step of a long list ends behind the item with this number. */
+export function isStepEnd(index: number): boolean {
+  return index % itemsPerStep === itemsPerStep - 1;
+}
+
+/** Some hundreds of microseconds. */
+const itemsPerStep = 250;
+
+/** What steps lead to, at once. */
+export function finish<T>(steps: Generator<void, T>): T {
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
+  }
 }
 
 /** The order that an ordering still has to bring about; undefined when additions and removals do. */

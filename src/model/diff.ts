@@ -9,7 +9,18 @@ import {
   type FailoverChange,
   isFailoverChange,
 } from './diff-failover.js';
-import { type Comparison, compare, fieldsText, isSame, orderAfter, ordered, without } from './diff-lists.js';
+import {
+  type Comparison,
+  compare,
+  compareSteps,
+  fieldsText,
+  finish,
+  isSame,
+  isStepEnd,
+  orderAfter,
+  ordered,
+  without,
+} from './diff-lists.js';
 import {
   type DirectorConfig,
   type DirectorSettings,
@@ -23,7 +34,7 @@ import {
 import { noFailover } from './failover-config.js';
 import { type DestinationId, endpointText, type ServiceId, serviceKey } from './forwarding-table.js';
 
-export { isSame } from './diff-lists.js';
+export { isSame, isStepEnd } from './diff-lists.js';
 
 /** A virtual server without its identity and its real servers. */
 export type ServiceSettings = Pick<
@@ -72,14 +83,10 @@ export type Change =
 
 /** Removals first, so that what is freed can be taken again; then additions, changes and the order. */
 export function diff(before: DirectorConfig, after: DirectorConfig): Change[] {
-  const steps = diffSteps(before, after);
-  for (;;) {
-    const step = steps.next();
-    if (step.done) return step.value;
-  }
+  return finish(diffSteps(before, after));
 }
 
-/** The same in steps of some dozens of services, for a caller that must not be held up. */
+/** The same in steps of some hundreds of servers, for a caller that must not be held up. */
 export function* diffSteps(before: DirectorConfig, after: DirectorConfig): Generator<void, Change[]> {
   const changes: Change[] = [];
   if (!isSame(before.global, after.global)) {
@@ -100,7 +107,7 @@ export function* diffSteps(before: DirectorConfig, after: DirectorConfig): Gener
   }
   for (const service of lists.added) changes.push({ kind: 'service-added', service });
   for (const [i, [old, next]] of lists.kept.entries()) {
-    changes.push(...diffService(old, next));
+    for (const change of yield* diffService(old, next)) changes.push(change);
     if (i % servicesPerStep === servicesPerStep - 1) yield;
   }
   changes.push(...orderChange(lists, (order) => ({ kind: 'services-reordered', order })));
@@ -120,18 +127,19 @@ function diffAddresses(before: DirectorConfig, after: DirectorConfig): Change[] 
   ];
 }
 
-function diffService(before: VirtualServer, after: VirtualServer): Change[] {
+function* diffService(before: VirtualServer, after: VirtualServer): Generator<void, Change[]> {
   const service = serviceIdOf(after);
   const changes: Change[] = [];
   const [old, next] = [settingsOf(before), settingsOf(after)];
   if (!isSame(old, next)) changes.push({ kind: 'service-changed', service, before: old, after: next });
-  const lists = compare(before.realServers, after.realServers, endpointText);
+  const lists = yield* compareSteps(before.realServers, after.realServers, endpointText);
   for (const server of lists.removed) {
     changes.push({ kind: 'destination-removed', service, destination: destinationIdOf(server) });
   }
   for (const destination of lists.added) changes.push({ kind: 'destination-added', service, destination });
-  for (const [was, is] of lists.kept) {
+  for (const [i, [was, is]] of lists.kept.entries()) {
     if (!isSame(was, is)) changes.push({ kind: 'destination-changed', service, before: was, after: is });
+    if (isStepEnd(i)) yield;
   }
   changes.push(...orderChange(lists, (order) => ({ kind: 'destinations-reordered', service, order })));
   return changes;

@@ -3,7 +3,7 @@
 
 import { type Change, describe, diffSteps } from '../model/diff.js';
 import type { DirectorConfig } from '../model/director-config.js';
-import type { Breathe } from './slices.js';
+import { type Breathe, inSlices } from './slices.js';
 
 /** Empty when the two mean the same. */
 export async function findChanges(
@@ -11,12 +11,7 @@ export async function findChanges(
   after: DirectorConfig,
   breathe: Breathe,
 ): Promise<readonly Change[]> {
-  const steps = diffSteps(before, after);
-  for (;;) {
-    const step = steps.next();
-    if (step.done) return step.value;
-    await breathe();
-  }
+  return inSlices(diffSteps(before, after), breathe);
 }
 
 /** One line a change. */

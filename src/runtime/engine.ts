@@ -36,7 +36,7 @@ import {
   type ServiceState,
   setStandby,
 } from './service-state.js';
-import { createSlices } from './slices.js';
+import { createSlices, inSlices } from './slices.js';
 import { StaticAddresses } from './static-addresses.js';
 import { VipWatch } from './vip-watch.js';
 
@@ -216,9 +216,10 @@ export class Engine {
     const isReordered = order !== this.config.director.serverOrder;
     const services = new Map<string, ServiceState>();
     const changes: ServicePlan[] = [];
-    const add = (key: string, change: ServicePlan) => {
+    const add = async (key: string, change: ServicePlan) => {
       services.set(key, change.next);
       changes.push(change);
+      await breathe();
       this.parts.dataplane.prepare(change.next.row);
     };
     for (const policy of config.virtualServers) {
@@ -228,13 +229,16 @@ export class Engine {
       const isStandby = duty.isStandby(policy.address);
       const isKept = old !== undefined && !old.isDraining && !isReordered && old.isStandby === isStandby;
       if (isKept && !touched.has(key)) services.set(key, old);
-      else add(key, planService(this.health, old, policy, isStandby, order, isReordered));
+      else {
+        const steps = planService(this.health, old, policy, isStandby, order, isReordered);
+        await add(key, await inSlices(steps, breathe));
+      }
     }
     for (const [key, old] of this.services) {
       if (services.has(key)) continue;
       await breathe();
       if (old.isDraining) services.set(key, old);
-      else add(key, planDraining(old));
+      else await add(key, planDraining(old));
     }
     for (const _ of this.parts.dataplane.prepareClients(clients)) await breathe();
     const table = (): ForwardingTable => {
@@ -267,7 +271,7 @@ export class Engine {
     const breathe = createSlices(this.parts.clock);
     for (const change of changes) {
       await breathe();
-      if (beginService(this.context, change)) this.changed.add(change.next);
+      if (await inSlices(beginService(this.context, change), breathe)) this.changed.add(change.next);
       this.reportQuorum(change.next);
     }
     const hasMoved = this.applyDuty();

@@ -4,7 +4,7 @@
 import { arrange, type ServerOrder } from '../health/order.js';
 import { isLive, nextPool } from '../health/pool.js';
 import { initialQuorum, nextQuorum } from '../health/quorum.js';
-import { isSame } from '../model/diff.js';
+import { isSame, isStepEnd } from '../model/diff.js';
 import type { RealServer, VirtualServer } from '../model/director-config.js';
 import { type Destination, endpointText, type Service, serviceKey } from '../model/forwarding-table.js';
 import type { Checker, HealthRunner } from './health-runner.js';
@@ -76,15 +76,16 @@ export type ServicePlan = {
 /**
  * The service with `policy`: checkers are started, kept and stopped, servers that are gone are quiesced. A checker whose
  * policy is the same runs on; a changed one starts from the verdict of its server. `isReordered`: the row begins anew.
+ * In steps of some hundreds of servers.
  */
-export function planService(
+export function* planService(
   health: HealthRunner,
   before: ServiceState | undefined,
   policy: VirtualServer,
   isStandby: boolean,
   order: ServerOrder,
   isReordered: boolean,
-): ServicePlan {
+): Generator<void, ServicePlan> {
   const next = before === undefined ? createServiceState(policy) : { ...before };
   const starting: Checker[] = [];
   const ending: Checker[] = [];
@@ -94,7 +95,8 @@ export function planService(
   next.policy = policy;
   next.isDraining = false;
   next.comebacks = [...next.comebacks];
-  next.servers = policy.realServers.map((server) => {
+  const servers: ServerState[] = [];
+  for (const [i, server] of policy.realServers.entries()) {
     const key = endpointText(server);
     const was = old.get(key);
     old.delete(key);
@@ -103,8 +105,10 @@ export function planService(
     ending.push(...checks.ending);
     const is: ServerState = { policy: server, checkers: checks.checkers, isUp: isLiveNow(checks.checkers) };
     if (was !== undefined && was.isUp !== is.isUp) judgedAnew.push({ was, is });
-    return is;
-  });
+    servers.push(is);
+    if (isStepEnd(i)) yield;
+  }
+  next.servers = servers;
   for (const { checkers } of old.values()) ending.push(...checkers);
   const configured = new Set(policy.realServers.map(endpointText));
   // The sorry server leaves by quorum alone.
@@ -112,6 +116,7 @@ export function planService(
   next.quiesced = next.row.destinations
     .filter((destination) => !configured.has(endpointText(destination)))
     .map((destination) => ({ ...destination, weight: 0, isRemoved: true }));
+  yield;
   next.liveWeight = next.servers.reduce((sum, { isUp, policy: { weight } }) => sum + (isUp ? weight : 0), 0);
   if (isNew) {
     next.isQuorumUp = initialQuorum(policy, next.liveWeight);
@@ -137,16 +142,26 @@ export function planDraining(before: ServiceState): ServicePlan {
   };
 }
 
-/** `next` is in force from here on. True: verdicts have fallen since it was planned, and its row is to be refreshed. */
-export function beginService(context: ServiceContext, plan: ServicePlan): boolean {
+/**
+ * `next` is in force from here on. True: verdicts have fallen since it was planned, and its row is to be refreshed. In steps of
+ * some hundreds of servers; one whose verdict falls meanwhile is told by the state that it belongs to by then.
+ */
+export function* beginService(context: ServiceContext, plan: ServicePlan): Generator<void, boolean> {
   const { before, next, starting, ending, judgedAnew } = plan;
-  for (const checker of ending) context.health.remove(checker);
-  for (const server of next.servers) {
+  for (const [i, checker] of ending.entries()) {
+    context.health.remove(checker);
+    if (isStepEnd(i)) yield;
+  }
+  for (const [i, server] of next.servers.entries()) {
     for (const checker of server.checkers) {
       checker.onVerdict = (reason) => judge(context, next, server, reason);
     }
+    if (isStepEnd(i)) yield;
   }
-  for (const checker of starting) context.health.start(checker);
+  for (const [i, checker] of starting.entries()) {
+    context.health.start(checker);
+    if (isStepEnd(i)) yield;
+  }
   if (before !== undefined) next.wasToldUp = before.wasToldUp;
   let isStale = false;
   for (const server of next.servers) {

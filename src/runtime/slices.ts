@@ -18,3 +18,12 @@ export function createSlices(clock: Clock, budget: Micros = sliceBudget): Breath
     });
   };
 }
+
+/** What the steps lead to; the event loop runs between two of them when the slice is used up. */
+export async function inSlices<T>(steps: Generator<void, T>, breathe: Breathe): Promise<T> {
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
+    await breathe();
+  }
+}
