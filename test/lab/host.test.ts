@@ -222,7 +222,12 @@ requires(...labNeeds).describe('host', () => {
     const user = ['--reuid', '65534', '--regid', '65534', '--clear-groups'];
     const limits = ['--inh-caps', few, '--ambient-caps', few, '--bounding-set', `-all,${few}`];
     const run = ['node', cliFile, 'run', '-f', file, '--socket', host.file('few.sock')];
-    const director = host.spawn(['setpriv', ...user, ...limits, ...run], { name: 'few' });
+    // As systemd's RuntimeDirectory does it.
+    const prepare = 'mount -t tmpfs none /run && mkdir -m 700 /run/uvs && chown 65534 /run/uvs && exec "$@"';
+    const director = host.spawn(
+      ['unshare', '-m', 'sh', '-c', prepare, 'sh', 'setpriv', ...user, ...limits, ...run],
+      { name: 'few' },
+    );
     await director.waitForOutput(/\bready\b/);
     expect((await request(lab.host('client'), urlOf(vip), 4)).counts.get('server-a')).toBe(4);
     expect(await director.stop()).toEqual({ code: 0, signal: undefined });
