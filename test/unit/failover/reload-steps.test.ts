@@ -152,7 +152,11 @@ test('whichever step fails, it is as it was, or as it is to be and told; and the
   }
   expect(findings).toEqual([]);
   const refused = [...outcomes].filter((outcome) => outcome.endsWith(' refused'));
-  expect(refused.sort()).toEqual(['dataplane.prepare refused', 'dataplane.publish refused']);
+  expect(refused.sort()).toEqual([
+    'dataplane.prepare refused',
+    'dataplane.prepareClients refused',
+    'dataplane.publish refused',
+  ]);
 });
 
 /** Tried again within the same reload, or one question of several: nothing comes of it, and nothing is said. */
