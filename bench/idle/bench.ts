@@ -15,8 +15,8 @@ export type IdleOptions = {
   readonly seconds: number;
 };
 
-/** The first probes are spread over a round, and connections of the start are over by then. */
-const warmup_s = 5;
+/** The first probes are spread over a round, and most of what V8 compiles beside them is compiled by then. */
+const warmup_s = 40;
 
 /** CPU-seconds a minute of each thread in the director's namespace, by process, thread and number. */
 export async function measureIdle(options: IdleOptions): Promise<ReadonlyMap<string, number>> {
