@@ -84,11 +84,13 @@ SnapshotFault check_rows(int file, const SnapshotHeader& header) {
 }  // namespace
 
 Status write_connections(const std::string& path, const Director& director) {
-  if (director.connection_count() == 0) return {};
+  const uint64_t count = director.connection_count();
+  if (count == 0) return {};
   const std::string draft = path + ".draft";
+  const std::string failure = std::to_string(count) + " connections are lost to the next start: cannot write ";
   (void)unlink(draft.c_str());
   const FileDescriptor file(open(draft.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-  if (!file.is_open()) return errno_status(errno, "cannot write the connections to " + draft);
+  if (!file.is_open()) return errno_status(errno, failure + draft);
   std::array<uint8_t, kSnapshotHeaderSize> head{};
   SnapshotHeader header;
   bool is_good = write_all(file.get(), head) && write_rows(file.get(), director, header);
@@ -99,7 +101,7 @@ Status write_connections(const std::string& path, const Director& director) {
   if (is_good && rename(draft.c_str(), path.c_str()) == 0) return {};
   const int error = errno;
   (void)unlink(draft.c_str());
-  return errno_status(error, "cannot write the connections to " + path);
+  return errno_status(error, failure + path);
 }
 
 Result<std::unique_ptr<ConnectionFile>> ConnectionFile::take(const std::string& path) {
@@ -109,11 +111,14 @@ Result<std::unique_ptr<ConnectionFile>> ConnectionFile::take(const std::string& 
     return errno_status(errno, "cannot open " + path);
   }
   (void)unlink(path.c_str());
-  const auto refused = [&](const std::string& why) {
-    return Status{ErrorCode::kIo, "the connections in " + path + " are not taken up: " + why};
-  };
   struct stat about{};
   if (fstat(file.get(), &about) != 0) return errno_status(errno, "cannot look at " + path);
+  const auto refused = [&](const std::string& why) {
+    const auto size = static_cast<uint64_t>(about.st_size);
+    const uint64_t rows = size < kSnapshotHeaderSize ? 0 : (size - kSnapshotHeaderSize) / kSnapshotRowSize;
+    return Status{ErrorCode::kIo, "the connections in " + path + ", " + std::to_string(rows) +
+                                      " by its size, are not taken up: " + why};
+  };
   const bool is_safe = S_ISREG(about.st_mode) && (about.st_uid == 0 || about.st_uid == geteuid()) &&
                        (about.st_mode & (S_IWGRP | S_IWOTH)) == 0;
   if (!is_safe) return refused("it is not a file that only root or this account can write");

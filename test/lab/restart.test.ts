@@ -1,6 +1,6 @@
 // A director that ends for a restart (QUIT) or by TERM, and is started again: connections, addresses and mastership.
 
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import {
   cliFile,
@@ -190,10 +190,13 @@ requires(...failoverNeeds).describe('a restart', () => {
     expect(second.log()).toMatch(
       /\d+ connections of the director before are taken up; \d+ are not: the server is gone/,
     );
+    // In the way of the next snapshot.
+    mkdirSync(`${first.socket}.connections.draft`);
     await second.process.stop('SIGQUIT', 10);
+    expect(second.log()).toMatch(/[1-9]\d* connections are lost to the next start: cannot write/);
     writeFileSync(`${first.socket}.connections`, Buffer.alloc(640, 7), { mode: 0o600 });
     const third = await Director.start(host, config, { socket: first.socket });
-    expect(third.log()).toContain('are not taken up: it is no connection snapshot');
+    expect(third.log()).toMatch(/[1-9]\d* by its size, are not taken up: it is no connection snapshot/);
     expect(existsSync(`${first.socket}.connections`)).toBe(false);
     await Promise.all(dialogues.map((dialogue) => dialogue.stop()));
   });
