@@ -52,19 +52,8 @@ const char* what_deviates(const Belonging& belonging) {
   return std::holds_alternative<VirtualMacSpec>(belonging.thing) ? "is gone, down or changed" : "is gone";
 }
 
-// In place, but only until its time is over: the director before us left it so.
-Status take_up_what_was_left(const Belonging& belonging) {
-  const auto* address = std::get_if<HostAddress>(&belonging.thing);
-  if (address == nullptr) return {};
-  const Result<bool> taken = take_up_address(*address);
-  return taken.ok() ? Status{} : taken.status();
-}
-
-CustodyOutcome treat_our_doing(const Deviation& deviation, const Belonging& belonging) {
-  Result<bool> done = deviation.put_back();
-  if (done.ok() && !done.value()) {
-    if (Status taken = take_up_what_was_left(belonging); !taken.ok()) done = taken;
-  }
+CustodyOutcome treat_our_doing(const Deviation& deviation) {
+  const Result<bool> done = deviation.put_back();
   if (!done.ok()) return {CustodyOutcome::State::kLeft, deviation.object + ": " + done.status().message, false};
   return {done.value() ? CustodyOutcome::State::kPutBack : CustodyOutcome::State::kInPlace, {}, false};
 }
@@ -92,7 +81,7 @@ std::vector<CustodyOutcome> look_after(Custody& custody, const std::vector<Belon
                               belonging.thing);
                         }};
     if (belonging.is_our_doing) {
-      outcomes[i] = treat_our_doing(deviation, belonging);
+      outcomes[i] = treat_our_doing(deviation);
     } else {
       deviations.push_back(std::move(deviation));
       treated.push_back(i);

@@ -169,17 +169,5 @@ TEST_CASE("a primary address that is deleted takes its secondary ones along: the
   CHECK(shown("addr show dev uvsio-near").find("10.5.0.100/24") != std::string::npos);
 }
 
-TEST_CASE("an address that was left for us stays from the first look on, not for what is left of its time") {
-  UVS_REQUIRES("root");
-  Estate estate;
-  for (const Belonging& belonging : estate.belongings) {
-    if (const auto* address = std::get_if<HostAddress>(&belonging.thing)) CHECK(leave_address(*address, 1000).ok());
-  }
-  REQUIRE(shown("addr").find("sec preferred_lft") != std::string::npos);
-  for (Belonging& belonging : estate.belongings) belonging.is_our_doing = true;
-  for (const CustodyOutcome& outcome : estate.look()) CHECK(outcome.state == State::kInPlace);
-  CHECK(shown("addr").find("sec preferred_lft") == std::string::npos);
-}
-
 }  // namespace
 }  // namespace uvs::test
