@@ -37,8 +37,8 @@ const parts = {
   vitest,
 };
 
-/** Runs when it is asked for: `asan` runs the same tests. */
-const onDemand = ['core'];
+/** Run when they are asked for: `asan` runs the same tests as `core`, and `tsan` is `npm run threads`. */
+const onDemand = ['core', 'tsan'];
 
 class Failed extends Error {}
 
