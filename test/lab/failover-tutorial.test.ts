@@ -99,7 +99,10 @@ test('two masters behind firewalls: announced once, and downloads through either
   const healed = nowMicros();
   await cable.restore();
   for (const name of names) await b.waitForState(name, 'BACKUP');
-  await waitFor('the winner to announce', async () =>
-    (await roundsSince(healed))[0]?.every((rounds) => rounds > 0),
+  // Where the loser has given up before the winner heard it, the next question finds out: one every ten seconds.
+  await waitFor(
+    'the winner to announce',
+    async () => (await roundsSince(healed))[0]?.every((rounds) => rounds > 0),
+    { timeout_s: 25 },
   );
 });
