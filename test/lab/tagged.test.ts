@@ -3,6 +3,7 @@
 
 import { expect, test } from 'vitest';
 import { parseIp } from '../../src/model/address.js';
+import { chainTopology, layOutChain } from '../support/lab/chain.js';
 import {
   Capture,
   configText,
@@ -17,7 +18,6 @@ import {
   request,
   startHttp,
   startUdp,
-  type Topology,
   urlOf,
   vip,
   vip6,
@@ -26,42 +26,16 @@ import { Tunnel } from '../support/lab/tunnel.js';
 import { buildFrame } from '../support/packets.js';
 import { requires } from '../support/require.js';
 
-const forwards = { 'net.ipv4.ip_forward': 1, 'net.ipv6.conf.all.forwarding': 1 };
-
-/** Three hosts without a cable; the addresses of both ends of each link are 10.N.0.X and fd00:N::X. */
-const topology: Topology = {
-  name: 'tagged',
-  hosts: { client: {}, director: { sysctls: forwards }, server: {} },
-};
 const families = [vip, vip6];
-
-async function address(host: Host, device: string, net: number, last: number): Promise<void> {
-  await host.ip(`addr add 10.${net}.0.${last}/24 dev ${device}`);
-  await host.ip(`addr add fd00:${net}::${last}/64 dev ${device} nodad`);
-  await host.ip(`link set ${device} up`);
-}
 
 /** Every frame of every link is tagged. Under DR the server answers by a link of its own. */
 async function build(lab: Lab, method: 'NAT' | 'DR'): Promise<readonly [Host, Host, Host]> {
   const [client, director, server] = [lab.host('client'), lab.host('director'), lab.host('server')];
   await Tunnel.start(client, 'eth0', director, 'eth0', { tagged: true });
   await Tunnel.start(director, 'eth1', server, 'eth0', { tagged: true });
-  await address(client, 'eth0', 1, 10);
-  await address(director, 'eth0', 1, 2);
-  await address(director, 'eth1', 2, 1);
-  await address(server, 'eth0', 2, 21);
-  await director.ip(`addr add ${vip}/32 dev eth0`);
-  await director.ip(`addr add ${vip6}/128 dev eth0 nodad preferred_lft 0`);
-  if (method === 'NAT') {
-    for (const route of ['default via 10.2.0.1', '::/0 via fd00:2::1']) await server.ip(`route add ${route}`);
-    return [client, director, server];
-  }
-  for (const at of [`${vip}/32`, `${vip6}/128`]) await server.ip(`addr add ${at} dev lo`);
-  await Tunnel.start(client, 'eth1', server, 'eth1', { tagged: true });
-  await address(client, 'eth1', 3, 10);
-  await address(server, 'eth1', 3, 21);
-  await server.ip('route add 10.1.0.0/24 via 10.3.0.10');
-  await server.ip('route add fd00:1::/64 via fd00:3::10');
+  await layOutChain({ client, director, server, behind: { director: 'eth1', server: 'eth0' } }, method, () =>
+    Tunnel.start(client, 'eth1', server, 'eth1', { tagged: true }),
+  );
   return [client, director, server];
 }
 
@@ -86,7 +60,7 @@ function synInVlan(mac: string, to: string): Uint8Array {
 
 requires(...labNeeds, 'pkg:cc').describe('tagged frames', () => {
   test.each(['NAT', 'DR'] as const)('%s: request and reply with a priority tag', async (method) => {
-    await using lab = await Lab.create(topology);
+    await using lab = await Lab.create(chainTopology);
     const [client, host, server] = await build(lab, method);
     const http = await startHttp(server);
     for (const at of method === 'DR' ? families : ['10.2.0.21', 'fd00:2::21']) {

@@ -2,13 +2,13 @@
 // and GRE do: NAT and DR, both families, either side, large frames and small ones. And a device that can't be served.
 
 import { expect, test } from 'vitest';
+import { chainTopology, layOutChain } from '../support/lab/chain.js';
 import {
   cliFile,
   configText,
   connectError,
   Director,
   datagram,
-  type Host,
   Lab,
   labNeeds,
   makeFile,
@@ -17,7 +17,6 @@ import {
   type ServiceSpec,
   startHttp,
   startUdp,
-  type Topology,
   urlOf,
   vip,
   vip6,
@@ -26,14 +25,6 @@ import { Tunnel } from '../support/lab/tunnel.js';
 import { requires } from '../support/require.js';
 
 const suite = requires(...labNeeds, 'pkg:cc');
-
-const forwards = { 'net.ipv4.ip_forward': 1, 'net.ipv6.conf.all.forwarding': 1 };
-
-/** Three hosts without a cable; the addresses of both ends of each tunnel are 10.N.0.X and fd00:N::X. */
-const topology: Topology = {
-  name: 'tunnels',
-  hosts: { client: {}, director: { sysctls: forwards }, server: {} },
-};
 
 type Case = {
   readonly method: 'NAT' | 'DR';
@@ -47,40 +38,19 @@ const cases: readonly Case[] = [
   { method: 'DR', offload: false, clientBy: 'cable' },
 ];
 
-async function address(host: Host, device: string, net: number, last: number): Promise<void> {
-  await host.ip(`addr add 10.${net}.0.${last}/24 dev ${device}`);
-  await host.ip(`addr add fd00:${net}::${last}/64 dev ${device} nodad`);
-  await host.ip(`link set ${device} up`);
-}
-
 async function build(lab: Lab, { method, offload, clientBy }: Case): Promise<void> {
-  const [client, director, server] = ['client', 'director', 'server'].map((name) => lab.host(name));
-  if (!client || !director || !server) throw new Error('hosts');
+  const [client, director, server] = [lab.host('client'), lab.host('director'), lab.host('server')];
   if (clientBy === 'cable') await lab.cable(client, 'eth0', director, 'eth0');
   else await Tunnel.start(client, 'eth0', director, 'eth0', { offload });
   await Tunnel.start(director, 'tun0', server, 'tun0', { offload });
-  await address(client, 'eth0', 1, 10);
-  await address(director, 'eth0', 1, 2);
-  await address(director, 'tun0', 2, 1);
-  await address(server, 'tun0', 2, 21);
-  await director.ip(`addr add ${vip}/32 dev eth0`);
-  await director.ip(`addr add ${vip6}/128 dev eth0 nodad preferred_lft 0`);
-  if (method === 'NAT') {
-    for (const route of ['default via 10.2.0.1', '::/0 via fd00:2::1']) await server.ip(`route add ${route}`);
-    return;
-  }
-  // Under DR the server answers by a way of its own: the director would refuse its own address as a source.
-  for (const at of [`${vip}/32`, `${vip6}/128`]) await server.ip(`addr add ${at} dev lo`);
-  await lab.cable(client, 'eth1', server, 'eth1');
-  await address(client, 'eth1', 3, 10);
-  await address(server, 'eth1', 3, 21);
-  await server.ip('route add 10.1.0.0/24 via 10.3.0.10');
-  await server.ip('route add fd00:1::/64 via fd00:3::10');
+  await layOutChain({ client, director, server, behind: { director: 'tun0', server: 'tun0' } }, method, () =>
+    lab.cable(client, 'eth1', server, 'eth1'),
+  );
 }
 
 suite.describe('devices without a link layer', () => {
   test.each(cases)('$method, client by $clientBy, large frames: $offload', async (mode) => {
-    await using lab = await Lab.create(topology);
+    await using lab = await Lab.create(chainTopology);
     await build(lab, mode);
     const [client, server] = [lab.host('client'), lab.host('server')];
     const http = await startHttp(server);
@@ -115,7 +85,7 @@ suite.describe('devices without a link layer', () => {
   });
 
   test('a server behind a device that can’t be served ends the start with its name, and the device’s', async () => {
-    await using lab = await Lab.create(topology);
+    await using lab = await Lab.create(chainTopology);
     const [host, server] = [lab.host('director'), lab.host('server')];
     const infiniband = 32;
     await Tunnel.start(host, 'ib0', server, 'ib0', { type: infiniband });
@@ -136,7 +106,7 @@ suite.describe('devices without a link layer', () => {
   });
 
   test('what is given back to the host and what we answer goes by them, too', async () => {
-    await using lab = await Lab.create(topology);
+    await using lab = await Lab.create(chainTopology);
     await build(lab, { method: 'DR', offload: false, clientBy: 'tunnel' });
     const [client, host] = [lab.host('client'), lab.host('director')];
     await startHttp(host);
