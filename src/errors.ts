@@ -29,3 +29,10 @@ export class DirectorError extends Error {
     super(message, options);
   }
 }
+
+/** For `catch`: the failure as IO, with what was being done before its reason. */
+export function ioFailure(what: string): (error: unknown) => never {
+  return (error) => {
+    throw new DirectorError('IO', `${what}: ${(error as Error).message}`, { cause: error });
+  };
+}

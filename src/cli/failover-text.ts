@@ -1,5 +1,6 @@
 // What `director status` says of virtual routers, sync groups and what has happened to them.
 
+import { secondsText } from '../model/units.js';
 import type { FailoverView, ScriptView, SyncGroupView, VirtualRouterView } from '../runtime/views.js';
 
 /** Of the timeline, which has more of them with --verbose and --json. */
@@ -115,10 +116,6 @@ function groupLine({ name, state, members }: SyncGroupView): string {
 
 function label(text: string): string {
   return text.padEnd(15);
-}
-
-function secondsText(duration: number): string {
-  return `${(duration / 1_000_000).toFixed(3)} s`;
 }
 
 /** As the log has it. */

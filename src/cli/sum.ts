@@ -2,6 +2,7 @@
 
 import type { ConfigSum, Diagnostic, Severity } from '../config/index.js';
 import type { DirectorConfig } from '../model/director-config.js';
+import { counted } from '../model/units.js';
 import { scriptOutlooks } from '../runtime/scripts/script-outlook.js';
 import type { Finding } from './finding.js';
 import type { Machine } from './machine.js';
@@ -52,8 +53,4 @@ function scriptsText(scripts: number, running: number | undefined): string {
   if (running === undefined) return count;
   if (running === 0) return `${count}: none runs`;
   return running === scripts ? `${count}: all run` : `${count}: ${running} of them run`;
-}
-
-function counted(count: number, noun: string, plural = 's'): string {
-  return `${count} ${noun}${count === 1 ? '' : plural}`;
 }

@@ -40,3 +40,13 @@ export function durationText(duration: number): string {
   }
   return parts.join(' ');
 }
+
+/** Microseconds as `0.625 s`. */
+export function secondsText(duration: number): string {
+  return `${(duration / 1_000_000).toFixed(3)} s`;
+}
+
+/** `1 server`, `2 servers`. */
+export function counted(count: number, noun: string, plural = 's'): string {
+  return `${count} ${noun}${count === 1 ? '' : plural}`;
+}

@@ -1,7 +1,7 @@
 // What answers HTTP: the control socket, and the optional TCP address for Prometheus.
 
 import { once } from 'node:events';
-import { DirectorError } from '../errors.js';
+import { ioFailure } from '../errors.js';
 import { answerAdmin, answerMetrics, errorResponse } from './admin-api.js';
 import type { Clock } from './clock.js';
 import { bindControlSocket } from './control-socket.js';
@@ -54,10 +54,4 @@ export async function openMetrics(
   const address = server.address();
   const port = typeof address === 'object' && address !== null ? address.port : listen.port;
   return { port, close: () => closeHttpServer(server) };
-}
-
-function ioFailure(what: string): (error: unknown) => never {
-  return (error) => {
-    throw new DirectorError('IO', `${what}: ${(error as Error).message}`, { cause: error });
-  };
 }

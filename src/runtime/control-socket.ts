@@ -8,7 +8,7 @@ import { chmod, lstat, mkdir, rename, stat, unlink } from 'node:fs/promises';
 import { connect, type Server } from 'node:net';
 import { dirname } from 'node:path';
 import { loadNative } from '../dataplane/native-module.js';
-import { DirectorError } from '../errors.js';
+import { DirectorError, ioFailure } from '../errors.js';
 import { addMicros, seconds } from '../model/units.js';
 import type { Clock } from './clock.js';
 
@@ -122,10 +122,4 @@ function isAnswered(path: string): Promise<boolean> {
       resolve(error.code !== 'ECONNREFUSED' && error.code !== 'ENOENT');
     });
   });
-}
-
-function ioFailure(what: string): (error: unknown) => never {
-  return (error) => {
-    throw new DirectorError('IO', `${what}: ${(error as Error).message}`, { cause: error });
-  };
 }

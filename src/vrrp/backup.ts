@@ -1,7 +1,6 @@
 // A backup listens: adverts of a good enough master put off its deadline, others are discarded so that it runs out.
 
-import { addMicros, type Micros, micros } from '../model/units.js';
-import { secondsText } from './cause.js';
+import { addMicros, type Micros, micros, secondsText } from '../model/units.js';
 import { outranks } from './election.js';
 import { misunderstandings, type ReceivedAdvert } from './receive.js';
 import {

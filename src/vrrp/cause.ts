@@ -1,7 +1,7 @@
 // Why a virtual router changed its state: the timeline's values and their sentences.
 
 import type { IpAddress } from '../model/address.js';
-import type { Micros } from '../model/units.js';
+import { type Micros, secondsText } from '../model/units.js';
 
 export type Cause =
   | { readonly kind: 'created' }
@@ -74,8 +74,4 @@ export function causeText(cause: Cause): string {
 export function stallText(late: Micros | undefined): string {
   if (late === undefined) return 'this process stood still until its advert lease ran out';
   return `this process stood still for ${secondsText(late)}, longer than the advert lease`;
-}
-
-export function secondsText(duration: Micros): string {
-  return `${(duration / 1_000_000).toFixed(3)} s`;
 }

@@ -1,8 +1,8 @@
 // The state of a virtual router in words, for status: what it is, why, since when, and what it waits for.
 
-import { durationText, type Micros, micros, seconds } from '../model/units.js';
+import { durationText, type Micros, micros, seconds, secondsText } from '../model/units.js';
 import type { VirtualRouter } from '../model/virtual-router.js';
-import { causeText, secondsText } from './cause.js';
+import { causeText } from './cause.js';
 import { type BackupState, effectivePriority, type MasterState, type VrrpState } from './state.js';
 
 /** One sentence or two; the state's name first. */

@@ -1,9 +1,9 @@
 // A master sends adverts, answers losers, gives way to winners, and says loudly when it is not alone.
 
 import type { IpAddress } from '../model/address.js';
-import { addMicros, type Micros, micros, seconds } from '../model/units.js';
+import { addMicros, type Micros, micros, seconds, secondsText } from '../model/units.js';
 import { heard, otherChecksum } from './backup.js';
-import { type Cause, secondsText, stallText } from './cause.js';
+import { type Cause, stallText } from './cause.js';
 import { compareAddresses } from './election.js';
 import { misunderstandings, type ReceivedAdvert } from './receive.js';
 import {

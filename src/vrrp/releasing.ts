@@ -1,9 +1,9 @@
 // Make before break: we gave up by priority 0 and still forward, until the successor's advert is heard or the budget
 // has passed. Then a stop ends, and a switchover either stands by or goes back.
 
-import { addMicros, type Micros, micros } from '../model/units.js';
+import { addMicros, type Micros, micros, secondsText } from '../model/units.js';
 import { heard } from './backup.js';
-import { type Cause, secondsText } from './cause.js';
+import type { Cause } from './cause.js';
 import { onStall } from './master.js';
 import type { ReceivedAdvert } from './receive.js';
 import {

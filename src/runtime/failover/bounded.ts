@@ -1,6 +1,6 @@
 // Waits that end: what a director does on its way out may take long, and must not keep it.
 
-import { addMicros, type Micros } from '../../model/units.js';
+import { addMicros, type Micros, secondsText } from '../../model/units.js';
 import type { Clock } from '../clock.js';
 import type { Log } from '../log.js';
 
@@ -18,9 +18,5 @@ export async function bounded(
   const outcome = await Promise.race([work, late]);
   cancel();
   if (outcome === 'late')
-    log.warn(`${what} takes too long; going on without it`, { after: secondsOf(limit) });
-}
-
-export function secondsOf(duration: Micros): string {
-  return `${(duration / 1_000_000).toFixed(3)} s`;
+    log.warn(`${what} takes too long; going on without it`, { after: secondsText(limit) });
 }

@@ -5,7 +5,7 @@ import type { CustodyStatus } from '../../dataplane/custody.js';
 import type { Network } from '../../dataplane/network.js';
 import { DirectorError } from '../../errors.js';
 import { type FailoverConfig, noFailover } from '../../model/failover-config.js';
-import { micros, seconds } from '../../model/units.js';
+import { micros, seconds, secondsText } from '../../model/units.js';
 import { causeText } from '../../vrrp/cause.js';
 import { effectivePriority, type NotifyState } from '../../vrrp/state.js';
 import type { Catcher } from '../catcher.js';
@@ -21,7 +21,7 @@ import { type ScriptOutlook, sayOutlooks, scriptOutlooks } from '../scripts/scri
 import { createSerial } from '../serial.js';
 import type { Tracking } from '../tracking/trackers.js';
 import { Announcer } from './announcer.js';
-import { bounded, secondsOf } from './bounded.js';
+import { bounded } from './bounded.js';
 import { Duty } from './duty.js';
 import type { RunningGroup } from './group.js';
 import { Holdings } from './holdings.js';
@@ -412,7 +412,7 @@ export class Failover {
   }
 
   private onTakeover({ name: router }: Instance, { took, budget, isWithin, why }: TakeoverEntry): void {
-    const fields = { took: secondsOf(took), budget: secondsOf(budget), why };
+    const fields = { took: secondsText(took), budget: secondsText(budget), why };
     const text = `virtual router ${router} was taken over ${promptness(took, budget, isWithin)}`;
     this.parts.log[isWithin ? 'info' : 'warn'](text, fields);
     this.parts.emit({ kind: 'takeover', router, took, budget, isWithin, why });

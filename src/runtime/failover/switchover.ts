@@ -3,8 +3,7 @@
 
 import { DirectorError } from '../../errors.js';
 import type { IpAddress } from '../../model/address.js';
-import { type Micros, micros } from '../../model/units.js';
-import { secondsText } from '../../vrrp/cause.js';
+import { type Micros, micros, secondsText } from '../../model/units.js';
 import type { Clock } from '../clock.js';
 import type { Instance, Transition } from './instance.js';
 

@@ -5,11 +5,12 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { hostname } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import type { ParseResult } from '../../config/index.js';
 import { DirectorError } from '../../errors.js';
 import { join } from './pieces.js';
 import { notAConfiguration, type ReadRequest, readSource } from './read-source.js';
 import type { ReaderMessage } from './reader.js';
-import type { ConfigSource, LoadConfig, LoadedConfig, ReadOptions } from './source.js';
+import type { ConfigSource, LoadConfig, ReadOptions } from './source.js';
 
 export const loadLimits = {
   /** For one file or directory to answer. */
@@ -55,7 +56,7 @@ function isShort(source: ConfigSource): boolean {
   }
 }
 
-function loadByChild(request: ReadRequest, limits: LoadLimits, signal?: AbortSignal): Promise<LoadedConfig> {
+function loadByChild(request: ReadRequest, limits: LoadLimits, signal?: AbortSignal): Promise<ParseResult> {
   if (stuck !== undefined) {
     const what = `${stuck.path} has not answered an earlier attempt yet; nothing is read meanwhile`;
     return Promise.reject(unreadable(what));
@@ -107,7 +108,7 @@ function loadByChild(request: ReadRequest, limits: LoadLimits, signal?: AbortSig
           join(head, message.piece);
           return;
         case 'end':
-          end(() => resolve(head as LoadedConfig));
+          end(() => resolve(head as ParseResult));
           return;
         case 'failed':
           end(() => reject(new DirectorError(message.code, message.message)));

@@ -1,9 +1,10 @@
 // Where a configuration comes from (a file, a text, a value), and what comes of it.
 
 import { resolve } from 'node:path';
-import type { ConfigSum, Diagnostic } from '../../config/index.js';
+import type { Diagnostic, ParseResult } from '../../config/index.js';
 import { DirectorError } from '../../errors.js';
 import type { DirectorConfig } from '../../model/director-config.js';
+import { counted } from '../../model/units.js';
 
 export { type Diagnostic, diagnosticJson, formatDiagnostics } from '../../config/index.js';
 
@@ -23,15 +24,8 @@ export type ReadOptions = {
   readonly configId?: string | undefined;
 };
 
-/** `config` is there if and only if no diagnostic is an error. */
-export type LoadedConfig = {
-  readonly config: DirectorConfig | undefined;
-  readonly sum: ConfigSum;
-  readonly diagnostics: readonly Diagnostic[];
-};
-
 /** Throws CONFIG_UNREADABLE, also when `signal` ends it before it is done. */
-export type LoadConfig = (source: ConfigSource, signal?: AbortSignal) => Promise<LoadedConfig>;
+export type LoadConfig = (source: ConfigSource, signal?: AbortSignal) => Promise<ParseResult>;
 
 /** A configuration with errors; `diagnostics` has all of them, and the warnings. */
 export class ConfigError extends DirectorError {
@@ -52,8 +46,4 @@ function firstOf(errors: readonly Diagnostic[]): string {
   if (first === undefined) return '';
   const { file, line, column } = first.origin;
   return `${errors.length === 1 ? '' : ', first'}: ${file}:${line}:${column}: ${first.message}`;
-}
-
-function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
