@@ -20,11 +20,8 @@ build_ts() {
   [ -f tsconfig.build.json ] || return 0
   touch build/.ts.started
   tsc -p tsconfig.build.json
-  if [ -f dist/cli/main.js ]; then
-    chmod +x dist/cli/main.js
-    # npm does not link a package's own commands: with this link `npx director` works in a checkout.
-    ln -sf ../../dist/cli/main.js node_modules/.bin/director
-  fi
+  # npm does not link a package's own commands: with this link `npx director` works in a checkout.
+  [ ! -f dist/cli/main.js ] || ln -sf ../../scripts/director node_modules/.bin/director
   mv build/.ts.started build/ts.stamp
 }
 

@@ -29,6 +29,8 @@ const includes: Readonly<Record<string, readonly string[]>> = {
   host: ['core/forward', 'core/net', 'io'],
   // A process of its own that knows nothing of packets.
   launcher: [],
+  // Lies in Node's process before Node, and knows nothing.
+  early: [],
   // An executable of its own, built of the few parts of host that it needs.
   guardian: ['host', 'io', 'core/net'],
   // It builds the devices, the worker and its director, and hands them to each other; it decides nothing. No Node.

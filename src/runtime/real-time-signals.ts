@@ -13,6 +13,9 @@ export const realTimeSignals = {
   64: 'threads',
 } as const satisfies Readonly<Record<number, string>>;
 
+/** Those, and others that a program of keepalived's kind may be sent: none of them ends the process. */
+const taken = [...new Set([34, 35, 36, 37, 38, 39, ...Object.keys(realTimeSignals).map(Number)])];
+
 export type RealTimeSignal = (typeof realTimeSignals)[keyof typeof realTimeSignals];
 
 let pipe: Socket | undefined;
@@ -21,7 +24,7 @@ let pipe: Socket | undefined;
 export function takeRealTimeSignals(): Socket | undefined {
   if (pipe !== undefined) return pipe;
   try {
-    const fd = loadNative().takeSignals(Object.keys(realTimeSignals).map(Number));
+    const fd = loadNative().takeSignals(taken);
     pipe = new Socket({ fd, readable: true, writable: false });
     pipe.on('error', () => {});
     pipe.unref();
@@ -34,15 +37,15 @@ export function takeRealTimeSignals(): Socket | undefined {
 
 /** Returns what stops listening. */
 export function onRealTimeSignal(listener: (signal: RealTimeSignal) => void): () => void {
-  const taken = takeRealTimeSignals();
+  const source = takeRealTimeSignals();
   const onBytes = (numbers: Buffer) => {
     for (const number of numbers) {
       const signal = (realTimeSignals as Readonly<Record<number, RealTimeSignal>>)[number];
       if (signal !== undefined) listener(signal);
     }
   };
-  taken?.on('data', onBytes);
+  source?.on('data', onBytes);
   return () => {
-    taken?.off('data', onBytes);
+    source?.off('data', onBytes);
   };
 }

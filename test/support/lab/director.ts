@@ -9,6 +9,8 @@ import type { Exit, RunResult, TrackedProcess } from './process.js';
 import { waitFor } from './wait.js';
 
 export const repository = fileURLToPath(new URL('../../../', import.meta.url));
+/** What npm links as `director`. */
+export const commandFile = join(repository, 'scripts/director');
 /** The built command. */
 export const cliFile = join(repository, 'dist/cli/main.js');
 let directorCount = 0;
@@ -21,6 +23,8 @@ export type DirectorOptions = {
   readonly socket?: string;
   /** Words before the command: `setpriv …`. */
   readonly startedBy?: readonly string[];
+  /** By what npm links, as users do. */
+  readonly isByCommand?: boolean;
   /** How long it may take to be ready; default 15. */
   readonly ready_s?: number;
 };
@@ -115,7 +119,8 @@ export class Director {
     const child = host.spawn(
       [
         ...(options.startedBy ?? []),
-        ...['node', cliFile, 'run', '-f', configFile, '--socket', socket],
+        ...(options.isByCommand ? [commandFile] : ['node', cliFile]),
+        ...['run', '-f', configFile, '--socket', socket],
         ...(options.arguments ?? []),
       ],
       { name: 'director', ...(options.env === undefined ? {} : { env: options.env }) },
