@@ -9,7 +9,7 @@ namespace uvs {
 
 int Keeper::keep(LeaseSlot slot, LastWill will) {
   Kept kept{std::move(will), std::nullopt};
-  Result<AdvertSender> sender = AdvertSender::open(kept.will.voice);
+  Result<AdvertSender> sender = AdvertSender::open(kept.will.egress);
   if (sender.ok()) kept.sender = std::move(sender.value());
   wills_.insert_or_assign(slot, std::move(kept));
   if (sender.ok()) return 0;

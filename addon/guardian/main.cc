@@ -24,14 +24,14 @@ namespace uvs {
 namespace {
 
 // What a director of ours has no reason to send.
-enum class Told { kGoOn, kDismissed, kDead };
+enum class Order { kGoOn, kDismissed, kDead };
 
 void answer(const AnswerMessage& message) {
   const std::vector<uint8_t> bytes = encode(message);
   (void)send(kGuardianSocket, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-Told obey(Keeper& keeper, std::span<const uint8_t> bytes) {
+Order obey(Keeper& keeper, std::span<const uint8_t> bytes) {
   GuardianMessage message = decode_guardian_message(bytes);
   if (auto* entrusted = std::get_if<EntrustMessage>(&message)) {
     const int error = keeper.keep(entrusted->slot, std::move(entrusted->will));
@@ -39,27 +39,27 @@ Told obey(Keeper& keeper, std::span<const uint8_t> bytes) {
   } else if (const auto* forgotten = std::get_if<ForgetMessage>(&message)) {
     keeper.forget(forgotten->slot);
   } else if (std::holds_alternative<DismissMessage>(message)) {
-    return Told::kDismissed;
+    return Order::kDismissed;
   } else if (const auto* broken = std::get_if<BrokenMessage>(&message)) {
     if (broken->refusal) answer(*broken->refusal);
   }
-  return Told::kGoOn;
+  return Order::kGoOn;
 }
 
 // Everything that the director has said so far: a will that it revoked just before is not carried out.
-Told listen(Keeper& keeper) {
+Order listen(Keeper& keeper) {
   static std::array<uint8_t, kMaxGuardianMessage> buffer;
   for (;;) {
     const ssize_t size = recv(kGuardianSocket, buffer.data(), buffer.size(), MSG_DONTWAIT | MSG_TRUNC);
-    if (size == 0) return Told::kDead;
+    if (size == 0) return Order::kDead;
     if (size < 0) {
       // ECONNRESET: it died before it read our last answer; what it had said can still be read.
       if (errno == EINTR || errno == ECONNRESET) continue;
-      return errno == EAGAIN || errno == EWOULDBLOCK ? Told::kGoOn : Told::kDead;
+      return errno == EAGAIN || errno == EWOULDBLOCK ? Order::kGoOn : Order::kDead;
     }
     if (static_cast<size_t>(size) > buffer.size()) continue;
-    const Told told = obey(keeper, {buffer.data(), static_cast<size_t>(size)});
-    if (told != Told::kGoOn) return told;
+    const Order order = obey(keeper, {buffer.data(), static_cast<size_t>(size)});
+    if (order != Order::kGoOn) return order;
   }
 }
 
@@ -78,9 +78,9 @@ int guard() {
   close(kGuardianBoard);
   Keeper keeper(std::move(board.value()));
   for (;;) {
-    const Told told = listen(keeper);
-    if (told == Told::kDismissed) return 0;
-    if (told == Told::kDead) {
+    const Order order = listen(keeper);
+    if (order == Order::kDismissed) return 0;
+    if (order == Order::kDead) {
       keeper.carry_out(std::nullopt);
       return 0;
     }

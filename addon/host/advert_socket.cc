@@ -113,40 +113,40 @@ bool hear_of_losses(int socket, Family family) {
          set(socket, SOL_SOCKET, SO_RCVBUF, 0);
 }
 
-bool set_sending(int socket, const AdvertVoice& voice, uint32_t ifindex) {
+bool set_sending(int socket, const AdvertEgress& egress, uint32_t ifindex) {
   // The default priority stays where this is refused.
   (void)set(socket, SOL_SOCKET, SO_PRIORITY, kControlPriority);
-  if (voice.family == Family::kIpv4) {
+  if (egress.family == Family::kIpv4) {
     ip_mreqn leaves{};
     leaves.imr_ifindex = static_cast<int>(ifindex);
-    return set(socket, SOL_IP, IP_TTL, voice.ttl) &&
-           set(socket, SOL_IP, IP_MULTICAST_TTL, voice.ttl) &&
+    return set(socket, SOL_IP, IP_TTL, egress.ttl) &&
+           set(socket, SOL_IP, IP_MULTICAST_TTL, egress.ttl) &&
            set(socket, SOL_IP, IP_MULTICAST_LOOP, 0) && set(socket, SOL_IP, IP_TOS, kTrafficClass) &&
            setsockopt(socket, SOL_IP, IP_MULTICAST_IF, &leaves, sizeof(leaves)) == 0;
   }
-  return set(socket, SOL_IPV6, IPV6_UNICAST_HOPS, voice.ttl) &&
-         set(socket, SOL_IPV6, IPV6_MULTICAST_HOPS, voice.ttl) &&
+  return set(socket, SOL_IPV6, IPV6_UNICAST_HOPS, egress.ttl) &&
+         set(socket, SOL_IPV6, IPV6_MULTICAST_HOPS, egress.ttl) &&
          set(socket, SOL_IPV6, IPV6_MULTICAST_LOOP, 0) &&
          set(socket, SOL_IPV6, IPV6_TCLASS, kTrafficClass) &&
          set(socket, SOL_IPV6, IPV6_MULTICAST_IF, static_cast<int>(ifindex));
 }
 
 // With net.ipv4.ip_nonlocal_bind, usual on such machines, bind() takes any source; sending then fails or lies.
-Status check_source(const AdvertVoice& voice, uint32_t ifindex) {
+Status check_source(const AdvertEgress& egress, uint32_t ifindex) {
   const auto links = snapshot_links();
   if (!links.ok()) return links.status();
   uint32_t parent = ifindex;
   for (const FailoverLink& link : links.value()) {
     if (link.ifindex == ifindex && link.parent != 0) parent = link.parent;
   }
-  const bool is_bound_to_link = voice.family == Family::kIpv6 && is_link_local(voice.source);
+  const bool is_bound_to_link = egress.family == Family::kIpv6 && is_link_local(egress.source);
   for (const FailoverLink& link : links.value()) {
     if (is_bound_to_link && link.ifindex != ifindex && link.ifindex != parent) continue;
     for (const FailoverAddress& address : link.addresses) {
-      if (address.family == voice.family && address.address == voice.source) return {};
+      if (address.family == egress.family && address.address == egress.source) return {};
     }
   }
-  return {ErrorCode::kIo, "cannot send adverts on " + voice.device +
+  return {ErrorCode::kIo, "cannot send adverts on " + egress.device +
                               ": their source is no address of this machine, or not usable yet"};
 }
 
@@ -242,23 +242,23 @@ void AdvertReceiver::receive(const std::function<void(const HeardAdvert&)>& visi
   }
 }
 
-Result<AdvertSender> AdvertSender::open(const AdvertVoice& voice) {
-  Result<OpenSocket> opened = open_on(voice.device, voice.family);
+Result<AdvertSender> AdvertSender::open(const AdvertEgress& egress) {
+  Result<OpenSocket> opened = open_on(egress.device, egress.family);
   if (!opened.ok()) return opened.status();
   const auto& [descriptor, ifindex] = opened.value();
   const int socket = descriptor.get();
-  if (Status checked = check_source(voice, ifindex); !checked.ok()) return checked;
-  if (!hear_nothing(socket) || !hear_of_losses(socket, voice.family) || !set_sending(socket, voice, ifindex))
-    return errno_status(errno, "cannot set up a socket for adverts on " + voice.device);
-  const bool is_bound_to_link = voice.family == Family::kIpv6 && is_link_local(voice.source);
+  if (Status checked = check_source(egress, ifindex); !checked.ok()) return checked;
+  if (!hear_nothing(socket) || !hear_of_losses(socket, egress.family) || !set_sending(socket, egress, ifindex))
+    return errno_status(errno, "cannot set up a socket for adverts on " + egress.device);
+  const bool is_bound_to_link = egress.family == Family::kIpv6 && is_link_local(egress.source);
   // A macvlan device has no link-local address of its own: its parent's is the source.
   if (is_bound_to_link) (void)set(socket, SOL_IPV6, IPV6_FREEBIND, 1);
   sockaddr_storage source;
   const uint32_t scope = is_bound_to_link ? ifindex : 0;
-  const socklen_t size = fill_address(source, voice.family, voice.source, scope);
+  const socklen_t size = fill_address(source, egress.family, egress.source, scope);
   if (bind(socket, reinterpret_cast<sockaddr*>(&source), size) != 0)
-    return errno_status(errno, "cannot send adverts on " + voice.device + " from their source");
-  return AdvertSender(std::move(opened.value().socket), ifindex, voice);
+    return errno_status(errno, "cannot send adverts on " + egress.device + " from their source");
+  return AdvertSender(std::move(opened.value().socket), ifindex, egress);
 }
 
 int AdvertSender::send_one(const AdvertMessage& message) const {
@@ -266,7 +266,7 @@ int AdvertSender::send_one(const AdvertMessage& message) const {
   const bool has_scope = is_link_local(destination) || destination.bytes[0] == 0xff;
   sockaddr_storage to;
   const socklen_t size =
-      fill_address(to, voice_.family, destination, has_scope ? ifindex_ : 0);
+      fill_address(to, egress_.family, destination, has_scope ? ifindex_ : 0);
   const auto* address = reinterpret_cast<const sockaddr*>(&to);
   // An error may be ICMP's answer to an earlier message, which keeps this one back: such an error comes once.
   int error = 0;
@@ -281,7 +281,7 @@ int AdvertSender::send_one(const AdvertMessage& message) const {
 }
 
 int AdvertSender::send(std::span<const AdvertMessage> messages) const {
-  int first_error = device_error(socket_.get(), voice_.device.c_str());
+  int first_error = device_error(socket_.get(), egress_.device.c_str());
   for (const AdvertMessage& message : messages) {
     const int error = send_one(message);
     if (first_error == 0) first_error = error;
@@ -289,12 +289,12 @@ int AdvertSender::send(std::span<const AdvertMessage> messages) const {
   return first_error;
 }
 
-std::string advert_error_text(const AdvertVoice& voice, int error) {
-  const bool is_ipv4 = voice.family == Family::kIpv4;
+std::string advert_error_text(const AdvertEgress& egress, int error) {
+  const bool is_ipv4 = egress.family == Family::kIpv4;
   // The kernel's words for a neighbour table without room: ip_finish_output2, ip6_finish_output2.
   const bool may_be_full = error == (is_ipv4 ? ENOBUFS : EINVAL);
   if (!may_be_full && error != ENOBUFS) return error_text(error);
-  const std::string queue = "the queue of " + voice.device + " is full";
+  const std::string queue = "the queue of " + egress.device + " is full";
   const std::string table = std::string("the kernel's neighbour table is full (sysctl net.") +
                             (is_ipv4 ? "ipv4" : "ipv6") + ".neigh.default.gc_thresh3)";
   return error_text(error) + ": " + (!may_be_full ? queue : table + (is_ipv4 ? ", or " + queue : "?"));

@@ -53,7 +53,7 @@ class AdvertReceiver {
 };
 
 // Where and how adverts of one virtual router leave.
-struct AdvertVoice {
+struct AdvertEgress {
   std::string device;
   Family family = Family::kIpv4;
   IpAddress source;
@@ -69,7 +69,7 @@ class AdvertSender {
  public:
   // DEVICE_MISSING, PRIVILEGE_MISSING, or IO when the source is no address of this machine. A link-local source has
   // to stand on the device itself, or on the one that it is a macvlan of.
-  static Result<AdvertSender> open(const AdvertVoice& voice);
+  static Result<AdvertSender> open(const AdvertEgress& egress);
 
   // 0, or the errno of the first message that could not be sent; the others are sent all the same.
   int send(std::span<const AdvertMessage> messages) const;
@@ -77,17 +77,17 @@ class AdvertSender {
   uint32_t ifindex() const { return ifindex_; }
 
  private:
-  AdvertSender(FileDescriptor socket, uint32_t ifindex, AdvertVoice voice)
-      : socket_(std::move(socket)), ifindex_(ifindex), voice_(std::move(voice)) {}
+  AdvertSender(FileDescriptor socket, uint32_t ifindex, AdvertEgress egress)
+      : socket_(std::move(socket)), ifindex_(ifindex), egress_(std::move(egress)) {}
   int send_one(const AdvertMessage& message) const;
 
   FileDescriptor socket_;
   uint32_t ifindex_;
-  AdvertVoice voice_;
+  AdvertEgress egress_;
 };
 
 // What AdvertSender::send says, in words, with what an operator can do about it. 0: empty.
-std::string advert_error_text(const AdvertVoice& voice, int error);
+std::string advert_error_text(const AdvertEgress& egress, int error);
 
 // 0, or ENODEV or ENETDOWN: whether a packet that is sent on the device now can leave. A device without a carrier
 // takes packets and loses them.

@@ -10,7 +10,7 @@
 namespace uvs {
 
 // Called on the network thread, a lost lease also on the thread that calls advertise(), a frame also on the one that
-// calls listen(); never under a lock of ours.
+// calls listen_for_frames(); never under a lock of ours.
 // Must not wait.
 class FailoverEvents {
  public:

@@ -9,7 +9,7 @@
 #include <thread>
 #include <utility>
 
-#include "host/failover_ears.h"
+#include "host/failover_listeners.h"
 #include "host/urgency.h"
 #include "host/virtual_mac.h"
 #include "host/virtual_routes.h"
@@ -51,14 +51,14 @@ struct FailoverNetwork::Impl {
       : events(to),
         monitor(std::move(changes)),
         frames(std::move(frame_sender)),
-        ears(to),
-        voices(to, std::move(board), guardian_path) {}
+        listeners(to),
+        senders(to, std::move(board), guardian_path) {}
 
   FailoverEvents& events;
   NetlinkSocket monitor;
   const FrameSender frames;
-  FailoverEars ears;
-  RouterVoices voices;
+  FailoverListeners listeners;
+  AdvertSenders senders;
   FileDescriptor wakeup{eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
   std::atomic<bool> is_stopping = false;
   std::thread thread;
@@ -90,21 +90,21 @@ void FailoverNetwork::Impl::note_changes(Micros now) {
 void FailoverNetwork::Impl::loop() {
   be_urgent();
   while (!is_stopping) {
-    const RouterVoices::Wait voice = voices.serve();
-    const std::vector<FailoverEars::Source> sources = ears.sources();
-    const short guardian_events = voice.is_for_writing ? POLLIN | POLLOUT : POLLIN;
+    const AdvertSenders::Wait egress = senders.serve();
+    const std::vector<FailoverListeners::Source> sources = listeners.sources();
+    const short guardian_events = egress.is_for_writing ? POLLIN | POLLOUT : POLLIN;
     std::vector<pollfd> descriptors{
-        {wakeup.get(), POLLIN, 0}, {monitor.descriptor(), POLLIN, 0}, {voice.guardian, guardian_events, 0}};
+        {wakeup.get(), POLLIN, 0}, {monitor.descriptor(), POLLIN, 0}, {egress.guardian, guardian_events, 0}};
     const size_t first_source = descriptors.size();
-    for (const FailoverEars::Source& source : sources) descriptors.push_back({source.descriptor, POLLIN, 0});
-    wait(descriptors, is_change_pending ? std::min(voice.deadline, quiet_until) : voice.deadline);
+    for (const FailoverListeners::Source& source : sources) descriptors.push_back({source.descriptor, POLLIN, 0});
+    wait(descriptors, is_change_pending ? std::min(egress.deadline, quiet_until) : egress.deadline);
     if (descriptors[0].revents != 0) {
       eventfd_t count;
       (void)eventfd_read(wakeup.get(), &count);
     }
     if (descriptors[1].revents != 0 || is_change_pending) note_changes(monotonic_now());
     for (size_t i = 0; i < sources.size(); i++) {
-      if (descriptors[first_source + i].revents != 0) ears.receive(sources[i]);
+      if (descriptors[first_source + i].revents != 0) listeners.receive(sources[i]);
     }
   }
 }
@@ -123,7 +123,7 @@ Result<std::unique_ptr<FailoverNetwork>> FailoverNetwork::start(const std::strin
   auto impl = std::make_unique<Impl>(events, std::move(monitor.value()), std::move(frames.value()),
                                      std::move(board.value()), guardian_path);
   if (!impl->wakeup.is_open()) return errno_status(errno, "cannot make the event of the network");
-  if (Status started = impl->voices.start_guardian(); !started.ok()) return started;
+  if (Status started = impl->senders.start_guardian(); !started.ok()) return started;
   std::unique_ptr<FailoverNetwork> network(new FailoverNetwork(std::move(impl)));
   network->impl_->thread =
       start_quiet_thread("uvs-network", [running = network->impl_.get()] { running->loop(); });
@@ -134,7 +134,7 @@ FailoverNetwork::FailoverNetwork(std::unique_ptr<Impl> impl) : impl_(std::move(i
 
 void FailoverNetwork::Impl::end(bool is_dismissed) {
   is_stopping = true;
-  std::optional<GuardianProcess> left = voices.end(is_dismissed);
+  std::optional<GuardianProcess> left = senders.end(is_dismissed);
   wake();
   if (thread.joinable()) thread.join();
   if (left) left->wait(kGuardianPatience_ms);
@@ -144,60 +144,60 @@ FailoverNetwork::~FailoverNetwork() { impl_->end(false); }
 
 void FailoverNetwork::stop() { impl_->end(true); }
 
-Status FailoverNetwork::hear(const std::string& device, Family family, const std::vector<IpAddress>& groups) {
-  Status heard = impl_->ears.hear(device, family, groups);
+Status FailoverNetwork::listen_for_adverts(const std::string& device, Family family, const std::vector<IpAddress>& groups) {
+  Status heard = impl_->listeners.listen_for_adverts(device, family, groups);
   impl_->wake();
   return heard;
 }
 
-void FailoverNetwork::stop_hearing(const std::string& device, Family family) {
-  impl_->ears.stop_hearing(device, family);
+void FailoverNetwork::stop_listening_for_adverts(const std::string& device, Family family) {
+  impl_->listeners.stop_listening_for_adverts(device, family);
   impl_->wake();
 }
 
 void FailoverNetwork::follow(const std::string& router, const std::optional<AdvertOrigin>& master) {
-  impl_->ears.follow(router, master);
+  impl_->listeners.follow(router, master);
 }
 
-Status FailoverNetwork::open(const std::string& router, const AdvertVoice& voice) {
-  Status opened = impl_->voices.open(router, voice);
+Status FailoverNetwork::open(const std::string& router, const AdvertEgress& egress) {
+  Status opened = impl_->senders.open(router, egress);
   impl_->wake();
   return opened;
 }
 
-void FailoverNetwork::close(const std::string& router) { impl_->voices.close(router); }
+void FailoverNetwork::close(const std::string& router) { impl_->senders.close(router); }
 
 std::string FailoverNetwork::advertise(const std::string& router, std::vector<AdvertMessage> messages,
                                        const std::optional<Repetition>& repetition) {
-  std::string error = impl_->voices.advertise(router, std::move(messages), repetition);
+  std::string error = impl_->senders.advertise(router, std::move(messages), repetition);
   impl_->wake();
   return error;
 }
 
-void FailoverNetwork::acknowledge_expiry(const std::string& router) { impl_->voices.acknowledge_expiry(router); }
+void FailoverNetwork::acknowledge_expiry(const std::string& router) { impl_->senders.acknowledge_expiry(router); }
 
 void FailoverNetwork::entrust(const std::string& router, LastWill will, Done done) {
-  impl_->voices.entrust(router, std::move(will), std::move(done));
+  impl_->senders.entrust(router, std::move(will), std::move(done));
   impl_->wake();
 }
 
-void FailoverNetwork::revoke(const std::string& router) { impl_->voices.revoke(router); }
+void FailoverNetwork::revoke(const std::string& router) { impl_->senders.revoke(router); }
 
 std::string FailoverNetwork::send_frame(const std::string& device, std::span<const uint8_t> frame) {
   return error_text(impl_->frames.send(device, frame));
 }
 
-Status FailoverNetwork::listen(const std::string& device, std::vector<ProbedAddress> addresses) {
-  Status listening = impl_->ears.listen(device, std::move(addresses));
+Status FailoverNetwork::listen_for_frames(const std::string& device, std::vector<ProbedAddress> addresses) {
+  Status listening = impl_->listeners.listen_for_frames(device, std::move(addresses));
   impl_->wake();
   return listening;
 }
 
-void FailoverNetwork::unlisten(const std::string& device) {
-  impl_->ears.unlisten(device);
+void FailoverNetwork::stop_listening_for_frames(const std::string& device) {
+  impl_->listeners.stop_listening_for_frames(device);
   impl_->wake();
 }
 
-std::optional<pid_t> FailoverNetwork::guardian_pid() const { return impl_->voices.guardian_pid(); }
+std::optional<pid_t> FailoverNetwork::guardian_pid() const { return impl_->senders.guardian_pid(); }
 
 }  // namespace uvs

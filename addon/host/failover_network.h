@@ -1,4 +1,4 @@
-// What failover does on this machine's network: hears (failover_ears) and speaks (router_voices), and tells of links that
+// What failover does on this machine's network: listens (failover_listeners) and sends (advert_senders), and reports links that
 // change. One thread, `uvs-network`, does whatever must not wait for the control plane. It decides nothing. The rules are
 // those of the port, src/dataplane/network.ts.
 #pragma once
@@ -13,14 +13,14 @@
 #include "host/failover_events.h"
 #include "host/failover_links.h"
 #include "host/frame_socket.h"
-#include "host/router_voices.h"
+#include "host/advert_senders.h"
 #include "io/status.h"
 
 namespace uvs {
 
 class FailoverNetwork {
  public:
-  using Done = RouterVoices::Done;
+  using Done = AdvertSenders::Done;
 
   // Removes routes and virtual MAC devices that a dead director left, starts guardian (its executable is
   // `guardian_path`) and thread. IO, PRIVILEGE_MISSING. `events` outlives the returned object.
@@ -34,22 +34,22 @@ class FailoverNetwork {
   void stop();
 
   // One control thread. As in the port, which says what they mean.
-  Status hear(const std::string& device, Family family, const std::vector<IpAddress>& groups);
-  void stop_hearing(const std::string& device, Family family);
+  Status listen_for_adverts(const std::string& device, Family family, const std::vector<IpAddress>& groups);
+  void stop_listening_for_adverts(const std::string& device, Family family);
   void follow(const std::string& router, const std::optional<AdvertOrigin>& master);
-  Status open(const std::string& router, const AdvertVoice& voice);
+  Status open(const std::string& router, const AdvertEgress& egress);
   void close(const std::string& router);
   // Empty: everything was sent.
   std::string advertise(const std::string& router, std::vector<AdvertMessage> messages,
                         const std::optional<Repetition>& repetition);
   void acknowledge_expiry(const std::string& router);
-  // The will's voice is the router's. `done` is called on the network thread or before this returns.
+  // The will's egress is the router's. `done` is called on the network thread or before this returns.
   void entrust(const std::string& router, LastWill will, Done done);
   void revoke(const std::string& router);
   // Empty: it was sent.
   std::string send_frame(const std::string& device, std::span<const uint8_t> frame);
-  Status listen(const std::string& device, std::vector<ProbedAddress> addresses);
-  void unlisten(const std::string& device);
+  Status listen_for_frames(const std::string& device, std::vector<ProbedAddress> addresses);
+  void stop_listening_for_frames(const std::string& device);
 
   // For tests: whom to stop or kill.
   std::optional<pid_t> guardian_pid() const;

@@ -79,11 +79,11 @@ void GuardianLink::entrust(LeaseSlot slot, LastWill will, Micros lease_end, Micr
   send_will(slot, now, std::move(done), outcome);
 }
 
-void GuardianLink::change_voice(LeaseSlot slot, const AdvertVoice& voice, Micros now,
+void GuardianLink::change_egress(LeaseSlot slot, const AdvertEgress& egress, Micros now,
                                 GuardianOutcome& outcome) {
   const auto found = wills_.find(slot);
   if (found == wills_.end()) return;
-  found->second.voice = voice;
+  found->second.egress = egress;
   auto waiting = pending_.extract(slot);
   send_will(slot, now, waiting.empty() ? Done{} : std::move(waiting.mapped().done), outcome);
 }
@@ -166,7 +166,7 @@ void GuardianLink::serve(Micros now, GuardianOutcome& outcome) {
   if (!process_) return;
   read_answers(outcome);
   if (!is_dead_) send_unsent();
-  if (is_dead_) return bury("the guardian has died", now, outcome);
+  if (is_dead_) return give_up_process("the guardian has died", now, outcome);
   bool is_mute = false;
   for (auto waiting = pending_.begin(); waiting != pending_.end();) {
     const auto next = std::next(waiting);
@@ -176,10 +176,10 @@ void GuardianLink::serve(Micros now, GuardianOutcome& outcome) {
     }
     waiting = next;
   }
-  if (is_mute) bury("the guardian does not answer", now, outcome);
+  if (is_mute) give_up_process("the guardian does not answer", now, outcome);
 }
 
-void GuardianLink::bury(const std::string& why, Micros now, GuardianOutcome& outcome) {
+void GuardianLink::give_up_process(const std::string& why, Micros now, GuardianOutcome& outcome) {
   // It may live on when it only hangs: two of them would carry out one will.
   (void)kill(process_->pid(), SIGKILL);
   dying_.push_back(process_->pid());

@@ -44,7 +44,7 @@ class GuardianLink {
   void entrust(LeaseSlot slot, LastWill will, Micros lease_end, Micros now, Done done,
                GuardianOutcome& outcome);
   // The same will, spoken differently (its device was made anew).
-  void change_voice(LeaseSlot slot, const AdvertVoice& voice, Micros now, GuardianOutcome& outcome);
+  void change_egress(LeaseSlot slot, const AdvertEgress& egress, Micros now, GuardianOutcome& outcome);
   // At once, without a word to the guardian.
   void revoke(LeaseSlot slot, GuardianOutcome& outcome);
   // Revokes; the slot may be used again after it.
@@ -76,7 +76,7 @@ class GuardianLink {
   void send_will(LeaseSlot slot, Micros now, Done done, GuardianOutcome& outcome);
   void read_answers(GuardianOutcome& outcome);
   void settle(LeaseSlot slot, const Status& status, GuardianOutcome& outcome);
-  void bury(const std::string& why, Micros now, GuardianOutcome& outcome);
+  void give_up_process(const std::string& why, Micros now, GuardianOutcome& outcome);
   void reap();
 
   LeaseBoard board_;

@@ -158,7 +158,7 @@ std::optional<LastWill> take_will(Reader& reader) {
   const auto source = take_address(*family, record->source);
   if (!source) return std::nullopt;
   LastWill will;
-  will.voice = {*device, *family, *source, record->ttl};
+  will.egress = {*device, *family, *source, record->ttl};
   const bool is_whole =
       take_all(will.goodbye, record->goodbye_count, kMaxGoodbyes,
                [&] { return take_goodbye(reader, *family); }) &&
@@ -204,10 +204,10 @@ Result<std::vector<uint8_t>> encode_entrust(LeaseSlot slot, uint32_t sequence, c
       will.routes.size() > kMaxWillRoutes)
     return too_large;
   WillRecord record{};
-  bool is_good = put_device(record.device, will.voice.device) && !will.voice.device.empty();
-  put_address(record.source, will.voice.source);
-  record.family = static_cast<uint8_t>(will.voice.family);
-  record.ttl = will.voice.ttl;
+  bool is_good = put_device(record.device, will.egress.device) && !will.egress.device.empty();
+  put_address(record.source, will.egress.source);
+  record.family = static_cast<uint8_t>(will.egress.family);
+  record.ttl = will.egress.ttl;
   record.goodbye_count = static_cast<uint16_t>(will.goodbye.size());
   record.address_count = static_cast<uint16_t>(will.addresses.size());
   record.route_count = static_cast<uint16_t>(will.routes.size());

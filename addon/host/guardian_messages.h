@@ -2,7 +2,7 @@
 // these sources and on one machine, so numbers have the host's order. Whatever does not fit is refused, never read past.
 //
 //   every message  header: magic, kind, slot of the lease board, sequence, size of the whole message
-//   entrust        header, will: how the virtual router speaks and how many goodbyes, addresses, routes follow;
+//   entrust        header, will: where the virtual router's adverts leave and how many goodbyes, addresses, routes follow;
 //                  each goodbye: where to, size, bytes; each address; each route
 //   forget         header: the will of that slot is void and its sockets can go
 //   dismiss        header: the guardian ends and does nothing
@@ -25,7 +25,7 @@ namespace uvs {
 // What is done in the place of a director that is dead or hangs, in this order: goodbye (priority 0) once, addresses
 // away, routes away.
 struct LastWill {
-  AdvertVoice voice;
+  AdvertEgress egress;
   std::vector<AdvertMessage> goodbye;
   std::vector<HostAddress> addresses;
   std::vector<VirtualRouteSpec> routes;

@@ -51,11 +51,11 @@ constexpr unsigned kEventGroups[] = {RTNLGRP_LINK,       RTNLGRP_IPV4_IFADDR, RT
                                      RTNLGRP_IPV4_NETCONF, RTNLGRP_IPV6_NETCONF, RTNLGRP_TC};
 
 // What has to be dumped again; routes have a time of their own.
-struct Dirt {
+struct PendingDumps {
   bool links = false, addresses = false, rules = false, neighbours = false;
 
   bool any() const { return links || addresses || rules || neighbours; }
-  static Dirt all() { return {true, true, true, true}; }
+  static PendingDumps all() { return {true, true, true, true}; }
 };
 
 constexpr uint32_t kLowerUp = 1 << 16;  // IFF_LOWER_UP, which <net/if.h> lacks
@@ -93,7 +93,7 @@ struct MachineWatch::Impl {
   Micros looked_at = 0;
   Micros look_at = 0;  // when to look after what is ours
 
-  Dirt dirt = Dirt::all();
+  PendingDumps dirt = PendingDumps::all();
   Micros refresh_at = 0;  // 0: nothing is due
   Micros routes_at = 0;   // when all routes are dumped; 0: no reason to
   Micros routes_rest_until = 0;
@@ -105,7 +105,7 @@ struct MachineWatch::Impl {
   std::vector<LinkRecord> links;
   std::vector<AddressRecord> addresses;
   bool has_policy_rules = false;
-  std::set<std::string> told_warnings;
+  std::set<std::string> reported_warnings;
 
   mutable std::mutex mutex;  // guards what other threads read
   std::vector<DeviceState> published_devices;
@@ -127,7 +127,7 @@ struct MachineWatch::Impl {
   // At once; in a storm of changes not after each.
   void look_soon() { look_at = std::min(look_at, looked_at + kCoalesce); }
   void warn_once(const std::string& message) {
-    if (told_warnings.insert(message).second) events.warning(message);
+    if (reported_warnings.insert(message).second) events.warning(message);
   }
   Status refresh(Micros now);
   Status refresh_small();
@@ -206,7 +206,7 @@ Status MachineWatch::Impl::refresh_rules() {
 }
 
 Status MachineWatch::Impl::refresh_small() {
-  const Dirt due = std::exchange(dirt, {});
+  const PendingDumps due = std::exchange(dirt, {});
   if (due.links) {
     if (Status status = refresh_links(); !status.ok()) return status;
   }
@@ -324,7 +324,7 @@ bool MachineWatch::Impl::read_events() {
   if (has_answered) events.neighbours_changed();
   const Micros soon = monotonic_now() + kCoalesce;
   if (error == ENOBUFS) {  // events are lost: what they told is in the tables still
-    dirt = Dirt::all();
+    dirt = PendingDumps::all();
     dump_routes_at(soon);
   } else if (error != 0) {
     events.failed(errno_status(error, "cannot follow the machine's network configuration").message);
@@ -364,7 +364,7 @@ void MachineWatch::Impl::loop() {
     if ((refresh_at != 0 && refresh_at <= now) || (routes_at != 0 && routes_at <= now)) {
       if (const Status status = refresh(now); !status.ok()) {
         warn_once(status.message);
-        dirt = Dirt::all();
+        dirt = PendingDumps::all();
         refresh_at = now + kMicrosPerSecond;
         dump_routes_at(refresh_at);
       }

@@ -59,7 +59,7 @@ Status NeighbourResolver::dump(NetlinkSocket& netlink, Micros now, bool& has_ans
   return {};
 }
 
-bool NeighbourResolver::tell(Attempt& attempt, NeighbourState state, const MacAddress& mac) {
+bool NeighbourResolver::settle(Attempt& attempt, NeighbourState state, const MacAddress& mac) {
   attempt.waiting_since = 0;
   table_.update(attempt.key, state, mac);
   return true;
@@ -89,13 +89,13 @@ bool NeighbourResolver::compare(size_t slot, Micros now) {
   const NeighbourAnswer told = table_.answer(static_cast<NeighbourIndex>(slot));
   if ((entry.state & kValid) != 0) {
     if (told.state == NeighbourState::kResolved && told.mac == entry.mac) return false;
-    return tell(attempt, NeighbourState::kResolved, entry.mac);
+    return settle(attempt, NeighbourState::kResolved, entry.mac);
   }
   // What was wanted again since it failed has not been asked for again yet.
   const bool is_old = told.state == NeighbourState::kRequested && attempt.waiting_since == 0;
   if ((entry.state & NUD_FAILED) == 0 || told.state == NeighbourState::kFailed || is_old) return false;
   attempt.asked_at = now;  // the next attempt may start a second from here
-  return tell(attempt, NeighbourState::kFailed, {});
+  return settle(attempt, NeighbourState::kFailed, {});
 }
 
 void NeighbourResolver::ask(NetlinkSocket& netlink, Attempt& attempt, Micros now) {
@@ -130,13 +130,13 @@ bool NeighbourResolver::look_after(NetlinkSocket& netlink, Attempt& attempt, Nei
 
   // Known before anybody asked, or asked for anew in another slot.
   if (is_valid && state != NeighbourState::kResolved)
-    tell(attempt, NeighbourState::kResolved, found->second.mac);
+    settle(attempt, NeighbourState::kResolved, found->second.mac);
   if (!is_valid && state == NeighbourState::kRequested) {
     if (attempt.waiting_since == 0) {
       attempt.waiting_since = now;
       ask(netlink, attempt, now);
     } else if (attempt.waiting_since + kSilence <= now) {
-      return tell(attempt, NeighbourState::kFailed, {});
+      return settle(attempt, NeighbourState::kFailed, {});
     }
     return false;
   }

@@ -59,7 +59,7 @@ class NeighbourResolver {
 
   void remember(const NetlinkMessage& message, const NeighbourKey& key);
   std::optional<NeighbourKey> key_of(const NetlinkMessage& message) const;
-  bool tell(Attempt& attempt, NeighbourState state, const MacAddress& mac);
+  bool settle(Attempt& attempt, NeighbourState state, const MacAddress& mac);
   bool compare(size_t slot, Micros now);
   void ask(NetlinkSocket& netlink, Attempt& attempt, Micros now);
   void forget(size_t slot);

@@ -139,14 +139,14 @@ class Launcher {
     LaunchFailure failure{};
     const Launched launched =
         launch({words.begin() + 5, words.end()}, child.account, child.dies_with_us, failure);
-    if (launched.pid < 0) return tell_failure(id, failure);
+    if (launched.pid < 0) return report_failure(id, failure);
     child.pid = launched.pid;
     child.failure_fd = launched.failure_fd;
     children_[id] = child;
     answer("started", id, std::to_string(child.pid));
   }
 
-  static void tell_failure(uint32_t id, LaunchFailure failure) {
+  static void report_failure(uint32_t id, LaunchFailure failure) {
     answer("failed", id, std::string(step_name(failure.step)) + ' ' + std::to_string(failure.error));
   }
 
@@ -169,7 +169,7 @@ class Launcher {
     child.failure_fd = -1;
     if (count != sizeof failure) return;
     child.has_failed = true;
-    tell_failure(id, failure);
+    report_failure(id, failure);
   }
 
   // Ends are told at once. While the rest of a group is given its time, the dead leader keeps the group's number taken.

@@ -47,8 +47,8 @@ class NetworkObject final : public Napi::ObjectWrap<NetworkObject> {
                 DefineClass(env, "Network",
                             {InstanceMethod<&NetworkObject::start>("start"),
                              InstanceMethod<&NetworkObject::links>("links"),
-                             InstanceMethod<&NetworkObject::hear>("hear"),
-                             InstanceMethod<&NetworkObject::stop_hearing>("stopHearing"),
+                             InstanceMethod<&NetworkObject::listen_for_adverts>("listenForAdverts"),
+                             InstanceMethod<&NetworkObject::stop_listening_for_adverts>("stopListeningForAdverts"),
                              InstanceMethod<&NetworkObject::follow>("follow"),
                              InstanceMethod<&NetworkObject::open>("open"),
                              InstanceMethod<&NetworkObject::close>("close"),
@@ -56,8 +56,8 @@ class NetworkObject final : public Napi::ObjectWrap<NetworkObject> {
                              InstanceMethod<&NetworkObject::entrust>("entrust"),
                              InstanceMethod<&NetworkObject::revoke>("revoke"),
                              InstanceMethod<&NetworkObject::send_frame>("sendFrame"),
-                             InstanceMethod<&NetworkObject::listen>("listen"),
-                             InstanceMethod<&NetworkObject::unlisten>("unlisten"),
+                             InstanceMethod<&NetworkObject::listen_for_frames>("listenForFrames"),
+                             InstanceMethod<&NetworkObject::stop_listening_for_frames>("stopListeningForFrames"),
                              InstanceMethod<&NetworkObject::add_host_address>("addAddress"),
                              InstanceMethod<&NetworkObject::remove_host_address>("removeAddress"),
                              InstanceMethod<&NetworkObject::leave>("leaveAddress"),
@@ -133,15 +133,15 @@ class NetworkObject final : public Napi::ObjectWrap<NetworkObject> {
     return list;
   }
 
-  void hear(const Napi::CallbackInfo& info) {
-    const auto ear = info[0].As<Napi::Object>();
+  void listen_for_adverts(const Napi::CallbackInfo& info) {
+    const auto listener = info[0].As<Napi::Object>();
     std::vector<IpAddress> groups;
-    for (const ProbedAddress& group : read_addresses(ear.Get("groups"))) groups.push_back(group.address);
+    for (const ProbedAddress& group : read_addresses(listener.Get("groups"))) groups.push_back(group.address);
     check(info.Env(),
-          running(info.Env()).hear(text_property(ear, "device"), read_family(ear.Get("family")), groups));
+          running(info.Env()).listen_for_adverts(text_property(listener, "device"), read_family(listener.Get("family")), groups));
   }
-  void stop_hearing(const Napi::CallbackInfo& info) {
-    if (running_) running_->network->stop_hearing(text(info[0]), read_family(info[1]));
+  void stop_listening_for_adverts(const Napi::CallbackInfo& info) {
+    if (running_) running_->network->stop_listening_for_adverts(text(info[0]), read_family(info[1]));
   }
 
   void follow(const Napi::CallbackInfo& info) {
@@ -157,10 +157,10 @@ class NetworkObject final : public Napi::ObjectWrap<NetworkObject> {
   }
 
   void open(const Napi::CallbackInfo& info) {
-    const auto voice = info[0].As<Napi::Object>();
-    const ParsedAddress source = address_property(voice, "source");
-    const auto ttl = static_cast<uint8_t>(number_property(voice, "ttl", 255));
-    check(info.Env(), running(info.Env()).open(text_property(voice, "router"), {text_property(voice, "device"),
+    const auto egress = info[0].As<Napi::Object>();
+    const ParsedAddress source = address_property(egress, "source");
+    const auto ttl = static_cast<uint8_t>(number_property(egress, "ttl", 255));
+    check(info.Env(), running(info.Env()).open(text_property(egress, "router"), {text_property(egress, "device"),
                                                                                source.family, source.address, ttl}));
   }
   void close(const Napi::CallbackInfo& info) {
@@ -202,12 +202,12 @@ class NetworkObject final : public Napi::ObjectWrap<NetworkObject> {
                  : "the network is not running";
     return text_or_undefined(info.Env(), error);
   }
-  void listen(const Napi::CallbackInfo& info) {
+  void listen_for_frames(const Napi::CallbackInfo& info) {
     const auto filter = info[0].As<Napi::Object>();
-    check(info.Env(), running(info.Env()).listen(text_property(filter, "device"), read_addresses(filter.Get("addresses"))));
+    check(info.Env(), running(info.Env()).listen_for_frames(text_property(filter, "device"), read_addresses(filter.Get("addresses"))));
   }
-  void unlisten(const Napi::CallbackInfo& info) {
-    if (running_) running_->network->unlisten(text(info[0]));
+  void stop_listening_for_frames(const Napi::CallbackInfo& info) {
+    if (running_) running_->network->stop_listening_for_frames(text(info[0]));
   }
 
   Napi::Value add_host_address(const Napi::CallbackInfo& info) {

@@ -136,7 +136,7 @@ void JavaScriptEvents::deliver(Napi::Env env, Napi::Function on_event, const std
   if (dropped_count > 0) {
     Event event;
     event.text = std::to_string(dropped_count) + " adverts and frames were dropped: this process was too slow to read them";
-    tell(env, on_event, *queue, event);
+    deliver(env, on_event, *queue, event);
   }
   for (size_t i = 0;; i++) {
     std::optional<Event> event;
@@ -149,11 +149,11 @@ void JavaScriptEvents::deliver(Napi::Env env, Napi::Function on_event, const std
       if (event->kind == Event::Kind::kAdvert || event->kind == Event::Kind::kFrame) queue->packet_count--;
       if (event->kind == Event::Kind::kLinksChanged) queue->is_change_waiting = false;
     }
-    tell(env, on_event, *queue, *event);
+    deliver(env, on_event, *queue, *event);
   }
 }
 
-void JavaScriptEvents::tell(Napi::Env env, const Napi::Function& on_event, Queue& queue, Event& event) {
+void JavaScriptEvents::deliver(Napi::Env env, const Napi::Function& on_event, Queue& queue, Event& event) {
   const Napi::HandleScope scope(env);
   if (event.kind == Event::Kind::kSettle) {
     if (event.status.ok()) {

@@ -51,7 +51,7 @@ class JavaScriptEvents final : public FailoverEvents {
 
   void push(Event event);
   static void deliver(Napi::Env env, Napi::Function on_event, const std::shared_ptr<Queue>& queue);
-  static void tell(Napi::Env env, const Napi::Function& on_event, Queue& queue, Event& event);
+  static void deliver(Napi::Env env, const Napi::Function& on_event, Queue& queue, Event& event);
   static Napi::Object object_of(Napi::Env env, const Event& event);
   static void schedule(const std::shared_ptr<Queue>& queue);
 

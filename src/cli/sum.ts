@@ -1,4 +1,4 @@
-// The last line of `check`: what was understood of a configuration, in one breath.
+// The last line of `check`: what was understood of a configuration, in one line.
 
 import type { ConfigSum, Diagnostic, Severity } from '../config/index.js';
 import type { DirectorConfig } from '../model/director-config.js';

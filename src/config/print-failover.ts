@@ -39,7 +39,7 @@ export function failoverGlobalLines(failover: FailoverConfig): Lines {
     ...setting('script_user', accountText(scriptPolicy.account)),
     ...flag('enable_script_security', scriptPolicy.isSecure),
     ...failover.fifos.flatMap(fifoLines),
-    ...flag('fifo_write_vrrp_states_on_reload', failover.tellsStatesOnReload),
+    ...flag('fifo_write_vrrp_states_on_reload', failover.writesStatesOnReload),
     ...setting('state_dump_file', word(unless(dumps.data, noFailover.dumps.data))),
     ...setting('stats_dump_file', word(unless(dumps.stats, noFailover.dumps.stats))),
     ...setting('json_dump_file', word(unless(dumps.json, noFailover.dumps.json))),
@@ -288,6 +288,6 @@ function notifyLines(notify: NotifyScripts): string[] {
     ...commandLine('notify_deleted', notify.deleted),
     ...commandLine('notify_master_rx_lower_pri', notify.masterRxLowerPriority),
     ...commandLine('notify', notify.any),
-    ...flag('notify_priority_changes', notify.tellsPriority),
+    ...flag('notify_priority_changes', notify.notifiesPriority),
   ];
 }

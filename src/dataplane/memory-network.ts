@@ -11,9 +11,10 @@ import { isSameAddress, isSameRoute, nextMac } from './memory-things.js';
 import type { WireAdvert, WireStation } from './memory-wire.js';
 import { answeredAddress, answerTo, MemoryWire, type NetworkClock, questionIn } from './memory-wire.js';
 import type {
+  AdvertEgress,
+  AdvertListener,
   AdvertMessage,
   AdvertOrigin,
-  Ear,
   LastWill,
   Link,
   LinkAddress,
@@ -21,7 +22,6 @@ import type {
   NetworkEvent,
   ProbeFilter,
   Repetition,
-  Voice,
 } from './network.js';
 import { repeatDelay } from './network.js';
 import type { HostAddress } from './port.js';
@@ -42,8 +42,8 @@ export type MemoryNetworkOptions = {
 };
 
 type Device = Link & { readonly segment: string };
-type Speaker = {
-  voice: Voice;
+type Sender = {
+  egress: AdvertEgress;
   messages: readonly AdvertMessage[];
   /** undefined: the repeater is silent. */
   interval: Micros | undefined;
@@ -65,7 +65,10 @@ export class MemoryNetwork implements Network, WireStation {
   readonly sentFrames: { readonly device: string; readonly frame: Uint8Array }[] = [];
   /** Set to make the calls with that name fail: `network.failures.set('addAddress', new DirectorError(…))`. */
   readonly followed = new Map<string, AdvertOrigin>();
-  readonly failures = new Map<'addAddress' | 'addRoute' | 'addVirtualMac' | 'open' | 'hear', Error>();
+  readonly failures = new Map<
+    'addAddress' | 'addRoute' | 'addVirtualMac' | 'open' | 'listenForAdverts',
+    Error
+  >();
 
   private readonly clock: NetworkClock;
   private state: 'new' | 'running' | 'stopped' | 'dead' = 'new';
@@ -73,8 +76,8 @@ export class MemoryNetwork implements Network, WireStation {
   private devices: readonly Device[] = [];
   private nextIfindex = 2;
   private isChangeReported = true;
-  private readonly ears = new Map<string, Ear>();
-  private readonly speakers = new Map<string, Speaker>();
+  private readonly listeners = new Map<string, AdvertListener>();
+  private readonly senders = new Map<string, Sender>();
   private readonly filters = new Map<string, ProbeFilter>();
   private readonly custodian = new MemoryCustody(() => this.clock.now());
 
@@ -98,15 +101,15 @@ export class MemoryNetwork implements Network, WireStation {
     return this.devices.map(({ segment, ...link }) => link);
   }
 
-  hear(ear: Ear): void {
+  listenForAdverts(listener: AdvertListener): void {
     this.requireRunning();
-    this.failAsTold('hear');
-    this.requireDevice(ear.device);
-    this.ears.set(earKey(ear.device, ear.family), ear);
+    this.failIfSet('listenForAdverts');
+    this.requireDevice(listener.device);
+    this.listeners.set(listenerKey(listener.device, listener.family), listener);
   }
 
-  stopHearing(device: string, family: Family): void {
-    this.ears.delete(earKey(device, family));
+  stopListeningForAdverts(device: string, family: Family): void {
+    this.listeners.delete(listenerKey(device, family));
   }
 
   follow(router: string, master: AdvertOrigin | undefined): void {
@@ -114,27 +117,27 @@ export class MemoryNetwork implements Network, WireStation {
     else this.followed.set(router, master);
   }
 
-  open(voice: Voice): void {
+  open(egress: AdvertEgress): void {
     this.requireRunning();
-    this.failAsTold('open');
-    const device = this.requireDevice(voice.device);
-    const isLinkLocal = /^fe[89ab]/.test(voice.source);
+    this.failIfSet('open');
+    const device = this.requireDevice(egress.device);
+    const isLinkLocal = /^fe[89ab]/.test(egress.source);
     const places = isLinkLocal
       ? this.devices.filter(({ name }) => name === device.name || name === device.parent)
       : this.devices;
-    if (!places.some((place) => place.addresses.some(({ address }) => address === voice.source))) {
-      throw new DirectorError('IO', `cannot send from ${voice.source}: Cannot assign requested address`);
+    if (!places.some((place) => place.addresses.some(({ address }) => address === egress.source))) {
+      throw new DirectorError('IO', `cannot send from ${egress.source}: Cannot assign requested address`);
     }
-    const known = this.speakers.get(voice.router);
-    if (known !== undefined) known.voice = voice;
-    else this.speakers.set(voice.router, newSpeaker(voice));
+    const known = this.senders.get(egress.router);
+    if (known !== undefined) known.egress = egress;
+    else this.senders.set(egress.router, newSender(egress));
   }
 
   close(router: string): void {
-    const speaker = this.speakers.get(router);
-    if (speaker === undefined) return;
-    cancelAll(speaker);
-    this.speakers.delete(router);
+    const sender = this.senders.get(router);
+    if (sender === undefined) return;
+    cancelAll(sender);
+    this.senders.delete(router);
   }
 
   advertise(
@@ -142,31 +145,31 @@ export class MemoryNetwork implements Network, WireStation {
     messages: readonly AdvertMessage[],
     repetition: Repetition | undefined,
   ): string | undefined {
-    const speaker = this.speakers.get(router);
-    if (speaker === undefined) return `the virtual router ${router} is not open`;
+    const sender = this.senders.get(router);
+    if (sender === undefined) return `the virtual router ${router} is not open`;
     if (this.state === 'dead') return undefined;
-    this.endLeaseIfDue(router, speaker);
-    if (speaker.isExpired && repetition !== undefined) return `the lease of ${router} has run out`;
-    const length = repetition?.lease ?? speaker.lease?.length;
-    cancelAll(speaker);
-    speaker.messages = messages;
-    speaker.interval = repetition?.interval;
-    speaker.lease = length === undefined ? undefined : { length, end: addMicros(this.clock.now(), length) };
-    if (speaker.interval !== undefined) this.repeatAt(speaker, repeatDelay(speaker.interval));
-    if (speaker.lease !== undefined) this.watchLease(router, speaker, speaker.lease.end);
-    return this.say(speaker.voice, messages, 'director');
+    this.endLeaseIfDue(router, sender);
+    if (sender.isExpired && repetition !== undefined) return `the lease of ${router} has run out`;
+    const length = repetition?.lease ?? sender.lease?.length;
+    cancelAll(sender);
+    sender.messages = messages;
+    sender.interval = repetition?.interval;
+    sender.lease = length === undefined ? undefined : { length, end: addMicros(this.clock.now(), length) };
+    if (sender.interval !== undefined) this.repeatAt(sender, repeatDelay(sender.interval));
+    if (sender.lease !== undefined) this.watchLease(router, sender, sender.lease.end);
+    return this.send(sender.egress, messages, 'director');
   }
 
   async entrust(router: string, will: LastWill): Promise<void> {
     this.requireRunning();
-    const speaker = this.speakers.get(router);
-    if (speaker === undefined) throw new DirectorError('IO', `the virtual router ${router} is not open`);
-    speaker.will = will;
+    const sender = this.senders.get(router);
+    if (sender === undefined) throw new DirectorError('IO', `the virtual router ${router} is not open`);
+    sender.will = will;
   }
 
   revoke(router: string): void {
-    const speaker = this.speakers.get(router);
-    if (speaker !== undefined) speaker.will = undefined;
+    const sender = this.senders.get(router);
+    if (sender !== undefined) sender.will = undefined;
   }
 
   sendFrame(device: string, frame: Uint8Array): string | undefined {
@@ -178,19 +181,19 @@ export class MemoryNetwork implements Network, WireStation {
     return undefined;
   }
 
-  listen(filter: ProbeFilter): void {
+  listenForFrames(filter: ProbeFilter): void {
     this.requireRunning();
     this.requireDevice(filter.device);
     this.filters.set(filter.device, filter);
   }
 
-  unlisten(device: string): void {
+  stopListeningForFrames(device: string): void {
     this.filters.delete(device);
   }
 
   async addAddress(address: HostAddress): Promise<void> {
     this.requireRunning();
-    this.failAsTold('addAddress');
+    this.failIfSet('addAddress');
     const device = this.requireDevice(address.device);
     if (this.addresses.some((known) => isSameAddress(known, address))) return;
     this.addresses.push(address);
@@ -210,7 +213,7 @@ export class MemoryNetwork implements Network, WireStation {
 
   async addRoute(route: VirtualRoute): Promise<void> {
     this.requireRunning();
-    this.failAsTold('addRoute');
+    this.failIfSet('addRoute');
     if (route.device !== undefined) this.requireDevice(route.device);
     if (!this.routes.some((known) => isSameRoute(known, route))) this.routes.push(route);
   }
@@ -222,7 +225,7 @@ export class MemoryNetwork implements Network, WireStation {
 
   async addVirtualMac(name: string, parent: string, mac: string): Promise<void> {
     this.requireRunning();
-    this.failAsTold('addVirtualMac');
+    this.failIfSet('addVirtualMac');
     const { segment, isUp, mtu } = this.requireDevice(parent);
     const known = this.devices.find((device) => device.name === name);
     if (known !== undefined && known.parent === undefined) {
@@ -272,12 +275,12 @@ export class MemoryNetwork implements Network, WireStation {
   hearAdvert(segment: string, advert: WireAdvert): void {
     const { bytes: message, source, destination, ttl } = advert;
     for (const device of this.devices) {
-      const ear = this.ears.get(earKey(device.name, familyOf(destination)));
-      if (ear === undefined || device.segment !== segment || !device.isUp) continue;
+      const listener = this.listeners.get(listenerKey(device.name, familyOf(destination)));
+      if (listener === undefined || device.segment !== segment || !device.isUp) continue;
       const isOurs = this.devices.some(({ addresses }) =>
         addresses.some((own) => own.address === destination),
       );
-      if (!isOurs && !ear.groups.includes(destination)) continue;
+      if (!isOurs && !listener.groups.includes(destination)) continue;
       this.report({ kind: 'advert', device: device.name, message, source, destination, ttl });
     }
   }
@@ -326,14 +329,14 @@ export class MemoryNetwork implements Network, WireStation {
   /** The process is killed: the guardian carries out every last will, and nothing else is heard of it. */
   die(): void {
     if (this.state !== 'running') return;
-    const wills = [...this.speakers.values()];
-    for (const speaker of wills) this.carryOut(speaker);
+    const wills = [...this.senders.values()];
+    for (const sender of wills) this.carryOut(sender);
     this.end('dead');
   }
 
   /** What the guardian would do now for the virtual router. */
   willOf(router: string): LastWill | undefined {
-    return this.speakers.get(router)?.will;
+    return this.senders.get(router)?.will;
   }
 
   emit(event: NetworkEvent): void {
@@ -350,19 +353,23 @@ export class MemoryNetwork implements Network, WireStation {
 
   private end(state: 'stopped' | 'dead'): void {
     this.state = state;
-    for (const speaker of this.speakers.values()) cancelAll(speaker);
-    this.speakers.clear();
-    this.ears.clear();
+    for (const sender of this.senders.values()) cancelAll(sender);
+    this.senders.clear();
+    this.listeners.clear();
     this.filters.clear();
     this.wire.leave(this);
     this.report = () => {};
   }
 
-  private say(voice: Voice, messages: readonly AdvertMessage[], by: WireAdvert['by']): string | undefined {
-    const device = this.devices.find(({ name }) => name === voice.device);
+  private send(
+    egress: AdvertEgress,
+    messages: readonly AdvertMessage[],
+    by: WireAdvert['by'],
+  ): string | undefined {
+    const device = this.devices.find(({ name }) => name === egress.device);
     if (device === undefined) return 'No such device';
     if (!device.isUp) return downText;
-    const { source, ttl } = voice;
+    const { source, ttl } = egress;
     for (const { destination, bytes } of messages) {
       const advert = { at: this.clock.now(), device: device.name, source, destination, ttl, bytes, by };
       this.wire.carryAdvert(this, device.segment, advert);
@@ -370,41 +377,41 @@ export class MemoryNetwork implements Network, WireStation {
     return undefined;
   }
 
-  private repeatAt(speaker: Speaker, delay: Micros): void {
+  private repeatAt(sender: Sender, delay: Micros): void {
     const repeat = () => {
-      if (speaker.interval === undefined) return;
-      this.say(speaker.voice, speaker.messages, 'repeater');
-      this.repeatAt(speaker, speaker.interval);
+      if (sender.interval === undefined) return;
+      this.send(sender.egress, sender.messages, 'repeater');
+      this.repeatAt(sender, sender.interval);
     };
-    speaker.cancels.push(this.clock.at(addMicros(this.clock.now(), delay), repeat));
+    sender.cancels.push(this.clock.at(addMicros(this.clock.now(), delay), repeat));
   }
 
-  private watchLease(router: string, speaker: Speaker, end: Micros): void {
-    speaker.cancels.push(this.clock.at(end, () => this.endLeaseIfDue(router, speaker)));
+  private watchLease(router: string, sender: Sender, end: Micros): void {
+    sender.cancels.push(this.clock.at(end, () => this.endLeaseIfDue(router, sender)));
   }
 
   /** A process that was stopped may call before its alarms ring. */
-  private endLeaseIfDue(router: string, speaker: Speaker): void {
-    if (speaker.lease === undefined || this.clock.now() < speaker.lease.end) return;
-    const isMissed = speaker.interval !== undefined || speaker.will !== undefined;
-    cancelAll(speaker);
-    speaker.lease = undefined;
-    speaker.interval = undefined;
-    this.carryOut(speaker);
+  private endLeaseIfDue(router: string, sender: Sender): void {
+    if (sender.lease === undefined || this.clock.now() < sender.lease.end) return;
+    const isMissed = sender.interval !== undefined || sender.will !== undefined;
+    cancelAll(sender);
+    sender.lease = undefined;
+    sender.interval = undefined;
+    this.carryOut(sender);
     if (!isMissed) return;
-    speaker.isExpired = true;
+    sender.isExpired = true;
     this.clock.soon(() => {
-      speaker.isExpired = false;
+      sender.isExpired = false;
       this.report({ kind: 'lease-expired', router });
     });
   }
 
   /** Once: a will that was carried out is gone. */
-  private carryOut(speaker: Speaker): void {
-    const { will } = speaker;
+  private carryOut(sender: Sender): void {
+    const { will } = sender;
     if (will === undefined) return;
-    speaker.will = undefined;
-    this.say(speaker.voice, will.goodbye, 'guardian');
+    sender.will = undefined;
+    this.send(sender.egress, will.goodbye, 'guardian');
     for (const address of will.addresses) this.removeAddressNow(address);
     for (const route of will.routes) this.removeRouteNow(route);
   }
@@ -441,8 +448,8 @@ export class MemoryNetwork implements Network, WireStation {
       address.device === before ? { ...address, device: after } : address,
     );
     this.addresses.splice(0, this.addresses.length, ...moved);
-    for (const speaker of this.speakers.values()) {
-      if (speaker.voice.device === before) speaker.voice = { ...speaker.voice, device: after };
+    for (const sender of this.senders.values()) {
+      if (sender.egress.device === before) sender.egress = { ...sender.egress, device: after };
     }
     this.filters.delete(before);
   }
@@ -462,7 +469,7 @@ export class MemoryNetwork implements Network, WireStation {
     });
   }
 
-  private failAsTold(call: 'addAddress' | 'addRoute' | 'addVirtualMac' | 'open' | 'hear'): void {
+  private failIfSet(call: 'addAddress' | 'addRoute' | 'addVirtualMac' | 'open' | 'listenForAdverts'): void {
     const failure = this.failures.get(call);
     if (failure !== undefined) throw failure;
   }
@@ -479,9 +486,9 @@ export class MemoryNetwork implements Network, WireStation {
   }
 }
 
-function newSpeaker(voice: Voice): Speaker {
+function newSender(egress: AdvertEgress): Sender {
   return {
-    voice,
+    egress,
     messages: [],
     interval: undefined,
     lease: undefined,
@@ -491,10 +498,10 @@ function newSpeaker(voice: Voice): Speaker {
   };
 }
 
-function cancelAll(speaker: Speaker): void {
-  for (const cancel of speaker.cancels.splice(0)) cancel();
+function cancelAll(sender: Sender): void {
+  for (const cancel of sender.cancels.splice(0)) cancel();
 }
 
-function earKey(device: string, family: Family): string {
+function listenerKey(device: string, family: Family): string {
   return `${device} ${family}`;
 }

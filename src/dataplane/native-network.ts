@@ -6,16 +6,16 @@ import type { VirtualRoute } from '../model/virtual-router.js';
 import type { Belonging, CustodyOutcome, CustodyStatus } from './custody.js';
 import { coded, loadNative } from './native-module.js';
 import type {
+  AdvertEgress,
+  AdvertListener,
   AdvertMessage,
   AdvertOrigin,
-  Ear,
   LastWill,
   Link,
   Network,
   NetworkEvent,
   ProbeFilter,
   Repetition,
-  Voice,
 } from './network.js';
 import type { HostAddress } from './port.js';
 
@@ -35,20 +35,20 @@ class NetworkPort implements Network {
     return checked(() => this.native.links());
   }
 
-  hear(ear: Ear): void {
-    checked(() => this.native.hear(ear));
+  listenForAdverts(listener: AdvertListener): void {
+    checked(() => this.native.listenForAdverts(listener));
   }
 
-  stopHearing(device: string, family: Family): void {
-    this.native.stopHearing(device, family);
+  stopListeningForAdverts(device: string, family: Family): void {
+    this.native.stopListeningForAdverts(device, family);
   }
 
   follow(router: string, master: AdvertOrigin | undefined): void {
     this.native.follow(router, master);
   }
 
-  open(voice: Voice): void {
-    checked(() => this.native.open(voice));
+  open(egress: AdvertEgress): void {
+    checked(() => this.native.open(egress));
   }
 
   close(router: string): void {
@@ -75,12 +75,12 @@ class NetworkPort implements Network {
     return this.native.sendFrame(device, frame);
   }
 
-  listen(filter: ProbeFilter): void {
-    checked(() => this.native.listen(filter));
+  listenForFrames(filter: ProbeFilter): void {
+    checked(() => this.native.listenForFrames(filter));
   }
 
-  unlisten(device: string): void {
-    this.native.unlisten(device);
+  stopListeningForFrames(device: string): void {
+    this.native.stopListeningForFrames(device);
   }
 
   addAddress(address: HostAddress): Promise<void> {

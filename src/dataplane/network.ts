@@ -31,8 +31,8 @@ export type Link = {
 /** `isLeftForUs`: the director before us on this machine left it, and it goes by itself unless it is added again. */
 export type LinkAddress = Prefix & { readonly isLeftForUs?: boolean };
 
-/** How a virtual router speaks. Open as long as the router is configured; it hears through `hear`. */
-export type Voice = {
+/** Where a virtual router's adverts leave, and how. Open as long as the router is configured. */
+export type AdvertEgress = {
   /** The virtual router's name: the key of every later call. */
   readonly router: string;
   /** Where adverts leave: the virtual MAC's device with `use_vmac`, else the router's. */
@@ -43,7 +43,7 @@ export type Voice = {
 };
 
 /** Where adverts are heard. One for a device and family, however many virtual routers listen there. */
-export type Ear = {
+export type AdvertListener = {
   readonly device: string;
   readonly family: Family;
   /** Multicast groups to join; unicast needs none. */
@@ -91,7 +91,7 @@ export type NetworkEvent =
   | { readonly kind: 'links-changed' }
   /** The lease has run out: the repeater has fallen silent, and the guardian carries out the will that it has. */
   | { readonly kind: 'lease-expired'; readonly router: string }
-  /** A frame that `listen` asked for. */
+  /** A frame that `listenForFrames` asked for. */
   | { readonly kind: 'frame'; readonly device: string; readonly frame: Uint8Array }
   /** The guardian is gone and a new one could not be started, or was: in words. */
   | { readonly kind: 'warning'; readonly message: string };
@@ -112,16 +112,16 @@ export interface Network {
   links(): readonly Link[];
 
   /** Hears adverts from now on; a second call for the same device and family replaces the groups. Throws DEVICE_MISSING or IO. */
-  hear(ear: Ear): void;
+  listenForAdverts(listener: AdvertListener): void;
   /** Ok when it is gone. */
-  stopHearing(device: string, family: Family): void;
+  stopListeningForAdverts(device: string, family: Family): void;
   /**
    * The master that `router` follows, undefined: none. In a flood adverts are shed before they get here, so many a second of
    * each origin and of all together; those of followed masters never for others'. A 'warning' says so now and then.
    */
   follow(router: string, master: AdvertOrigin | undefined): void;
   /** Opens or replaces a virtual router's socket. Throws DEVICE_MISSING or IO (the source is no address of ours). */
-  open(voice: Voice): void;
+  open(egress: AdvertEgress): void;
   /** Ends repetition and will, too. */
   close(router: string): void;
 
@@ -143,9 +143,9 @@ export interface Network {
 
   /** One Ethernet frame. Returns why it could not be sent, or undefined. */
   sendFrame(device: string, frame: Uint8Array): string | undefined;
-  /** Reports frames that match until `unlisten`; replaces the filter before on that device. */
-  listen(filter: ProbeFilter): void;
-  unlisten(device: string): void;
+  /** Reports frames that match until `stopListeningForFrames`; replaces the filter before on that device. */
+  listenForFrames(filter: ProbeFilter): void;
+  stopListeningForFrames(device: string): void;
 
   /** Ok when it is there already; one that is left for us stays from then on. Throws DEVICE_MISSING or IO. */
   addAddress(address: HostAddress): Promise<void>;

@@ -20,7 +20,7 @@ type Item<List extends FailoverList> = FailoverConfig[List][number];
 /** What is no list. */
 export type FailoverPolicy = Pick<
   FailoverConfig,
-  'pacing' | 'scriptPolicy' | 'tellsStatesOnReload' | 'dumps'
+  'pacing' | 'scriptPolicy' | 'writesStatesOnReload' | 'dumps'
 >;
 
 type ListChange<List extends FailoverList> =
@@ -81,8 +81,8 @@ function* diffList<List extends FailoverList>(
   return changes as FailoverChange[];
 }
 
-function policyOf({ pacing, scriptPolicy, tellsStatesOnReload, dumps }: FailoverConfig): FailoverPolicy {
-  return { pacing, scriptPolicy, tellsStatesOnReload, dumps };
+function policyOf({ pacing, scriptPolicy, writesStatesOnReload, dumps }: FailoverConfig): FailoverPolicy {
+  return { pacing, scriptPolicy, writesStatesOnReload, dumps };
 }
 
 /** Its name; a FIFO's is who it is for. */
@@ -158,12 +158,12 @@ function routerText({ router }: RouterConfig): string {
   return `: VRID ${virtualRouterId} on ${device}, priority ${priority}, ${addressText}`;
 }
 
-function flatPolicy({ pacing, scriptPolicy, tellsStatesOnReload, dumps }: FailoverPolicy): object {
+function flatPolicy({ pacing, scriptPolicy, writesStatesOnReload, dumps }: FailoverPolicy): object {
   const { account, isSecure } = scriptPolicy;
   return {
     scriptUser: userText(account),
     isSecure,
-    tellsStatesOnReload,
+    writesStatesOnReload,
     ...prefixed('dumps', dumps),
     announcementPause: pauseText(pacing),
     garpGroups: pacing.groups.map((group) => `${group.devices.join(', ')}: ${pauseText(group)}`),
@@ -215,9 +215,9 @@ function flatAnnounce({ delay, refresh, lowerPriorityDelay, extra, ...rest }: An
   };
 }
 
-function flatNotify({ tellsPriority, ...scripts }: NotifyScripts): object {
+function flatNotify({ notifiesPriority, ...scripts }: NotifyScripts): object {
   const texts = Object.entries(scripts).map(([name, script]) => [name, commandText(script)]);
-  return { ...prefixed('notify', Object.fromEntries(texts)), tellsPriority };
+  return { ...prefixed('notify', Object.fromEntries(texts)), notifiesPriority };
 }
 
 function prefixed(prefix: string, fields: object): object {

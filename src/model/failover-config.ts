@@ -24,7 +24,7 @@ export type NotifyScripts = {
   /** `notify`: every change, with type, name, state and priority behind its own arguments. */
   readonly any: ScriptCommand | undefined;
   /** `notify_priority_changes`: `notify` and the FIFOs hear of priorities, too. */
-  readonly tellsPriority: boolean;
+  readonly notifiesPriority: boolean;
 };
 
 export const noNotifyScripts: NotifyScripts = {
@@ -35,7 +35,7 @@ export const noNotifyScripts: NotifyScripts = {
   deleted: undefined,
   masterRxLowerPriority: undefined,
   any: undefined,
-  tellsPriority: false,
+  notifiesPriority: false,
 };
 
 export type RouterConfig = {
@@ -99,7 +99,7 @@ export type FailoverConfig = {
   readonly pacing: Pacing;
   readonly scriptPolicy: ScriptPolicy;
   /** `fifo_write_vrrp_states_on_reload`. */
-  readonly tellsStatesOnReload: boolean;
+  readonly writesStatesOnReload: boolean;
   /** Where USR1, USR2 and the JSON signal write. */
   readonly dumps: { readonly data: string; readonly stats: string; readonly json: string };
 };
@@ -112,7 +112,7 @@ export const noFailover: FailoverConfig = {
   fifos: [],
   pacing: { arp: micros(0), na: micros(0), groups: [] },
   scriptPolicy: { account: undefined, isSecure: false },
-  tellsStatesOnReload: false,
+  writesStatesOnReload: false,
   dumps: {
     data: '/tmp/keepalived.data',
     stats: '/tmp/keepalived.stats',

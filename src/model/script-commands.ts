@@ -41,7 +41,7 @@ function dependentsOf(script: string, { routers, groups }: FailoverConfig): stri
   return routers.map(({ router }) => router.name).filter((name) => own.has(name));
 }
 
-const notifyKeywords: Readonly<Record<Exclude<keyof NotifyScripts, 'tellsPriority'>, string>> = {
+const notifyKeywords: Readonly<Record<Exclude<keyof NotifyScripts, 'notifiesPriority'>, string>> = {
   master: 'notify_master',
   backup: 'notify_backup',
   fault: 'notify_fault',
@@ -51,7 +51,7 @@ const notifyKeywords: Readonly<Record<Exclude<keyof NotifyScripts, 'tellsPriorit
   any: 'notify',
 };
 
-function notifyCommands({ tellsPriority: _, ...notify }: NotifyScripts, name: string): TitledCommand[] {
+function notifyCommands({ notifiesPriority: _, ...notify }: NotifyScripts, name: string): TitledCommand[] {
   return Object.entries(notify).flatMap(([kind, command]) =>
     command === undefined || command.words.length === 0
       ? []

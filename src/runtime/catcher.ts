@@ -9,13 +9,13 @@ import { messageOf } from './message-of.js';
 /** A timer whose callback has failed rings again after it. */
 const retryPause = seconds(1);
 /** The same failure is said once in it. */
-const tellPause = seconds(60);
+const reportPause = seconds(60);
 
 export class Catcher {
   /** Callbacks may throw, and give a promise that rejects: they are called again, until they are cancelled. */
   readonly clock: Clock;
   private count = 0;
-  private told: { readonly text: string; readonly at: Micros } | undefined;
+  private reported: { readonly text: string; readonly at: Micros } | undefined;
   private isClosed = false;
 
   constructor(
@@ -38,7 +38,7 @@ export class Catcher {
   /** Does it now. `onFailed` hears, when the failure is told, that it has to be made up for. */
   run(step: () => void | Promise<void>, onFailed: () => void = () => {}): void {
     const fail = (error: unknown) => {
-      this.tell(error);
+      this.report(error);
       onFailed();
     };
     try {
@@ -69,12 +69,12 @@ export class Catcher {
     };
   }
 
-  private tell(error: unknown): void {
+  private report(error: unknown): void {
     this.count += 1;
     const text = messageOf(error);
     const now = this.source.now();
-    if (this.told?.text === text && now < addMicros(this.told.at, tellPause)) return;
-    this.told = { text, at: now };
+    if (this.reported?.text === text && now < addMicros(this.reported.at, reportPause)) return;
+    this.reported = { text, at: now };
     this.log.error(`a step has failed and is made up for: ${text}`, { failedSteps: this.count });
   }
 }

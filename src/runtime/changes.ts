@@ -7,7 +7,7 @@ import { type IpAddress, parseIp } from '../model/address.js';
 import type { DirectorConfig, RealServer, VirtualServer } from '../model/director-config.js';
 import { endpointText, forwardingMethods, schedulers, serviceKey } from '../model/forwarding-table.js';
 import type { Origin } from '../model/origin.js';
-import type { Breathe } from './slices.js';
+import type { YieldTurn } from './slices.js';
 
 const address = z.string().transform((text, context): IpAddress => {
   const ip = parseIp(text);
@@ -84,14 +84,14 @@ type Draft = { policy: VirtualServer; readonly servers: Map<string, RealServer> 
 export async function applyChanges(
   config: DirectorConfig,
   requests: unknown,
-  breathe: Breathe,
+  yieldTurn: YieldTurn,
 ): Promise<DirectorConfig> {
   const list = parse(requestSchema, requests, []);
   const services = new Map<string, VirtualServer | Draft>(
     config.virtualServers.map((service) => [serviceKey(service), service]),
   );
   for (const [index, request] of list.entries()) {
-    await breathe();
+    await yieldTurn();
     applyChange(services, parse(changeSchema, request, [index]), `changes[${index}]`);
   }
   return { ...config, virtualServers: [...services.values()].map(finished) };

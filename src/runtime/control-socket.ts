@@ -36,13 +36,13 @@ export async function bindControlSocket(
     ioFailure(`can't make ${dirname(path)}`),
   );
   const deadline = addMicros(clock.now(), patience);
-  for (let isTold = false; ; isTold = true) {
+  for (let isReported = false; ; isReported = true) {
     try {
       return await bindAlone(server, path);
     } catch (error) {
       if (!(error instanceof DirectorError) || error.code !== 'ALREADY_RUNNING') throw error;
       if (clock.now() >= deadline) throw error;
-      if (!isTold) onWait(error.message);
+      if (!isReported) onWait(error.message);
       await new Promise<void>((resolve) => clock.at(addMicros(clock.now(), retryPause), resolve));
     }
   }

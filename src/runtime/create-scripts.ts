@@ -77,7 +77,7 @@ function hear(notifications: Notifications, event: DirectorEvent): void {
 
 function runsPrograms({ routers, groups, scripts, fifos }: FailoverConfig): boolean {
   const notifies = [...routers, ...groups].map(({ notify }) => notify);
-  const hasNotify = notifies.some(({ tellsPriority: _, ...commands }) =>
+  const hasNotify = notifies.some(({ notifiesPriority: _, ...commands }) =>
     Object.values(commands).some(Boolean),
   );
   return scripts.length > 0 || fifos.length > 0 || hasNotify;

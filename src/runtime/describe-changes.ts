@@ -3,25 +3,25 @@
 
 import { type Change, describe, diffSteps } from '../model/diff.js';
 import type { DirectorConfig } from '../model/director-config.js';
-import { type Breathe, inSlices } from './slices.js';
+import { inSlices, type YieldTurn } from './slices.js';
 
 /** Empty when the two mean the same. */
 export async function findChanges(
   before: DirectorConfig,
   after: DirectorConfig,
-  breathe: Breathe,
+  yieldTurn: YieldTurn,
 ): Promise<readonly Change[]> {
-  return inSlices(diffSteps(before, after), breathe);
+  return inSlices(diffSteps(before, after), yieldTurn);
 }
 
 /** One line a change. */
 export async function describeChanges(
   changes: readonly Change[],
-  breathe: Breathe,
+  yieldTurn: YieldTurn,
 ): Promise<readonly string[]> {
   const lines: string[] = [];
   for (const change of changes) {
-    await breathe();
+    await yieldTurn();
     lines.push(describe(change));
   }
   return lines;

@@ -180,8 +180,8 @@ export class Director {
     this.requireRunning();
     return this.inTurn(async () => {
       const running = this.requireRunning();
-      const breathe = createSlices(this.parts.clock);
-      const config = await applyChanges(running.engine.configInForce, changes, breathe);
+      const yieldTurn = createSlices(this.parts.clock);
+      const config = await applyChanges(running.engine.configInForce, changes, yieldTurn);
       return { ...(await this.putInForce(running, config)), diagnostics: [] };
     });
   }
@@ -296,11 +296,11 @@ export class Director {
       const failover: Failover = new Failover({
         ...parts,
         emit,
-        publishDuty: () => engine.refreshStandby(),
+        publishServed: () => engine.refreshStandby(),
         hurryChecks: () => engine.health.hurry(),
       });
-      const { duty } = failover;
-      const engine = new Engine({ ...parts, inTurn: this.inTurn, emit, duty }, config);
+      const { served: roles } = failover;
+      const engine = new Engine({ ...parts, inTurn: this.inTurn, emit, roles }, config);
       undo.push(() => engine.stop());
       undo.push(() => failover.stop());
       const plan = await failover.plan(config.failover);
@@ -346,9 +346,9 @@ export class Director {
   ): Promise<Omit<ChangeResult, 'diagnostics'>> {
     const { engine, failover } = running;
     const before = engine.configInForce;
-    const breathe = createSlices(this.parts.clock);
-    const list = await findChanges(before, config, breathe);
-    const changes = await describeChanges(list, breathe);
+    const yieldTurn = createSlices(this.parts.clock);
+    const list = await findChanges(before, config, yieldTurn);
+    const changes = await describeChanges(list, yieldTurn);
     for (const setting of fixedSettingsChanged(before, config)) {
       this.parts.log.warn(`the new value of ${setting} takes effect at the next start`);
     }

@@ -21,7 +21,7 @@ import type { DirectorEvent } from './events.js';
 import { HealthRunner } from './health-runner.js';
 import type { Log } from './log.js';
 import { messageOf } from './message-of.js';
-import { type Look, Observer } from './observer.js';
+import { type CounterVisitor, Observer } from './observer.js';
 import type { Probes } from './probes/probe.js';
 import { Publisher, type PublishOutcome } from './publisher.js';
 import type { Serial } from './serial.js';
@@ -41,7 +41,7 @@ import { StaticAddresses } from './static-addresses.js';
 import { VipWatch } from './vip-watch.js';
 
 /** What failover says of an address now. */
-export type AddressDuty = {
+export type AddressRoles = {
   /** It belongs to a virtual router, which adds and removes it. */
   readonly isVirtual: (address: IpAddress) => boolean;
   /** It belongs to a virtual router, and another director forwards for it. */
@@ -60,14 +60,14 @@ export type EngineParts = {
   /** Where the caller's changes run one after another, and the stop among them. */
   readonly inTurn: Serial;
   readonly emit: (event: DirectorEvent) => void;
-  readonly duty: AddressDuty;
+  readonly roles: AddressRoles;
 };
 
 /** Static addresses that could not be added or removed are tried again after it. */
 const settlePause = seconds(5);
 
 /** Of a configuration that is to be in force: what failover will say, and `adopt` from when on. */
-export type NextDuty = { readonly duty: AddressDuty; readonly adopt: () => void };
+export type NextRoles = { readonly roles: AddressRoles; readonly adopt: () => void };
 
 /** A configuration built beside the one in force. */
 type Plan = {
@@ -142,7 +142,7 @@ export class Engine {
   }
 
   /** Puts the first table in force. The data plane runs already; addresses come last, when packets have a taker. */
-  async start(next: NextDuty): Promise<number> {
+  async start(next: NextRoles): Promise<number> {
     const generation = await this.reconfigure(this.config, diff(emptyConfig, this.config), next);
     this.observer.start();
     return generation;
@@ -152,13 +152,13 @@ export class Engine {
    * Puts `config` in force, which `changes` make of the one that is, and resolves with the generation. Everything is built beside what is in force and put in its place
    * when the data plane has taken the table; when it refuses, or anything before that fails, nothing has changed.
    */
-  async reconfigure(config: DirectorConfig, changes: readonly Change[], next: NextDuty): Promise<number> {
+  async reconfigure(config: DirectorConfig, changes: readonly Change[], next: NextRoles): Promise<number> {
     this.isPlanning = true;
     try {
       // Tens of thousands of networks are compared once: they are the same when they are the same value.
       const hasNewClients = changes.some(({ kind }) => kind === 'clients-changed');
       const clients = hasNewClients ? config.clients : this.clients;
-      const plan = await this.plan(config, clients, touchedServices(changes), next.duty);
+      const plan = await this.plan(config, clients, touchedServices(changes), next.roles);
       const generation = await this.putInForce(plan, next.adopt);
       await this.begin(plan.changes);
       await this.trySettling();
@@ -188,13 +188,13 @@ export class Engine {
     this.checkVips();
   }
 
-  /** Asks for the duty of each address again; resolves when a table that holds it is in force. */
+  /** Asks for the role of each address again; resolves when a table that says so is in force. */
   async refreshStandby(): Promise<void> {
-    if (this.applyDuty()) await this.publisher.flush();
+    if (this.applyRoles()) await this.publisher.flush();
   }
 
-  private applyDuty(): boolean {
-    const { isStandby, closedAddresses } = this.parts.duty;
+  private applyRoles(): boolean {
+    const { isStandby, closedAddresses } = this.parts.roles;
     const closed = closedAddresses();
     let hasChanged = !isSame(closed, this.closedAddresses);
     this.closedAddresses = closed;
@@ -209,9 +209,9 @@ export class Engine {
     config: DirectorConfig,
     clients: ClientRules,
     touched: ReadonlySet<string>,
-    duty: AddressDuty,
+    roles: AddressRoles,
   ): Promise<Plan> {
-    const breathe = createSlices(this.parts.clock);
+    const yieldTurn = createSlices(this.parts.clock);
     const order = config.director.serverOrder;
     const isReordered = order !== this.config.director.serverOrder;
     const services = new Map<string, ServiceState>();
@@ -219,32 +219,32 @@ export class Engine {
     const add = async (key: string, change: ServicePlan) => {
       services.set(key, change.next);
       changes.push(change);
-      await breathe();
+      await yieldTurn();
       this.parts.dataplane.prepare(change.next.row);
     };
     for (const policy of config.virtualServers) {
-      await breathe();
+      await yieldTurn();
       const key = serviceKey(policy);
       const old = this.services.get(key);
-      const isStandby = duty.isStandby(policy.address);
+      const isStandby = roles.isStandby(policy.address);
       const isKept = old !== undefined && !old.isDraining && !isReordered && old.isStandby === isStandby;
       if (isKept && !touched.has(key)) services.set(key, old);
       else {
         const steps = planService(this.health, old, policy, isStandby, order, isReordered);
-        await add(key, await inSlices(steps, breathe));
+        await add(key, await inSlices(steps, yieldTurn));
       }
     }
     for (const [key, old] of this.services) {
       if (services.has(key)) continue;
-      await breathe();
+      await yieldTurn();
       if (old.isDraining) services.set(key, old);
       else await add(key, planDraining(old));
     }
-    for (const _ of this.parts.dataplane.prepareClients(clients)) await breathe();
+    for (const _ of this.parts.dataplane.prepareClients(clients)) await yieldTurn();
     const table = (): ForwardingTable => {
       this.refreshRows();
       const rows = Array.from(services.values(), (state) => state.row);
-      const closedAddresses = duty.closedAddresses();
+      const closedAddresses = roles.closedAddresses();
       return { services: rows, closedAddresses, clients, policy: policyOf(config) };
     };
     return { config, services, changes, table };
@@ -268,13 +268,13 @@ export class Engine {
 
   /** What a service's checks have said since it was planned counts, and what failover has. */
   private async begin(changes: readonly ServicePlan[]): Promise<void> {
-    const breathe = createSlices(this.parts.clock);
+    const yieldTurn = createSlices(this.parts.clock);
     for (const change of changes) {
-      await breathe();
-      if (await inSlices(beginService(this.context, change), breathe)) this.changed.add(change.next);
+      await yieldTurn();
+      if (await inSlices(beginService(this.context, change), yieldTurn)) this.changed.add(change.next);
       this.reportQuorum(change.next);
     }
-    const hasMoved = this.applyDuty();
+    const hasMoved = this.applyRoles();
     if (this.refreshRows() || hasMoved) this.publisher.request();
   }
 
@@ -320,8 +320,8 @@ export class Engine {
 
   private reportQuorum(service: ServiceState): void {
     const { log, emit } = this.parts;
-    if (service.isQuorumUp === service.wasToldUp) return;
-    service.wasToldUp = service.isQuorumUp;
+    if (service.isQuorumUp === service.wasReportedUp) return;
+    service.wasReportedUp = service.isQuorumUp;
     const hasSorryServer = service.policy.sorryServer !== undefined;
     if (service.isQuorumUp) {
       log.info('service up: the quorum is reached', { service: service.key });
@@ -356,7 +356,7 @@ export class Engine {
    * counts were read: it took no connection then and has taken none since. Other rows may change meanwhile: on a
    * director whose servers come and go there may never be a look without a change.
    */
-  private lookForEmpty(): ReturnType<Look> {
+  private lookForEmpty(): ReturnType<CounterVisitor> {
     const inForce = new Set(this.publisher.inForce?.services);
     let hasChanged = false;
     return {
@@ -430,7 +430,7 @@ export class Engine {
   }
 
   private checkVips(): void {
-    const { isVirtual } = this.parts.duty;
+    const { isVirtual } = this.parts.roles;
     const inForce = [...this.services.values()].filter(
       ({ isDraining, policy }) => !isDraining && !isVirtual(policy.address),
     );

@@ -43,7 +43,7 @@ export type DirectorEvent =
     }
   /** What a virtual router has to say: a second master, an address that is held twice. One of a code every now and then. */
   | {
-      readonly kind: 'virtual-router-told';
+      readonly kind: 'virtual-router-report';
       readonly router: string;
       readonly level: 'info' | 'warning' | 'error';
       readonly code: string;

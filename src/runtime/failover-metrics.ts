@@ -59,9 +59,9 @@ export function failoverFamilies({
       by('reason', ({ counters }) => counters.rejected),
     ),
     counter(
-      'uvs_virtual_router_told_total',
+      'uvs_virtual_router_reports_total',
       'What the virtual router had to say, by code; far more than is in the log.',
-      by('code', ({ counters }) => counters.told),
+      by('code', ({ counters }) => counters.reports),
     ),
     ...takeoverFamilies(virtualRouters),
     gauge(

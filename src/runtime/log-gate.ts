@@ -16,10 +16,10 @@ export class LogGate {
   private cancelAlarm: Cancel | undefined;
   private total = 0;
 
-  /** `tell`: so many lines of `message` were held back. */
+  /** `report`: so many lines of `message` were held back. */
   constructor(
     private readonly clock: Clock,
-    private readonly tell: (message: string, count: number) => void,
+    private readonly report: (message: string, count: number) => void,
   ) {}
 
   /** Lines held back since the start. */
@@ -59,7 +59,7 @@ export class LogGate {
 
   private end(message: string, { count }: Seen): void {
     this.seen.delete(message);
-    if (count > linesPerPeriod) this.tell(message, count - linesPerPeriod);
+    if (count > linesPerPeriod) this.report(message, count - linesPerPeriod);
   }
 
   private forgetQuiet(now: Micros): void {

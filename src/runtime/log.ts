@@ -46,12 +46,12 @@ export function createLog(format: LogFormat, level: LogLevel, output: LogOutput,
     },
     { write },
   );
-  let toldLost = 0;
-  const tellLost = () => {
+  let reportedLost = 0;
+  const reportLost = () => {
     const { count, reason, isOver } = output.loss();
-    if (!isOver || count === toldLost) return;
-    logger.warn({ lines: count - toldLost, reason }, 'log lines were lost');
-    toldLost = count;
+    if (!isOver || count === reportedLost) return;
+    logger.warn({ lines: count - reportedLost, reason }, 'log lines were lost');
+    reportedLost = count;
   };
   const gate = new LogGate(clock, (message, count) =>
     logger.warn({ lines: count, of: message }, 'log lines of one message were held back'),
@@ -60,7 +60,7 @@ export function createLog(format: LogFormat, level: LogLevel, output: LogOutput,
     (name: LogLevel) =>
     (message: string, fields: LogFields = {}) => {
       if (!logger.isLevelEnabled(name) || !gate.admits(message)) return;
-      tellLost();
+      reportLost();
       logger[name](fields, message);
     };
   return {

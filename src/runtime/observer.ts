@@ -19,7 +19,7 @@ import { createSlices } from './slices.js';
 type ServiceRates = { own: RateEstimate; destinations: Map<string, RateEstimate> };
 
 /** Called when the counters are read; what it returns gets the rows, over some turns of the event loop, then the end. */
-export type Look = () => { readonly row: (row: ServiceStatus) => void; readonly end: () => void };
+export type CounterVisitor = () => { readonly row: (row: ServiceStatus) => void; readonly end: () => void };
 
 export class Observer {
   private rates = new Map<string, ServiceRates>();
@@ -29,7 +29,7 @@ export class Observer {
   constructor(
     private readonly clock: Clock,
     private readonly dataplane: Pick<Dataplane, 'services'>,
-    private readonly look: Look,
+    private readonly look: CounterVisitor,
   ) {}
 
   start(): void {
@@ -56,11 +56,11 @@ export class Observer {
   }
 
   private async sample(): Promise<void> {
-    const breathe = createSlices(this.clock);
+    const yieldTurn = createSlices(this.clock);
     const look = this.look();
     const next = new Map<string, ServiceRates>();
     for (const service of this.dataplane.services()) {
-      await breathe();
+      await yieldTurn();
       if (this.isStopped) return;
       const key = serviceKey(service);
       next.set(key, sampleService(this.rates.get(key), service));

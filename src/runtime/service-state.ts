@@ -25,7 +25,7 @@ export type ServiceState = {
   liveWeight: number;
   isQuorumUp: boolean;
   /** What the world knows of the quorum. */
-  wasToldUp: boolean;
+  wasReportedUp: boolean;
   /** Servers that came up since the row was built, in that order: the scheduler visits the newest first. */
   comebacks: string[];
   /** Servers that the configuration no longer has: in the table with weight 0 until their connections are gone. */
@@ -54,7 +54,7 @@ function createServiceState(policy: VirtualServer): ServiceState {
     servers: [],
     liveWeight: 0,
     isQuorumUp: false,
-    wasToldUp: false,
+    wasReportedUp: false,
     comebacks: [],
     quiesced: [],
     isDraining: false,
@@ -120,7 +120,7 @@ export function* planService(
   next.liveWeight = next.servers.reduce((sum, { isUp, policy: { weight } }) => sum + (isUp ? weight : 0), 0);
   if (isNew) {
     next.isQuorumUp = initialQuorum(policy, next.liveWeight);
-    next.wasToldUp = next.isQuorumUp;
+    next.wasReportedUp = next.isQuorumUp;
   }
   setStandby(next, isStandby);
   if (isReordered) next.row = { ...next.row, destinations: [] };
@@ -162,7 +162,7 @@ export function* beginService(context: ServiceContext, plan: ServicePlan): Gener
     context.health.start(checker);
     if (isStepEnd(i)) yield;
   }
-  if (before !== undefined) next.wasToldUp = before.wasToldUp;
+  if (before !== undefined) next.wasReportedUp = before.wasReportedUp;
   let isStale = false;
   for (const server of next.servers) {
     const isUp = isLiveNow(server.checkers);

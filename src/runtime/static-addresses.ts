@@ -14,7 +14,7 @@ type Held = {
   readonly address: HostAddress;
   state: 'missing' | 'added' | 'found';
   /** The reason why it is missing was said. */
-  isTold: boolean;
+  isReported: boolean;
 };
 
 const lookInterval = seconds(1);
@@ -92,7 +92,7 @@ export class StaticAddresses {
     this.leaving = [];
     for (const held of leaving) if (!(await this.remove(held))) this.leaving = [...this.leaving, held];
     for (const [key, address] of next) {
-      if (!this.held.has(key)) this.held.set(key, { address, state: 'missing', isTold: false });
+      if (!this.held.has(key)) this.held.set(key, { address, state: 'missing', isReported: false });
     }
     await this.addMissing(this.present());
     this.armLook();
@@ -133,10 +133,10 @@ export class StaticAddresses {
       try {
         await this.dataplane.addAddress(held.address);
         held.state = 'added';
-        held.isTold = false;
+        held.isReported = false;
       } catch (error) {
-        if (!held.isTold) this.warn(`can't add ${describeAddress(held.address)}: ${messageOf(error)}`);
-        held.isTold = true;
+        if (!held.isReported) this.warn(`can't add ${describeAddress(held.address)}: ${messageOf(error)}`);
+        held.isReported = true;
       }
     }
   }
@@ -163,8 +163,8 @@ export class StaticAddresses {
       else await this.dataplane.removeAddress(held.address);
       return true;
     } catch (error) {
-      if (!held.isTold) this.warn(`can't remove ${describeAddress(held.address)}: ${messageOf(error)}`);
-      held.isTold = true;
+      if (!held.isReported) this.warn(`can't remove ${describeAddress(held.address)}: ${messageOf(error)}`);
+      held.isReported = true;
       return false;
     }
   }

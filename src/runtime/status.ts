@@ -7,7 +7,7 @@ import type { Engine } from './engine.js';
 import type { FailoverView } from './failover/views.js';
 import type { Checker } from './health-runner.js';
 import type { ServerState, ServiceState } from './service-state.js';
-import type { Breathe } from './slices.js';
+import type { YieldTurn } from './slices.js';
 import type { CheckerView, DestinationView, DirectorStatus, ServerView, ServiceView } from './views.js';
 
 const noTraffic: Traffic = { connections: 0n, inPackets: 0n, outPackets: 0n, inBytes: 0n, outBytes: 0n };
@@ -46,16 +46,16 @@ export function directorStatus(
 export async function serviceViews(
   engine: Engine,
   dataplane: Dataplane,
-  breathe: Breathe,
+  yieldTurn: YieldTurn,
 ): Promise<ServiceView[]> {
   const rows = new Map<string, ServiceStatus>();
   for (const row of dataplane.services()) {
     rows.set(serviceKey(row), row);
-    await breathe();
+    await yieldTurn();
   }
   const views: ServiceView[] = [];
   for (const state of [...engine.serviceStates]) {
-    await breathe();
+    await yieldTurn();
     views.push(serviceView(engine, state, rows.get(state.key)));
   }
   return views;

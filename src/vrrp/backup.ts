@@ -31,7 +31,7 @@ export function onBackupDeadline(
     // We stood still ourselves: the master's adverts may lie unread. Taking over now made false failovers.
     const text = `the deadline was missed by ${secondsText(late)}; waiting one interval for adverts that lie unread`;
     const next = { ...state, isGraced: true, masterDownAt: addMicros(now, state.masterInterval) };
-    return { state: next, actions: [{ kind: 'tell', level: 'warning', code: 'stalled', text }] };
+    return { state: next, actions: [{ kind: 'report', level: 'warning', code: 'stalled', text }] };
   }
   if (waitsFor !== undefined) return waitForGroup(state, now, waitsFor);
   const { releasedBy, challenged, master } = state;
@@ -52,13 +52,13 @@ function waitForGroup(state: BackupState, now: Micros, member: string): VrrpStep
   const masterDownAt = addMicros(now, state.masterInterval);
   // All members' deadlines run out within a moment of each other when the whole master is lost.
   if (state.ready === undefined) {
-    return unchanged({ ...state, masterDownAt, ready: { since: now, isTold: false } });
+    return unchanged({ ...state, masterDownAt, ready: { since: now, isReported: false } });
   }
-  const { since, isTold } = state.ready;
-  const next = { ...state, masterDownAt, ready: { since, isTold: true } };
-  if (isTold) return unchanged(next);
+  const { since, isReported } = state.ready;
+  const next = { ...state, masterDownAt, ready: { since, isReported: true } };
+  if (isReported) return unchanged(next);
   const text = `this virtual router would take over, and ${member} of its sync group hears a master: the group stays backup until all of its members would`;
-  return { state: next, actions: [{ kind: 'tell', level: 'warning', code: 'group-waits', text }] };
+  return { state: next, actions: [{ kind: 'report', level: 'warning', code: 'group-waits', text }] };
 }
 
 export function onBackupAdvert(
@@ -109,7 +109,7 @@ export function onBackupRejected(state: BackupState, refusal: Refusal, policy: I
   const text = `${source} sends adverts for VRID ${policy.router.virtualRouterId} that are refused (${refusalText(refusal)}) and not followed: compare the configurations`;
   return {
     state: { ...state, refused: { source, reason } },
-    actions: [{ kind: 'tell', level: 'warning', code: 'not-understood', text }],
+    actions: [{ kind: 'report', level: 'warning', code: 'not-understood', text }],
   };
 }
 
@@ -143,7 +143,7 @@ function delayPreemption(
   const text = `${advert.source} is master with priority ${advert.priority}; taking over from it is put off by ${secondsText(preemptDelay)}`;
   return {
     state: next,
-    actions: [...actions, { kind: 'tell', level: 'info', code: 'preemption-waits', text }],
+    actions: [...actions, { kind: 'report', level: 'info', code: 'preemption-waits', text }],
   };
 }
 
@@ -161,7 +161,7 @@ function accept(
   const actions: VrrpAction[] = [];
   if (masterInterval !== state.masterInterval) {
     const text = `${advert.source} adverts every ${secondsText(masterInterval)}, and so does our waiting from now on`;
-    actions.push({ kind: 'tell', level: 'warning', code: 'interval-adopted', text });
+    actions.push({ kind: 'report', level: 'warning', code: 'interval-adopted', text });
   }
   if (advert.hasOtherChecksum && state.master?.source !== advert.source) actions.push(otherChecksum(advert));
   const next: BackupState = {
@@ -184,7 +184,10 @@ function discard(state: BackupState, advert: ReceivedAdvert, now: Micros): VrrpS
   if (state.challenged?.source === advert.source) return unchanged(next);
   const wait = micros(Math.max(0, state.masterDownAt - now));
   const text = `${advert.source} is master with priority ${advert.priority}, below ours (${effectivePriority(state)}); taking over in ${secondsText(wait)}`;
-  return { state: next, actions: [{ kind: 'tell', level: 'info', code: 'lower-priority-discarded', text }] };
+  return {
+    state: next,
+    actions: [{ kind: 'report', level: 'info', code: 'lower-priority-discarded', text }],
+  };
 }
 
 export function heard({ source, priority }: ReceivedAdvert, now: Micros): HeardMaster {
@@ -193,5 +196,5 @@ export function heard({ source, priority }: ReceivedAdvert, now: Micros): HeardM
 
 export function otherChecksum({ source }: ReceivedAdvert): VrrpAction {
   const text = `${source} computes VRRPv3 checksums by the other convention and may drop our adverts; see v3_checksum_as_v2`;
-  return { kind: 'tell', level: 'warning', code: 'other-checksum', text };
+  return { kind: 'report', level: 'warning', code: 'other-checksum', text };
 }

@@ -21,7 +21,7 @@ function waitText(state: VrrpState, now: Micros, router: VirtualRouter): string 
     case 'backup':
       return backupText(state, now, router);
     case 'master':
-      if (state.rival?.isTold === true)
+      if (state.rival?.isReported === true)
         return `${state.rival.source} is master too: the addresses are held twice`;
       return `${conflictText(state, now)}adverts priority ${effectivePriority(state)}`;
     case 'releasing':

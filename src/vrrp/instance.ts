@@ -184,7 +184,7 @@ function onSwitchover(state: VrrpState, now: Micros, policy: InstancePolicy, bud
   if (state.kind === 'master') return toReleasing(state, now, policy, 'switchover', budget);
   if (state.kind === 'releasing') return unchanged(state);
   const text = `a switchover starts at the master; this virtual router is in state ${state.kind}`;
-  return { state, actions: [{ kind: 'tell', level: 'warning', code: 'switchover-refused', text }] };
+  return { state, actions: [{ kind: 'report', level: 'warning', code: 'switchover-refused', text }] };
 }
 
 function onLeaseExpired(state: VrrpState, now: Micros, policy: InstancePolicy): VrrpStep {

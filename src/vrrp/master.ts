@@ -47,7 +47,7 @@ export function onMasterDeadline(state: MasterState, now: Micros, policy: Instan
   const { rival } = state;
   if (rival !== undefined && rival.quietAt <= now) {
     next = { ...next, rival: undefined };
-    if (rival.isTold) actions.push(...onRivalGone(rival, next.conflict !== undefined, now, policy));
+    if (rival.isReported) actions.push(...onRivalGone(rival, next.conflict !== undefined, now, policy));
   }
   return { state: withPeriods(next, now, policy), actions };
 }
@@ -71,12 +71,12 @@ export function onMasterAdvert(
   const isHigherAddress = compareAddresses(advert.source, policy.source) > 0;
   if (own === 255 && advert.priority === 255) {
     const text = `${advert.source} is configured as owner (255) of the addresses too; only one may be`;
-    const tell: VrrpAction = { kind: 'tell', level: 'error', code: 'second-owner', text };
+    const report: VrrpAction = { kind: 'report', level: 'error', code: 'second-owner', text };
     const cause: Cause = { kind: 'second-owner', by: advert.source };
     const { state: next, actions } = isHigherAddress
       ? giveWay({ ...state, hasYielded: true }, advert, now, policy, cause)
       : defend(state, advert, now, policy);
-    return { state: next, actions: [tell, ...actions] };
+    return { state: next, actions: [report, ...actions] };
   }
   if (advert.priority > own) {
     const { source: by, priority } = advert;
@@ -99,8 +99,8 @@ export function onMasterRejected(
   if (!misunderstandings.includes(reason)) return unchanged(state);
   const text = `${source} is master of VRID ${policy.router.virtualRouterId} too; its adverts are refused (${refusalText(refusal)}): compare the configurations`;
   const actions: VrrpAction[] = [];
-  if (state.rival?.isTold !== true) {
-    actions.push({ kind: 'tell', level: 'error', code: 'second-master', text });
+  if (state.rival?.isReported !== true) {
+    actions.push({ kind: 'report', level: 'error', code: 'second-master', text });
   }
   const since = state.rival?.since ?? now;
   const { announcedAt } = state.rival ?? {};
@@ -108,7 +108,7 @@ export function onMasterRejected(
     source,
     since,
     quietAt: quietAt(now, policy.router.advertInterval, policy),
-    isTold: true,
+    isReported: true,
     isUnderstood: false,
     announcedAt,
   };
@@ -141,7 +141,7 @@ export function onAddressAnswered(
   const next: MasterState = { ...state, announcements, conflict: { address, mac, since: now, at: now } };
   return {
     state: withPeriods(next, now, policy),
-    actions: [{ kind: 'tell', level: 'error', code: 'address-conflict', text }],
+    actions: [{ kind: 'report', level: 'error', code: 'address-conflict', text }],
   };
 }
 
@@ -166,7 +166,7 @@ function onContested(
   return {
     state: { ...state, conflict: undefined },
     actions: [
-      { kind: 'tell', level: 'warning', code: 'address-conflict-gone', text },
+      { kind: 'report', level: 'warning', code: 'address-conflict-gone', text },
       ...announce('healed', policy),
     ],
   };
@@ -205,7 +205,7 @@ export function onAnnouncementMissed(
   const announcements = schedule(state.announcements, { at: addMicros(now, delay), why: 'missed' });
   return {
     state: { ...state, announcements },
-    actions: [{ kind: 'tell', level: 'warning', code: 'announcement-missed', text }],
+    actions: [{ kind: 'report', level: 'warning', code: 'announcement-missed', text }],
   };
 }
 
@@ -234,7 +234,7 @@ export function onStall(state: VrrpState, now: Micros, policy: InstancePolicy, l
   const goodbye: VrrpAction = { kind: 'send-advert', priority: 0 };
   return {
     state: next,
-    actions: [{ kind: 'tell', level: 'error', code: 'stalled', text }, goodbye, ...actions],
+    actions: [{ kind: 'report', level: 'error', code: 'stalled', text }, goodbye, ...actions],
   };
 }
 
@@ -280,16 +280,16 @@ function defend(state: MasterState, advert: ReceivedAdvert, now: Micros, policy:
   actions.push({ kind: 'notify', state: 'master-rx-lower-priority', priority: own });
   // Its last advert may have crossed our first; later it is one that does not hear us.
   const isSecond = now - state.since > router.advertInterval;
-  if (isSecond && state.rival?.isTold !== true) {
+  if (isSecond && state.rival?.isReported !== true) {
     const text = `${advert.source} (priority ${advert.priority}) is master too, beside us (${own}): the addresses are held twice`;
-    actions.push({ kind: 'tell', level: 'error', code: 'second-master', text });
+    actions.push({ kind: 'report', level: 'error', code: 'second-master', text });
     if (advert.hasOtherChecksum) actions.push(otherChecksum(advert));
   }
   const rival: Rival = {
     source: advert.source,
     since: state.rival?.since ?? now,
     quietAt: quietAt(now, advert.interval, policy),
-    isTold: isSecond,
+    isReported: isSecond,
     isUnderstood: true,
     announcedAt: isQuiet ? now : last,
   };
@@ -307,7 +307,7 @@ function onRivalGone(rival: Rival, isContested: boolean, now: Micros, policy: In
   const isHealed = rival.isUnderstood || !isContested;
   const text = `${rival.source} is quiet again after ${lasted} with two masters${isHealed ? '; announcing the addresses again' : ''}`;
   return [
-    { kind: 'tell', level: 'warning', code: 'second-master-gone', text },
+    { kind: 'report', level: 'warning', code: 'second-master-gone', text },
     ...(isHealed ? announce('healed', policy) : []),
   ];
 }

@@ -52,19 +52,19 @@ function onBudgetPassed(state: ReleasingState, now: Micros, policy: InstancePoli
   if (state.purpose === 'stop') {
     const text = `no other director took over within ${budget}; the addresses are removed all the same`;
     const { state: next, actions } = toInitialize(state, now, cause);
-    return { state: next, actions: [tell('warning', 'nobody-took-over', text), ...actions] };
+    return { state: next, actions: [report('warning', 'nobody-took-over', text), ...actions] };
   }
   const late = micros(now - state.until);
   if (late + policy.router.advertInterval > leaseOf(policy.router)) return onStall(state, now, policy, late);
   const text = `no other director took over within ${budget}; going on as master`;
   const { state: next, actions } = toMaster(state, now, policy, cause);
-  return { state: next, actions: [tell('error', 'switchover-failed', text), ...actions] };
+  return { state: next, actions: [report('error', 'switchover-failed', text), ...actions] };
 }
 
-function tell(
+function report(
   level: 'warning' | 'error',
   code: 'nobody-took-over' | 'switchover-failed',
   text: string,
 ): VrrpAction {
-  return { kind: 'tell', level, code, text };
+  return { kind: 'report', level, code, text };
 }

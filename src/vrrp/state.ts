@@ -60,7 +60,7 @@ export type Rival = {
   readonly since: Micros;
   /** Silence until then means that it is gone. */
   readonly quietAt: Micros;
-  readonly isTold: boolean;
+  readonly isReported: boolean;
   /** Its adverts pass the ladder: then its silence says that it is no master any more. */
   readonly isUnderstood: boolean;
   /** When the addresses were last announced against it. */
@@ -90,7 +90,7 @@ export type BackupState = Common & {
   /** We were late ourselves and wait once more for what lies unread. */
   readonly isGraced: boolean;
   /** Since our deadline has passed: only the sync group waits, for others of its members. */
-  readonly ready: { readonly since: Micros; readonly isTold: boolean } | undefined;
+  readonly ready: { readonly since: Micros; readonly isReported: boolean } | undefined;
 };
 
 export type MasterState = Common & {
@@ -171,7 +171,7 @@ export type VrrpEvent =
 /** keepalived's words for scripts and FIFOs are made of these. */
 export type NotifyState = 'master' | 'backup' | 'fault' | 'stop' | 'master-rx-lower-priority' | 'priority';
 
-export type TellCode =
+export type ReportCode =
   | 'second-master'
   | 'second-master-gone'
   | 'address-conflict'
@@ -190,7 +190,7 @@ export type TellCode =
   | 'announcement-missed';
 
 /**
- * What the engine does, in this order; nothing here decides any more. It counts every 'tell', and writes one of a code
+ * What the engine does, in this order; nothing here decides any more. It counts every 'report', and writes one of a code
  * and virtual router only every now and then: strangers can cause some of them with each packet.
  */
 export type VrrpAction =
@@ -212,9 +212,9 @@ export type VrrpAction =
   | { readonly kind: 'announce'; readonly repeat: number; readonly why: AnnounceReason }
   | { readonly kind: 'notify'; readonly state: NotifyState; readonly priority: number }
   | {
-      readonly kind: 'tell';
+      readonly kind: 'report';
       readonly level: 'info' | 'warning' | 'error';
-      readonly code: TellCode;
+      readonly code: ReportCode;
       readonly text: string;
     };
 

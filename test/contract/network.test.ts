@@ -7,7 +7,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 import { MemoryNetwork } from '../../src/dataplane/memory-network.js';
 import { answeredAddress, MemoryWire } from '../../src/dataplane/memory-wire.js';
 import { createNativeNetwork } from '../../src/dataplane/native-network.js';
-import type { AdvertMessage, Network, NetworkEvent, Voice } from '../../src/dataplane/network.js';
+import type { AdvertEgress, AdvertMessage, Network, NetworkEvent } from '../../src/dataplane/network.js';
 import type { HostAddress } from '../../src/dataplane/port.js';
 import type { IpAddress, Prefix } from '../../src/model/address.js';
 import { micros, seconds } from '../../src/model/units.js';
@@ -151,7 +151,7 @@ describe.each(implementations)('$name', ({ name, open }) => {
     for (const bench of benches.splice(0)) await bench.close();
   });
 
-  const voiceOf = (end: End, at: 0 | 1, router = 'VI_1'): Voice => ({
+  const voiceOf = (end: End, at: 0 | 1, router = 'VI_1'): AdvertEgress => ({
     router,
     device: end.device,
     source: end.addresses[at].address,
@@ -160,7 +160,8 @@ describe.each(implementations)('$name', ({ name, open }) => {
   const advertsAt = (end: End) => end.events.filter((event) => event.kind === 'advert');
   /** Last bytes of the adverts that were heard. */
   const heardAt = (end: End) => advertsAt(end).map((event) => event.message.at(-1));
-  const isTold = (end: End, kind: NetworkEvent['kind']) => end.events.some((event) => event.kind === kind);
+  const isReported = (end: End, kind: NetworkEvent['kind']) =>
+    end.events.some((event) => event.kind === kind);
   const addressesAt = (end: End) =>
     end.network
       .links()
@@ -187,7 +188,7 @@ describe.each(implementations)('$name', ({ name, open }) => {
 
   test.each(families)('IPv$family: a multicast advert is heard with TTL and both addresses', async (row) => {
     const { near, far } = await opened();
-    far.network.hear({ device: far.device, family: row.family, groups: [row.group] });
+    far.network.listenForAdverts({ device: far.device, family: row.family, groups: [row.group] });
     near.network.open({ ...voiceOf(near, row.at), ttl: 254 });
     expect(near.network.advertise('VI_1', [message(row.group, 1)], undefined)).toBeUndefined();
     await eventually(() => expect(advertsAt(far)).toHaveLength(1));
@@ -203,7 +204,7 @@ describe.each(implementations)('$name', ({ name, open }) => {
 
   test.each(families)('IPv$family: a unicast advert is heard without a group', async (row) => {
     const { near, far } = await opened();
-    far.network.hear({ device: far.device, family: row.family, groups: [] });
+    far.network.listenForAdverts({ device: far.device, family: row.family, groups: [] });
     near.network.open(voiceOf(near, row.at));
     const destination = far.addresses[row.at].address;
     near.network.advertise('VI_1', [message(destination, 1)], undefined);
@@ -213,16 +214,16 @@ describe.each(implementations)('$name', ({ name, open }) => {
   test.each(families)('IPv$family: only groups that were joined last are heard', async (row) => {
     const { near, far } = await opened();
     near.network.open(voiceOf(near, row.at));
-    far.network.hear({ device: far.device, family: row.family, groups: [row.group] });
+    far.network.listenForAdverts({ device: far.device, family: row.family, groups: [row.group] });
     near.network.advertise('VI_1', [message(row.other, 1), message(row.group, 2)], undefined);
     await eventually(() => expect(heardAt(far)).toEqual([2]));
-    far.network.hear({ device: far.device, family: row.family, groups: [row.other] });
+    far.network.listenForAdverts({ device: far.device, family: row.family, groups: [row.other] });
     near.network.advertise('VI_1', [message(row.group, 3), message(row.other, 4)], undefined);
     await eventually(() => expect(heardAt(far)).toEqual([2, 4]));
-    far.network.stopHearing(far.device, row.family);
-    far.network.stopHearing(far.device, row.family);
+    far.network.stopListeningForAdverts(far.device, row.family);
+    far.network.stopListeningForAdverts(far.device, row.family);
     near.network.advertise('VI_1', [message(row.other, 5)], undefined);
-    far.network.hear({ device: far.device, family: row.family, groups: [row.other] });
+    far.network.listenForAdverts({ device: far.device, family: row.family, groups: [row.other] });
     near.network.advertise('VI_1', [message(row.other, 6)], undefined);
     await eventually(() => expect(heardAt(far).at(-1)).toBe(6));
   });
@@ -231,7 +232,7 @@ describe.each(implementations)('$name', ({ name, open }) => {
     const bench = await opened();
     const { near, far } = bench;
     for (const end of [near, far])
-      end.network.hear({ device: end.device, family: 4, groups: [ip('224.0.0.18')] });
+      end.network.listenForAdverts({ device: end.device, family: 4, groups: [ip('224.0.0.18')] });
     await waitForIntervals(bench, 3);
     expect(advertsAt(near)).toEqual([]);
   });
@@ -241,7 +242,7 @@ describe.each(implementations)('$name', ({ name, open }) => {
     const { network } = near;
     const missing = { device: 'nodev0' };
     const deviceMissing = expect.objectContaining({ code: 'DEVICE_MISSING' });
-    expect(() => network.hear({ ...missing, family: 4, groups: [] })).toThrow(deviceMissing);
+    expect(() => network.listenForAdverts({ ...missing, family: 4, groups: [] })).toThrow(deviceMissing);
     expect(() => network.open({ ...voiceOf(near, 0), ...missing })).toThrow(deviceMissing);
     const stranger = { ...voiceOf(near, 0), source: ip('203.0.113.1') };
     expect(() => network.open(stranger)).toThrow(expect.objectContaining({ code: 'IO' }));
@@ -254,7 +255,7 @@ describe.each(implementations)('$name', ({ name, open }) => {
   test('the repeater goes on until the lease has run out, and says so', async () => {
     const bench = await opened();
     const { near, far } = bench;
-    far.network.hear({ device: far.device, family: 4, groups: [ip('224.0.0.18')] });
+    far.network.listenForAdverts({ device: far.device, family: 4, groups: [ip('224.0.0.18')] });
     near.network.open(voiceOf(near, 0));
     near.network.advertise('VI_1', [message(ip('224.0.0.18'), 7)], { interval, lease });
     await eventually(() => expect(near.events).toContainEqual({ kind: 'lease-expired', router: 'VI_1' }));
@@ -273,7 +274,7 @@ describe.each(implementations)('$name', ({ name, open }) => {
   test('without repetition, and after close, a router is silent', async () => {
     const bench = await opened();
     const { near, far } = bench;
-    far.network.hear({ device: far.device, family: 4, groups: [ip('224.0.0.18')] });
+    far.network.listenForAdverts({ device: far.device, family: 4, groups: [ip('224.0.0.18')] });
     for (const end of ['advertise', 'close'] as const) {
       near.network.open(voiceOf(near, 0));
       near.network.advertise('VI_1', [message(ip('224.0.0.18'), 7)], { interval, lease: seconds(10) });
@@ -282,13 +283,13 @@ describe.each(implementations)('$name', ({ name, open }) => {
       await waitForIntervals(bench, 3);
     }
     expect(heardAt(far).filter((byte) => byte !== 99)).toEqual([7, 0, 7]);
-    expect(isTold(near, 'lease-expired')).toBe(false);
+    expect(isReported(near, 'lease-expired')).toBe(false);
   });
 
   test('a will is carried out when the lease runs out: priority 0, then the addresses', async () => {
     const { near, far } = await opened();
     const { network } = near;
-    far.network.hear({ device: far.device, family: 4, groups: [ip('224.0.0.18')] });
+    far.network.listenForAdverts({ device: far.device, family: 4, groups: [ip('224.0.0.18')] });
     const address = { ...vip, device: near.device };
     await network.addAddress(address);
     network.open(voiceOf(near, 0));
@@ -302,7 +303,7 @@ describe.each(implementations)('$name', ({ name, open }) => {
     });
     await eventually(() => expect(addressesAt(near)).not.toContain(vip.address));
     await eventually(() => expect(heardAt(far)).toContain(0));
-    await eventually(() => expect(isTold(near, 'lease-expired')).toBe(true));
+    await eventually(() => expect(isReported(near, 'lease-expired')).toBe(true));
     expect(heardAt(far)).not.toContain(1);
   });
 
@@ -310,7 +311,7 @@ describe.each(implementations)('$name', ({ name, open }) => {
     const bench = await opened();
     const { near, far } = bench;
     const { network } = near;
-    far.network.hear({ device: far.device, family: 4, groups: [ip('224.0.0.18')] });
+    far.network.listenForAdverts({ device: far.device, family: 4, groups: [ip('224.0.0.18')] });
     const address = { ...vip, device: near.device };
     await network.addAddress(address);
     network.open(voiceOf(near, 0));
@@ -328,7 +329,7 @@ describe.each(implementations)('$name', ({ name, open }) => {
   test.each(['revoke', 'close', 'stop'] as const)('nothing of a will is done after %s', async (how) => {
     const { near, far } = await opened();
     const { network } = near;
-    far.network.hear({ device: far.device, family: 4, groups: [ip('224.0.0.18')] });
+    far.network.listenForAdverts({ device: far.device, family: 4, groups: [ip('224.0.0.18')] });
     const address = { ...vip, device: near.device };
     await network.addAddress(address);
     network.open(voiceOf(near, 0));
@@ -339,7 +340,7 @@ describe.each(implementations)('$name', ({ name, open }) => {
     // Another lease of the same length that begins after it ends after it.
     far.network.open(voiceOf(far, 0, 'later'));
     far.network.advertise('later', [], { interval, lease });
-    await eventually(() => expect(isTold(far, 'lease-expired')).toBe(true));
+    await eventually(() => expect(isReported(far, 'lease-expired')).toBe(true));
     expect(heardAt(far)).not.toContain(0);
     expect(addressesAt(near)).toContain(vip.address);
   });
@@ -352,7 +353,7 @@ describe.each(implementations)('$name', ({ name, open }) => {
       await near.network.addAddress(placed);
       await near.network.addAddress(placed);
       expect(addressesAt(near)).toContain(placed.address);
-      await eventually(() => expect(isTold(near, 'links-changed')).toBe(true));
+      await eventually(() => expect(isReported(near, 'links-changed')).toBe(true));
       await near.network.removeAddress(placed);
       await near.network.removeAddress(placed);
       expect(addressesAt(near)).not.toContain(placed.address);
@@ -418,20 +419,20 @@ describe.each(implementations)('$name', ({ name, open }) => {
       const { near, far } = await opened();
       const mac = near.network.links().find(({ name }) => name === near.device)?.mac ?? '';
       const asked = far.addresses[row.at].address;
-      near.network.listen({ device: near.device, addresses: [asked] });
+      near.network.listenForFrames({ device: near.device, addresses: [asked] });
       const probe = addressQuestion(mac, near.addresses[row.at].address, asked);
       await eventually(() => {
         expect(near.network.sendFrame(near.device, probe)).toBeUndefined();
-        expect(isTold(near, 'frame')).toBe(true);
+        expect(isReported(near, 'frame')).toBe(true);
       });
       const [frame] = near.events.filter((event) => event.kind === 'frame');
       expect(frame?.device).toBe(near.device);
       expect(answeredAddress(frame?.frame ?? new Uint8Array())).toBe(asked);
-      near.network.listen({ device: near.device, addresses: [ip('198.18.0.77')] });
+      near.network.listenForFrames({ device: near.device, addresses: [ip('198.18.0.77')] });
       near.events.length = 0;
       near.network.sendFrame(near.device, probe);
-      near.network.unlisten(near.device);
-      near.network.unlisten(near.device);
+      near.network.stopListeningForFrames(near.device);
+      near.network.stopListeningForFrames(near.device);
     },
   );
 
@@ -439,7 +440,7 @@ describe.each(implementations)('$name', ({ name, open }) => {
     const { near, setUp } = await opened();
     near.network.open(voiceOf(near, 0));
     await setUp(near.device, false);
-    await eventually(() => expect(isTold(near, 'links-changed')).toBe(true));
+    await eventually(() => expect(isReported(near, 'links-changed')).toBe(true));
     expect(near.network.links().find(({ name }) => name === near.device)?.isUp).toBe(false);
     expect(near.network.advertise('VI_1', [message(ip('224.0.0.18'), 1)], undefined)).toMatch(
       /down|unreachable/,
@@ -464,7 +465,7 @@ describe.each(implementations)('$name', ({ name, open }) => {
 
     test('of frames that nobody reads the newest are kept, and it is said how many are lost', async () => {
       const { near, far } = await opened();
-      far.network.listen({ device: far.device, addresses: [ip('198.18.0.77')] });
+      far.network.listenForFrames({ device: far.device, addresses: [ip('198.18.0.77')] });
       hangingFor((i) => near.network.sendFrame(near.device, addressAnswer(i)));
       const numbers = () =>
         far.events.flatMap((event) => (event.kind === 'frame' ? [numberOf(event.frame)] : []));
@@ -477,7 +478,7 @@ describe.each(implementations)('$name', ({ name, open }) => {
     test('of a flood of adverts a bounded number arrives, in order, and it is said how many are shed', async () => {
       const { near, far } = await opened();
       near.network.open(voiceOf(near, 0));
-      far.network.hear({ device: far.device, family: 4, groups: [ip('224.0.0.18')] });
+      far.network.listenForAdverts({ device: far.device, family: 4, groups: [ip('224.0.0.18')] });
       hangingFor((i) =>
         near.network.advertise('VI_1', [message(ip('224.0.0.18'), i >> 8, i & 255)], undefined),
       );

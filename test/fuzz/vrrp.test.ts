@@ -68,7 +68,7 @@ test('whatever is refused is at most told', () => {
     const event = { kind: 'rejected', reason, source: higher } as const;
     const { state, actions } = step(before, event, micros(1), instance.policy);
     expect({ ...state, refused: undefined }).toEqual(before);
-    expect(actions.filter(({ kind }) => kind !== 'tell')).toEqual([]);
+    expect(actions.filter(({ kind }) => kind !== 'report')).toEqual([]);
   }
 });
 

@@ -39,7 +39,7 @@ function notify(scripts: Partial<Record<keyof NotifyScripts, string>>): NotifySc
     name,
     { words: text.split(' '), account: undefined },
   ]);
-  return { ...noNotifyScripts, tellsPriority: true, ...Object.fromEntries(commands) };
+  return { ...noNotifyScripts, notifiesPriority: true, ...Object.fromEntries(commands) };
 }
 
 const origin = { file: 'recorded', line: 1, column: 1 };

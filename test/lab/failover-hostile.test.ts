@@ -110,7 +110,7 @@ for (const [name, cases, base] of [
     const { counters } = await uvs.router();
     expect([counters.received, counters.releasedMaster]).toEqual([0, 0]);
     // Who sends such adverts means to be master: that is said in words.
-    expect(counters.told['second-master'], uvs.log()).toBeGreaterThan(0);
+    expect(counters.reports['second-master'], uvs.log()).toBeGreaterThan(0);
     expect(uvs.log()).toMatch(/its adverts are refused \([a-z-]+(: [^)]+)?\): compare the configurations/);
     // The same advert without a fault moves both: the frames were good enough to be dangerous.
     await send(51, {}, own.a);
@@ -138,7 +138,7 @@ test('v3, IPv4: a checksum without the pseudo-header (RFC 9568) is understood, a
   // A loser; the first interval of a mastership forgives it.
   await waitFor('the first interval to pass', async () => (await counted()).sent > 2);
   await send(50);
-  await waitFor('the checksum to be told', async () => (await counted()).told['other-checksum'] === 1);
+  await waitFor('the checksum to be told', async () => (await counted()).reports['other-checksum'] === 1);
   await send(200);
   await waitFor('mastership to end', async () => (await counted()).releasedMaster === 1);
   const { received, rejected } = await counted();

@@ -35,20 +35,20 @@ test('adverts lost one way: both are master, both say so, and the winner announc
   const cable = pair.cable('director-a');
   await cable.drop('from', 'meta l4proto 112');
   for (const name of names) await b.waitForState(name, 'MASTER');
-  const isTold = async (director: Director, name: string) => {
-    const { told, rejected } = (await director.router(name)).counters;
-    return (told['second-master'] ?? 0) > 0 && Object.values(rejected).every((count) => count === 0);
+  const isReported = async (director: Director, name: string) => {
+    const { reports, rejected } = (await director.router(name)).counters;
+    return (reports['second-master'] ?? 0) > 0 && Object.values(rejected).every((count) => count === 0);
   };
   for (const name of names) {
     expect((await a.router(name)).state).toBe('master');
     // The first hears the second; the second asked who has the address before it took it.
-    await waitFor(`a second master of ${name} to be told`, () => isTold(a, name), {
+    await waitFor(`a second master of ${name} to be told`, () => isReported(a, name), {
       detail: async () => JSON.stringify((await a.failover()).virtualRouters, undefined, 1),
     });
     await waitFor(
       `${name}: the address in use to be told`,
       async () => {
-        return ((await b.router(name)).counters.told['address-conflict'] ?? 0) > 0;
+        return ((await b.router(name)).counters.reports['address-conflict'] ?? 0) > 0;
       },
       { detail: async () => JSON.stringify((await b.failover()).virtualRouters, undefined, 1) },
     );
@@ -85,7 +85,7 @@ test('adverts lost both ways: the first master hears by ARP and neighbour discov
   const b = await Director.start(pair.b, textOf(100));
   for (const name of names) {
     await b.waitForState(name, 'MASTER');
-    const told = async () => (await a.router(name)).counters.told['address-conflict'] ?? 0;
+    const told = async () => (await a.router(name)).counters.reports['address-conflict'] ?? 0;
     await waitFor(`a second holder of ${name} to be told`, async () => (await told()) > 0);
     expect((await a.router(name)).why).toMatch(
       /is also at .*: is VRRP, IP protocol 112, blocked between the directors\?/,

@@ -71,7 +71,7 @@ test('two masters behind firewalls: announced once, and downloads through either
   for (const name of names) {
     await b.waitForState(name, 'MASTER');
     for (const director of [a, b]) {
-      const told = async () => (await director.router(name)).counters.told['address-conflict'] ?? 0;
+      const told = async () => (await director.router(name)).counters.reports['address-conflict'] ?? 0;
       await waitFor(`the conflict over ${name} to be told`, async () => (await told()) > 0);
     }
   }

@@ -141,7 +141,7 @@ test('a device that somebody sets down is put up again, with its addresses', asy
     );
     await waitFor(address, async () => (await pair.a.ip(`-o addr show dev ${device}`)).includes(address));
     expect((await pair.outageDuring(async () => {}, address)).names).toEqual(['server-a', 'server-b']);
-    expect((await director.router(name)).counters.told['put-back']).toBeGreaterThan(0);
+    expect((await director.router(name)).counters.reports['put-back']).toBeGreaterThan(0);
   }
   await expectKept(director);
 });

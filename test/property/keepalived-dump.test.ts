@@ -90,7 +90,7 @@ function asDumped(router: VirtualRouter, notify: NotifyScripts): Dumped {
     'Stop state transition script': argumentTexts(notify.stop),
     'Master rx lower pri state transition script': argumentTexts(notify.masterRxLowerPriority),
     'Generic state transition script': argumentTexts(notify.any),
-    'Notify priority changes': String(notify.tellsPriority),
+    'Notify priority changes': String(notify.notifiesPriority),
   };
 }
 

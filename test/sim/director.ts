@@ -324,7 +324,7 @@ export class Director {
         return;
       case 'transition':
       case 'notify':
-      case 'tell':
+      case 'report':
         return;
       default:
         action satisfies never;

@@ -107,7 +107,7 @@ const planted: readonly Planted[] = [
     functions: {
       ...product,
       stepGroup: (states, router, event, now, policies) => {
-        const ready = { since: now, isTold: true };
+        const ready = { since: now, isReported: true };
         const eager = [...states].map(([name, state]): [string, VrrpState] => [
           name,
           event.kind === 'deadline' && name !== router && state.kind === 'backup'

@@ -59,7 +59,7 @@ function notify(options: FailoverOptions): fc.Arbitrary<NotifyScripts> {
     deleted: fc.oneof(script, fc.constant({ words: [], account: undefined })),
     masterRxLowerPriority: script,
     any: script,
-    tellsPriority: fc.boolean(),
+    notifiesPriority: fc.boolean(),
   });
 }
 
@@ -183,7 +183,7 @@ export function arbitraryFailover(options: FailoverOptions = {}): fc.Arbitrary<F
       account: options.plain ? fc.constant({ user: 'root', group: undefined }) : maybe(account(options)),
       isSecure: options.plain ? fc.constant(false) : fc.boolean(),
     }),
-    tellsStatesOnReload: fc.boolean(),
+    writesStatesOnReload: fc.boolean(),
     dumps: fc.record({
       data: path(noFailover.dumps.data),
       stats: path(noFailover.dumps.stats),
@@ -220,12 +220,12 @@ function alike(failover: FailoverConfig): FailoverConfig {
   const membersOf = (isMeant: (entry: GroupConfig) => boolean) =>
     new Set(failover.groups.filter(isMeant).flatMap(({ group }) => group.members));
   const backups = membersOf(({ group }) => group.members.some((name) => states.get(name) === 'backup'));
-  const tellers = membersOf(({ notify: { tellsPriority } }) => tellsPriority);
+  const tellers = membersOf(({ notify: { notifiesPriority } }) => notifiesPriority);
   const routers = failover.routers.map(
     (entry): RouterConfig => ({
       ...entry,
       router: backups.has(entry.router.name) ? { ...entry.router, startState: 'backup' } : entry.router,
-      notify: tellers.has(entry.router.name) ? { ...entry.notify, tellsPriority: true } : entry.notify,
+      notify: tellers.has(entry.router.name) ? { ...entry.notify, notifiesPriority: true } : entry.notify,
     }),
   );
   return { ...failover, routers };

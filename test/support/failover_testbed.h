@@ -1,5 +1,5 @@
 // What tests of failover's native side share: a namespace whose far device stands for the rest of the link, with
-// addresses of both families at both ends, an ear there, and events that can be waited for. Every wait is for a state.
+// addresses of both families at both ends, an listener there, and events that can be waited for. Every wait is for a state.
 #pragma once
 
 #include <poll.h>
@@ -90,9 +90,9 @@ struct Heard {
 };
 
 // Everything that arrives at the far end.
-class FarEar {
+class FarListener {
  public:
-  explicit FarEar(Family family = Family::kIpv4)
+  explicit FarListener(Family family = Family::kIpv4)
       : receiver_(open(family, {ip(family == Family::kIpv4 ? "224.0.0.18" : "ff02::12")})) {}
 
   // Waits for the next one.
@@ -184,7 +184,7 @@ inline AdvertMessage message_to(const std::string& destination, std::vector<uint
   return {ip(destination), std::move(bytes)};
 }
 
-inline AdvertVoice near_voice(Family family = Family::kIpv4) {
+inline AdvertEgress near_egress(Family family = Family::kIpv4) {
   return {FailoverTestbed::kNear, family, ip(family == Family::kIpv4 ? "198.18.0.1" : "fd00:18::1"),
           255};
 }
@@ -199,7 +199,7 @@ inline HostAddress virtual_address() {
 
 inline LastWill last_will() {
   LastWill will;
-  will.voice = near_voice();
+  will.egress = near_egress();
   will.goodbye = {message_to("224.0.0.18", {0x31, 51, 0})};
   will.addresses = {virtual_address()};
   return will;

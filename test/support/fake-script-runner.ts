@@ -1,14 +1,14 @@
 // A script runner without processes: a test sees what would run, and says how it ends.
 
 import type { ScriptCommand, ScriptPolicy } from '../../src/model/failover-config.js';
-import type { Fate } from '../../src/runtime/scripts/launcher.js';
+import type { OnOurEnd } from '../../src/runtime/scripts/launcher.js';
 import type { Inspection, ScriptDefect } from '../../src/runtime/scripts/script-inspection.js';
 import type { Run, ScriptEnd, ScriptRunner } from '../../src/runtime/scripts/script-runner.js';
 
 export type FakeRun = {
   readonly command: ScriptCommand;
   readonly policy: ScriptPolicy;
-  readonly fate: Fate;
+  readonly onOurEnd: OnOurEnd;
   /** How often its end was wanted. */
   endCount: number;
   /** It has ended like this. */
@@ -27,7 +27,12 @@ export class FakeScriptRunner implements ScriptRunner {
     return this.defects.get(program) ?? { runsAs: 'somebody' };
   }
 
-  run(command: ScriptCommand, policy: ScriptPolicy, fate: Fate, onEnd: (end: ScriptEnd) => void): Run {
+  run(
+    command: ScriptCommand,
+    policy: ScriptPolicy,
+    onOurEnd: OnOurEnd,
+    onEnd: (end: ScriptEnd) => void,
+  ): Run {
     const found = this.inspect(command);
     if ('why' in found) {
       queueMicrotask(() => onEnd({ kind: 'not-run', why: found.why }));
@@ -36,7 +41,7 @@ export class FakeScriptRunner implements ScriptRunner {
     const run: FakeRun = {
       command,
       policy,
-      fate,
+      onOurEnd,
       endCount: 0,
       finish: (end) => {
         this.running = this.running.filter((other) => other !== run);

@@ -8,7 +8,7 @@ const rejecting =
 /** Calls that say in words what went wrong. */
 const answering = /^(advertise|sendFrame)$/;
 /** What can't fail, by the port's word. */
-const safe = /^(status|close|revoke|follow|unlisten|stopHearing)$/;
+const safe = /^(status|close|revoke|follow|stopListeningForFrames|stopListeningForAdverts)$/;
 /** What the director only asks. */
 const asking = /^(services|links|localAddresses)$/;
 

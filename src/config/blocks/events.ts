@@ -8,7 +8,7 @@ import { commandOf, readAccount } from './notify.js';
 import { flagOf, textOf } from './settings.js';
 import type { Last } from './vrrp-defaults.js';
 
-export type EventSettings = Pick<FailoverConfig, 'fifos' | 'scriptPolicy' | 'tellsStatesOnReload' | 'dumps'>;
+export type EventSettings = Pick<FailoverConfig, 'fifos' | 'scriptPolicy' | 'writesStatesOnReload' | 'dumps'>;
 
 export function readEventSettings(last: Last): EventSettings {
   const path = (keyword: string) => last((block) => textOf(block, keyword));
@@ -21,7 +21,7 @@ export function readEventSettings(last: Last): EventSettings {
       account: readAccount(user, group),
       isSecure: last((block) => flagOf(block, 'enable_script_security')) ?? false,
     },
-    tellsStatesOnReload: last((block) => flagOf(block, 'fifo_write_vrrp_states_on_reload')) ?? false,
+    writesStatesOnReload: last((block) => flagOf(block, 'fifo_write_vrrp_states_on_reload')) ?? false,
     dumps: {
       data: path('state_dump_file') ?? usual.data,
       stats: path('stats_dump_file') ?? usual.stats,

@@ -101,7 +101,7 @@ function checkAddress(
 }
 
 export function checkGroup(checks: FailoverChecks, { group, notify }: GroupConfig, place: Word): void {
-  if (notify.tellsPriority) for (const name of group.members) checks.tellers.add(name);
+  if (notify.notifiesPriority) for (const name of group.members) checks.tellers.add(name);
   noteTracks(checks, group.tracks);
   const members = group.members.flatMap((name) => checks.members.get(name) ?? []);
   checkOwners(checks, members, place);
@@ -151,7 +151,7 @@ export function asMember(config: RouterConfig, { backups, tellers }: FailoverChe
   return {
     ...config,
     router: backups.has(router.name) ? { ...router, startState: 'backup' } : router,
-    notify: tellers.has(router.name) ? { ...notify, tellsPriority: true } : notify,
+    notify: tellers.has(router.name) ? { ...notify, notifiesPriority: true } : notify,
   };
 }
 

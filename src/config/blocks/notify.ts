@@ -24,7 +24,7 @@ function bareDeleted(block: Block): ScriptCommand | undefined {
   return settingOf(block, 'notify_deleted') === undefined ? undefined : { words: [], account: undefined };
 }
 
-export function readNotify(block: Block, tellsPriority: boolean): NotifyScripts {
+export function readNotify(block: Block, notifiesPriority: boolean): NotifyScripts {
   return {
     master: commandOf(block, 'notify_master'),
     backup: commandOf(block, 'notify_backup'),
@@ -33,6 +33,6 @@ export function readNotify(block: Block, tellsPriority: boolean): NotifyScripts 
     deleted: commandOf(block, 'notify_deleted') ?? bareDeleted(block),
     masterRxLowerPriority: commandOf(block, 'notify_master_rx_lower_pri'),
     any: commandOf(block, 'notify'),
-    tellsPriority: flagOf(block, 'notify_priority_changes') ?? tellsPriority,
+    notifiesPriority: flagOf(block, 'notify_priority_changes') ?? notifiesPriority,
   };
 }

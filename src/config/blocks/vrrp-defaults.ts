@@ -30,7 +30,7 @@ export type VrrpDefaults = {
   readonly checksum: ChecksumConvention;
   readonly downTimerAdverts: number;
   readonly startupDelay: Micros;
-  readonly tellsPriority: boolean;
+  readonly notifiesPriority: boolean;
   /** Before the dot in the name of a virtual MAC's device. */
   readonly virtualMacPrefix: string;
 };
@@ -65,7 +65,7 @@ export function readVrrpDefaults(last: Last, device: string): VrrpDefaults {
     checksum: flag('v3_checksum_as_v2') ? 'message' : usual.checksum,
     downTimerAdverts: last((block) => integerOf(block, 'vrrp_down_timer_adverts')) ?? usual.downTimerAdverts,
     startupDelay: timer('vrrp_startup_delay') ?? usual.startupDelay,
-    tellsPriority: flag('vrrp_notify_priority_changes') ?? false,
+    notifiesPriority: flag('vrrp_notify_priority_changes') ?? false,
     virtualMacPrefix: last((block) => textOf(block, 'vmac_prefix')) ?? 'uvs',
   };
 }

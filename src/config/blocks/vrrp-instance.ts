@@ -100,7 +100,7 @@ export function readVrrpInstance(
   const strictPlace = settingOf(block, 'strict_mode')?.keyword ?? keyword;
   return {
     router: readStrictly(written, accepts, strictPlace, report),
-    notify: readNotify(block, defaults.tellsPriority),
+    notify: readNotify(block, defaults.notifiesPriority),
     origin: originOf(keyword),
   };
 }

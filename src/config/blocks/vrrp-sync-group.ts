@@ -15,7 +15,7 @@ export type GroupSurroundings = {
   /** Who is in a group already, with the place that says so; grows with each group. */
   readonly grouped: Map<string, Word>;
   readonly known: Trackables;
-  readonly tellsPriority: boolean;
+  readonly notifiesPriority: boolean;
 };
 
 /** undefined when nobody is left in it. Yields between some hundreds of members, and after unknown ones. */
@@ -43,7 +43,7 @@ export function readSyncGroup(
       tracks: readTracks(statement, around.known, report).map(({ track }) => track),
       hasMemberWeights: flagOf(block, 'sync_group_tracking_weight') ?? false,
     },
-    notify: readNotify(block, around.tellsPriority),
+    notify: readNotify(block, around.notifiesPriority),
     origin: originOf(keyword),
   };
 }

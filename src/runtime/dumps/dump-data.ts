@@ -33,7 +33,7 @@ function section(title: string, lines: readonly string[]): readonly string[] {
 
 function globalLines(input: FailoverReading): string[] {
   const { routerId, config } = input;
-  const { scriptPolicy, tellsStatesOnReload } = config;
+  const { scriptPolicy, writesStatesOnReload } = config;
   const ids = idWords(undefined, input);
   return [
     ...(routerId === undefined ? [] : [` Router ID = ${routerId}`]),
@@ -46,7 +46,7 @@ function globalLines(input: FailoverReading): string[] {
           : [` ${name} script = ${scriptWords({ ...script, words: [...script.words, path] }, input)}`]),
       ];
     }),
-    ` FIFO write vrrp states on reload = ${tellsStatesOnReload}`,
+    ` FIFO write vrrp states on reload = ${writesStatesOnReload}`,
     ` Script security ${scriptPolicy.isSecure ? 'enabled' : 'disabled'}`,
     ...(ids === undefined ? [] : [` Default script uid:gid ${ids}`]),
   ];
@@ -97,7 +97,7 @@ function routerLines(dumped: RouterReading, input: FailoverReading): string[] {
     ...routeLines(router),
     ...trackLines(router.tracks, router.device),
     ...notifyLines(config.notify, input),
-    `   Notify priority changes = ${config.notify.tellsPriority}`,
+    `   Notify priority changes = ${config.notify.notifiesPriority}`,
   ];
 }
 

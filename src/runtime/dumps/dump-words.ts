@@ -3,7 +3,7 @@
 import type { Micros } from '../../model/units.js';
 import type { VirtualAddress, VirtualRouter } from '../../model/virtual-router.js';
 import type { VrrpState } from '../../vrrp/state.js';
-import { addressDevice } from '../failover/foothold.js';
+import { addressDevice } from '../failover/placement.js';
 
 /** `releasing` is a state of ours: such a router still does what a master does. */
 export function stateWord(state: VrrpState['kind']): 'INIT' | 'BACKUP' | 'MASTER' | 'FAULT' {

@@ -24,7 +24,7 @@ export type RouterCounters = {
   takeovers: number;
   lateTakeovers: number;
   /** By code; far more than are written to the log. */
-  readonly told: Record<string, number>;
+  readonly reports: Record<string, number>;
 };
 
 export function newCounters(): RouterCounters {
@@ -42,6 +42,6 @@ export function newCounters(): RouterCounters {
     announceFailures: 0,
     takeovers: 0,
     lateTakeovers: 0,
-    told: {},
+    reports: {},
   };
 }

@@ -11,7 +11,7 @@ import { effectivePriority, type NotifyState } from '../../vrrp/state.js';
 import type { Catcher } from '../catcher.js';
 import type { Clock } from '../clock.js';
 import type { ConfiguredNotifier, Scripts } from '../create-scripts.js';
-import type { NextDuty } from '../engine.js';
+import type { NextRoles } from '../engine.js';
 import type { DirectorEvent } from '../events.js';
 import type { Log } from '../log.js';
 import { messageOf } from '../message-of.js';
@@ -22,18 +22,18 @@ import { createSerial } from '../serial.js';
 import type { Tracking } from '../tracking/trackers.js';
 import { Announcer } from './announcer.js';
 import { bounded } from './bounded.js';
-import { Duty } from './duty.js';
 import type { RunningGroup } from './group.js';
 import { Holdings } from './holdings.js';
-import type { Instance, InstanceParts, Telling, Transition } from './instance.js';
+import type { Instance, InstanceParts, Report, Transition } from './instance.js';
 import { Prober } from './prober.js';
 import type { FailoverReading } from './reading.js';
 import { planReload, type RouterPlan } from './reload-plan.js';
+import { ReportGate } from './report-gate.js';
 import { Roster } from './roster.js';
 import { Runner } from './runner.js';
+import { ServedAddresses } from './served-addresses.js';
 import { failoverView, readingOf, scriptViews } from './status.js';
 import { mastersOf, type SwitchoverOutcome, Switchovers } from './switchover.js';
-import { TellGate } from './tell-gate.js';
 import { promptness, type TakeoverEntry, Timeline } from './timeline.js';
 import { type FailoverView, noFailoverView } from './views.js';
 import { VirtualMacs } from './virtual-macs.js';
@@ -48,8 +48,8 @@ export type FailoverParts = {
   readonly tracking: (onChange: () => void) => Tracking;
   readonly accounts: () => AccountDatabase;
   readonly inspect: Scripts['inspect'];
-  /** Has the data plane forward as `duty` says now; resolves when it does. */
-  readonly publishDuty: () => Promise<void>;
+  /** Has the data plane forward as `served` says now; resolves when it does. */
+  readonly publishServed: () => Promise<void>;
   /** The network around us has changed: servers that failed may be there again. */
   readonly hurryChecks: () => void;
   /** The kernel answers neighbours on that device as a router (IPv6 forwarding). */
@@ -57,7 +57,7 @@ export type FailoverParts = {
 };
 
 /** Built beside what is in force; `adopt` is called when the table is. */
-export type FailoverPlan = NextDuty & {
+export type FailoverPlan = NextRoles & {
   readonly config: FailoverConfig;
   readonly routers: readonly RouterPlan[];
 };
@@ -77,13 +77,13 @@ type Running = {
 const settleAllowance = seconds(2);
 
 export class Failover {
-  readonly duty = new Duty();
+  readonly served = new ServedAddresses();
   private running: Running | undefined;
   private config = noFailover;
   private readonly roster = new Roster();
   private readonly timeline = new Timeline();
   private outlooks: readonly ScriptOutlook[] = [];
-  private readonly gate = new TellGate();
+  private readonly gate = new ReportGate();
   private readonly switchovers: Switchovers;
   private readonly notifyInTurn = createSerial();
   private publishing: Promise<void> | undefined;
@@ -107,11 +107,11 @@ export class Failover {
       this.running = running;
     }
     const current = this.roster.current.map((instance) => instance.config);
-    return { config, routers: planReload(current, config), ...this.duty.expect(config) };
+    return { config, routers: planReload(current, config), ...this.served.expect(config) };
   }
 
   /**
-   * Puts a plan in force whose duty is adopted already, and never rejects: what fails is told, counted and tried again, and the
+   * Puts a plan in force whose addresses are adopted already, and never rejects: what fails is told, counted and tried again, and the
    * rest is in force. Resolves when everything but what gives up is done. A router whose configuration is the same notices
    * nothing.
    */
@@ -148,7 +148,7 @@ export class Failover {
     for (const group of regrouped) await this.attempt('sync groups', () => this.unite(runner, group));
     for (const instance of changed) runner.handle(instance, { kind: 'changed' });
     for (const instance of retired) runner.handle(instance, { kind: 'release' });
-    await this.attempt('forwarding', () => this.publishDuty());
+    await this.attempt('forwarding', () => this.publishServed());
     await Promise.all(roster.current.map((instance) => instance.idle()));
     for (const name of new Set(formerDevices)) await this.removeUnusedDevice(running, name);
   }
@@ -279,7 +279,7 @@ export class Failover {
     const holdings = new Holdings(network, (owner, text) => {
       const instance = runner.instances.get(owner);
       if (instance === undefined) this.warn(text);
-      else this.tell(instance, { level: 'warning', code: 'address-failed', text });
+      else this.report(instance, { level: 'warning', code: 'address-failed', text });
       runner.retryLater();
     });
     const announcer = new Announcer({ network, clock, isRouter, pacing: () => this.config.pacing });
@@ -287,7 +287,7 @@ export class Failover {
     const macs = new VirtualMacs({
       network,
       holdings,
-      tell: (instance, telling) => this.tell(instance, telling),
+      report: (instance, report) => this.report(instance, report),
       onTried: () => runner.refreshSoon(),
     });
     const tracking = this.parts.tracking(() => runner.retrack());
@@ -299,10 +299,10 @@ export class Failover {
       prober,
       macs,
       observe: () => tracking,
-      isVirtual: this.duty.isVirtual,
+      isVirtual: this.served.isVirtual,
       groupOf: (instance) => this.roster.groupOf(instance),
       onStep: (group) => this.onStep(group),
-      tell: (instance, telling) => this.tell(instance, telling),
+      report: (instance, report) => this.report(instance, report),
       onLeaseExpired: (instance) => this.onLeaseExpired(instance),
       onNetworkWarning: (message) => this.warn(message),
     });
@@ -313,8 +313,8 @@ export class Failover {
       announcer,
       prober,
       forward: (instance, isOn) => {
-        this.duty.forward(instance.key, instance.router, isOn);
-        return this.publishDuty();
+        this.served.forward(instance.key, instance.router, isOn);
+        return this.publishServed();
       },
       notify: (instance, state, priority) => this.notify(instance, state, priority),
       feed: (instance, event) => runner.handle(instance, event),
@@ -323,7 +323,7 @@ export class Failover {
       causeOf: (name) => this.roster.current.find((one) => one.name === name)?.state.cause,
       membersWith: (instance) => this.roster.groupOf(instance).members,
       onTakeover: (instance, takeover) => this.onTakeover(instance, takeover),
-      tell: (instance, telling) => this.tell(instance, telling),
+      report: (instance, report) => this.report(instance, report),
     };
     return { network, runner, holdings, announcer, prober, macs, tracking, instanceParts };
   }
@@ -332,7 +332,7 @@ export class Failover {
     this.reportGroup(group);
     for (const instance of group.members) {
       if (instance.purpose !== 'running' && instance.isStopped)
-        this.parts.catcher.run(() => this.bury(instance));
+        this.parts.catcher.run(() => this.forget(instance));
       else this.endPredecessors(instance);
     }
     this.reportSettled();
@@ -349,7 +349,7 @@ export class Failover {
     }
   }
 
-  private async bury(instance: Instance): Promise<void> {
+  private async forget(instance: Instance): Promise<void> {
     const { roster, running } = this;
     if (running === undefined || !roster.remove(instance)) return;
     await instance.idle();
@@ -423,17 +423,17 @@ export class Failover {
     this.parts.emit({ kind: 'lease-expired', router });
   }
 
-  private tell(instance: Instance, { level, code, text }: Telling): void {
+  private report(instance: Instance, { level, code, text }: Report): void {
     const { clock, log, emit } = this.parts;
     const { name: router, counters } = instance;
-    counters.told[code] = (counters.told[code] ?? 0) + 1;
+    counters.reports[code] = (counters.reports[code] ?? 0) + 1;
     // A split is over, or half of it: until then the servers may have been on the other side.
     if (code === 'second-master') this.parts.hurryChecks();
     const { isWritten, keptBack } = this.gate.admit(router, code, clock.now());
     if (!isWritten) return;
     const fields = { router, code, ...(keptBack > 0 ? { keptBack } : {}) };
     log[level === 'warning' ? 'warn' : level](text, fields);
-    emit({ kind: 'virtual-router-told', router, level, code, text });
+    emit({ kind: 'virtual-router-report', router, level, code, text });
   }
 
   private warn(message: string): void {
@@ -449,9 +449,9 @@ export class Failover {
 
   /** After its members' queues: keepalived's priority of a group is 0. */
   private reportGroup(group: RunningGroup): void {
-    const { config, state, members, toldState } = group;
-    if (config === undefined || state === undefined || state === toldState) return;
-    group.toldState = state;
+    const { config, state, members, reportedState } = group;
+    if (config === undefined || state === undefined || state === reportedState) return;
+    group.reportedState = state;
     const { name } = config.group;
     this.parts.log.info(`sync group ${name}: ${state}`);
     this.parts.emit({ kind: 'sync-group-changed', group: name, state });
@@ -464,10 +464,10 @@ export class Failover {
   }
 
   /** Once for everything that changes in this turn. */
-  private publishDuty(): Promise<void> {
+  private publishServed(): Promise<void> {
     this.publishing ??= Promise.resolve().then(() => {
       this.publishing = undefined;
-      return this.parts.publishDuty();
+      return this.parts.publishServed();
     });
     return this.publishing;
   }

@@ -14,7 +14,7 @@ export type GroupState = Extract<NotifyState, 'master' | 'backup' | 'fault' | 's
 
 export class RunningGroup {
   /** What was last told of it. */
-  toldState: GroupState | undefined = 'stop';
+  reportedState: GroupState | undefined = 'stop';
 
   constructor(
     /** undefined: a lone virtual router. */

@@ -10,7 +10,7 @@ import { familyOf, isLinkLocal, type Prefix } from '../../model/address.js';
 import type { VirtualRoute, VirtualRouter } from '../../model/virtual-router.js';
 import { messageOf } from '../message-of.js';
 import { createSerial, type Serial } from '../serial.js';
-import { addressDevice } from './foothold.js';
+import { addressDevice } from './placement.js';
 
 /** What a virtual router holds while it is master. */
 export type Possessions = {
@@ -31,7 +31,7 @@ type Holding = {
   isAdded: boolean;
   /** Somebody else takes it away, and it could not be put back, or too often. */
   isLeft: boolean;
-  isFailureTold: boolean;
+  isFailureReported: boolean;
 };
 
 export type HoldingsNetwork = Pick<
@@ -42,7 +42,7 @@ export type HoldingsNetwork = Pick<
 /** What a look has found. */
 export type Findings = {
   /** Of what is told; `isBack`: it is there again. Devices have no owner here. */
-  readonly told: readonly {
+  readonly news: readonly {
     readonly belonging: Belonging;
     readonly owner: string | undefined;
     readonly text: string;
@@ -160,7 +160,7 @@ export class Holdings {
    */
   async look(devices: readonly Belonging[]): Promise<Findings | undefined> {
     if (this.changing > 0 || this.looking !== undefined) return undefined;
-    const told: Findings['told'][number][] = [];
+    const news: Findings['news'][number][] = [];
     const helped = new Set<string>();
     const owned = [...this.held.values()].filter(({ owners }) => owners.size > 0);
     const belongings = [...devices, ...owned.map((holding) => belongingOf(holding.thing, !holding.isAdded))];
@@ -169,14 +169,14 @@ export class Holdings {
       const [belonging, holding] = [belongings[i], owned[i - devices.length]];
       if (belonging === undefined) continue;
       const [owner] = holding?.owners ?? [];
-      if (isNew) told.push({ belonging, owner, text, isBack: state === 'put-back' });
+      if (isNew) news.push({ belonging, owner, text, isBack: state === 'put-back' });
       if (holding === undefined) continue;
       if (owner !== undefined && (state === 'put-back' || (!holding.isAdded && state === 'in-place')))
         helped.add(owner);
       holding.isLeft = state === 'left';
       if (!holding.isLeft) holding.isAdded = true;
     }
-    return { told, helped };
+    return { news, helped };
   }
 
   /** What is on the device may have gone by our own doing: the next look adds it again. */
@@ -198,7 +198,9 @@ export class Holdings {
 
   /** True while something that nobody owns any more could not be removed. */
   get hasLeftovers(): boolean {
-    return [...this.held.values()].some(({ owners, isFailureTold }) => isFailureTold && owners.size === 0);
+    return [...this.held.values()].some(
+      ({ owners, isFailureReported }) => isFailureReported && owners.size === 0,
+    );
   }
 
   /** True while somebody owns something. */
@@ -276,7 +278,7 @@ export class Holdings {
       inTurn: createSerial(),
       isAdded: false,
       isLeft: false,
-      isFailureTold: false,
+      isFailureReported: false,
     };
     this.held.set(key, fresh);
     return fresh;
@@ -290,10 +292,10 @@ export class Holdings {
         if (thing.kind === 'address') await this.network.addAddress(thing.address);
         else await this.network.addRoute(thing.route);
         holding.isAdded = true;
-        holding.isFailureTold = false;
+        holding.isFailureReported = false;
       } catch (error) {
-        if (!holding.isFailureTold) this.warn(owner, `can't add ${nameOf(thing)}: ${messageOf(error)}`);
-        holding.isFailureTold = true;
+        if (!holding.isFailureReported) this.warn(owner, `can't add ${nameOf(thing)}: ${messageOf(error)}`);
+        holding.isFailureReported = true;
       }
     });
   }
@@ -306,9 +308,9 @@ export class Holdings {
       try {
         await this.take(thing);
       } catch (error) {
-        const isTold = holding.isFailureTold;
-        holding.isFailureTold = true;
-        if (!isTold) this.warn(owner, `can't remove ${nameOf(thing)}: ${messageOf(error)}`);
+        const isReported = holding.isFailureReported;
+        holding.isFailureReported = true;
+        if (!isReported) this.warn(owner, `can't remove ${nameOf(thing)}: ${messageOf(error)}`);
         return;
       }
       // Whoever has come meanwhile waits in line to add it again.

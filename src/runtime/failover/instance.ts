@@ -23,13 +23,13 @@ import {
 import type { Cancel, Clock } from '../clock.js';
 import { messageOf } from '../message-of.js';
 import { createSerial } from '../serial.js';
+import { AdvertSender } from './advert-sender.js';
 import type { AnnounceOrder, Announcer, Target } from './announcer.js';
 import type { RouterCounters } from './counters.js';
-import { addressDevice, speakingDevice } from './foothold.js';
 import { type Holdings, type Possessions, possessionsOf, unionOf } from './holdings.js';
+import { addressDevice, advertDevice } from './placement.js';
 import type { Prober } from './prober.js';
 import { lostAt, maxTakeovers, type TakeoverEntry, takeoverEntry } from './timeline.js';
-import { RouterVoice } from './voice.js';
 
 /** What outlives a restart of the router under the same name. */
 export type RouterRecord = {
@@ -39,7 +39,7 @@ export type RouterRecord = {
 };
 
 export type Transition = Extract<VrrpAction, { kind: 'transition' }>;
-export type Telling = {
+export type Report = {
   readonly level: 'info' | 'warning' | 'error';
   readonly code: string;
   readonly text: string;
@@ -64,7 +64,7 @@ export type InstanceParts = {
   /** The sync group of the instance, or it alone. */
   readonly membersWith: (instance: Instance) => readonly Instance[];
   readonly onTakeover: (instance: Instance, takeover: TakeoverEntry) => void;
-  readonly tell: (instance: Instance, telling: Telling) => void;
+  readonly report: (instance: Instance, report: Report) => void;
 };
 
 /**
@@ -78,7 +78,7 @@ const missedAdverts = 3;
 
 export class Instance {
   state: VrrpState;
-  readonly voice: RouterVoice;
+  readonly sender: AdvertSender;
   /** Why its own device keeps it out; undefined: it doesn't. */
   ownFault: string | undefined;
   /** Wall clock of the last transition. */
@@ -87,7 +87,7 @@ export class Instance {
   releasedAt: Micros | undefined;
   /** `restarting`, `removed`: it gives up, and is forgotten when it has stopped. */
   purpose: 'running' | 'restarting' | 'removed' = 'running';
-  /** Device, socket or ear could not be made; no event of the machine's may say when they can. */
+  /** Device, socket or listener could not be made; no event of the machine's may say when they can. */
   mustRetry = false;
   /** Added by a reload: `vrrp_startup_delay` is of the director's start. */
   isLate = false;
@@ -110,7 +110,7 @@ export class Instance {
     const { clock, network } = parts;
     this.state = createInstance(currentConfig.router, clock.now());
     this.since = clock.wall();
-    this.voice = new RouterVoice(network, key, record.counters);
+    this.sender = new AdvertSender(network, key, record.counters);
   }
 
   get name(): string {
@@ -131,7 +131,7 @@ export class Instance {
 
   get policy(): InstancePolicy {
     const { router } = this;
-    const source = this.voice.source ?? (router.family === 4 ? unspecified4 : unspecified6);
+    const source = this.sender.source ?? (router.family === 4 ? unspecified4 : unspecified6);
     return { router: this.isLate ? { ...router, startupDelay: micros(0) } : router, source };
   }
 
@@ -156,7 +156,7 @@ export class Instance {
         this.onTransition(action);
         return;
       case 'send-advert':
-        this.say(action.priority);
+        this.sendAdvert(action.priority);
         return;
       case 'probe-addresses':
         this.enqueue(async () => this.probe());
@@ -179,8 +179,8 @@ export class Instance {
       case 'notify':
         this.enqueue(async () => parts.notify(this, action.state, action.priority));
         return;
-      case 'tell':
-        parts.tell(this, action);
+      case 'report':
+        parts.report(this, action);
         return;
       default:
         action satisfies never;
@@ -189,7 +189,7 @@ export class Instance {
 
   /** The step is executed: whoever is no master any more is not repeated. */
   endStep(): void {
-    if (this.state.kind !== 'master') this.voice.hush();
+    if (this.state.kind !== 'master') this.sender.stopRepeating();
     this.follow(this.state.kind === 'backup' ? this.state.master?.source : undefined);
   }
 
@@ -218,14 +218,14 @@ export class Instance {
     const { network, holdings } = this.parts;
     const seconds = Math.floor((missedAdverts * this.router.advertInterval) / 1_000_000);
     if (this.state.kind !== 'master' || seconds < 1) return false;
-    this.say(effectivePriority(this.state));
-    this.voice.hush();
+    this.sendAdvert(effectivePriority(this.state));
+    this.sender.stopRepeating();
     await this.idle();
     const { addresses } = holdings.removable(possessionsOf(this.router));
     for (const address of addresses) {
       await network.leaveAddress(address, seconds).catch((error: unknown) => {
         const text = `can't leave ${address.address} for a restart: ${messageOf(error)}`;
-        this.parts.tell(this, { level: 'warning', code: 'address-failed', text });
+        this.parts.report(this, { level: 'warning', code: 'address-failed', text });
       });
     }
     return true;
@@ -259,9 +259,9 @@ export class Instance {
     if (before !== undefined) this.parts.holdings.renameDevice(this.key, before, name);
   }
 
-  /** The voice speaks from another place: what was said from the old one is said again. */
+  /** The sender has another place: what was sent from the old one is sent again. */
   onReopened(): void {
-    if (this.state.kind === 'master') this.say(effectivePriority(this.state));
+    if (this.state.kind === 'master') this.sendAdvert(effectivePriority(this.state));
     this.enqueue(async () => {
       if (!this.isEntrusted) return;
       await this.entrust(possessionsOf(this.router));
@@ -317,8 +317,8 @@ export class Instance {
     this.linger = { over, cancel };
   }
 
-  private say(priority: number): void {
-    const failure = this.voice.say(this.router, priority, this.state.kind === 'master');
+  private sendAdvert(priority: number): void {
+    const failure = this.sender.send(this.router, priority, this.state.kind === 'master');
     // In fault the reason is known, and said.
     if (failure === undefined || this.state.kind === 'fault') return;
     this.warn('send-failed', `an advert could not be sent: ${failure}`);
@@ -391,7 +391,7 @@ export class Instance {
     const { addresses, routes } = this.parts.holdings.removable(possessions);
     try {
       await this.parts.network.entrust(this.key, {
-        goodbye: this.voice.goodbye(this.router),
+        goodbye: this.sender.goodbye(this.router),
         addresses,
         routes,
       });
@@ -418,7 +418,7 @@ export class Instance {
   /** One address of each device that switches learn from no advert. */
   private extraTargets(): readonly Target[] {
     const { extraDevices } = this.router.announce;
-    const seen = new Set([speakingDevice(this.router)]);
+    const seen = new Set([advertDevice(this.router)]);
     return this.targets().filter(({ device }) => {
       const isWanted = extraDevices === 'all' || device === this.router.virtualMacDevice;
       const isFirst = !seen.has(device);
@@ -479,7 +479,7 @@ export class Instance {
   }
 
   private warn(code: string, text: string): void {
-    this.parts.tell(this, { level: 'warning', code, text });
+    this.parts.report(this, { level: 'warning', code, text });
   }
 
   private enqueue(job: () => Promise<void>): void {

@@ -26,7 +26,7 @@ type Question = { readonly until: Micros; readonly onAnswer: (address: IpAddress
 type Watch = { readonly targets: readonly Target[]; readonly onClaim: () => void };
 
 export type ProberParts = {
-  readonly network: Pick<Network, 'links' | 'sendFrame' | 'listen' | 'unlisten'>;
+  readonly network: Pick<Network, 'links' | 'sendFrame' | 'listenForFrames' | 'stopListeningForFrames'>;
   readonly clock: Clock;
   readonly catcher: Pick<Catcher, 'run'>;
 };
@@ -146,7 +146,7 @@ export class Prober {
     const own = watched.filter((target) => target.device === device).map(({ address }) => address);
     const addresses = [...new Set([...asked, ...own])].sort();
     if (addresses.length === 0) {
-      if (this.heard.delete(device)) this.parts.network.unlisten(device);
+      if (this.heard.delete(device)) this.parts.network.stopListeningForFrames(device);
       return;
     }
     if (link === undefined) {
@@ -158,7 +158,7 @@ export class Prober {
     const wanted = `${link.ifindex} ${addresses.join(' ')}`;
     if (this.heard.get(device) === wanted) return;
     this.heard.delete(device);
-    this.parts.network.listen({ device, addresses });
+    this.parts.network.listenForFrames({ device, addresses });
     this.heard.set(device, wanted);
   }
 

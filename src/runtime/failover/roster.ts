@@ -12,7 +12,7 @@ import { Instance, type InstanceParts, type RouterRecord } from './instance.js';
 import type { RouterPlan } from './reload-plan.js';
 
 /** What a plan has made: instances to start, and instances that give up. */
-export type Moves = {
+export type RosterChanges = {
   readonly fresh: readonly Instance[];
   readonly retired: readonly Instance[];
   /** The same virtual router with other settings. */
@@ -63,7 +63,7 @@ export class Roster {
   }
 
   /** Follows the plans; `isLate`: the director runs already. `regroup` comes next. */
-  follow(plans: readonly RouterPlan[], parts: InstanceParts, isLate: boolean): Moves {
+  follow(plans: readonly RouterPlan[], parts: InstanceParts, isLate: boolean): RosterChanges {
     const fresh: Instance[] = [];
     const retired: Instance[] = [];
     const changed: Instance[] = [];
@@ -100,7 +100,7 @@ export class Roster {
   regroup(configs: readonly GroupConfig[]): readonly RunningGroup[] {
     const before = this.groupsBy;
     const byName = new Map(this.current.map((instance) => [instance.name, instance]));
-    const told = new Map(this.list.map((group) => [group.config?.group.name, group.toldState]));
+    const reported = new Map(this.list.map((group) => [group.config?.group.name, group.reportedState]));
     const groups: RunningGroup[] = [];
     this.groupsBy = new Map();
     const add = (group: RunningGroup) => {
@@ -114,7 +114,7 @@ export class Roster {
         config,
         instances.filter((instance) => !this.groupsBy.has(instance)),
       );
-      if (told.has(name)) group.toldState = told.get(name);
+      if (reported.has(name)) group.reportedState = reported.get(name);
       add(group);
     }
     for (const instance of this.all) {

@@ -14,12 +14,12 @@ import { judge, type Observations } from '../../vrrp/tracking.js';
 import type { Catcher } from '../catcher.js';
 import type { Cancel, Clock } from '../clock.js';
 import { messageOf } from '../message-of.js';
-import { Caretaker } from './caretaker.js';
-import { Ears } from './ears.js';
-import { footholdOf } from './foothold.js';
+import { AdvertListeners } from './advert-listeners.js';
+import { CustodyTimer } from './custody-timer.js';
 import type { RunningGroup } from './group.js';
 import type { Findings, Holdings } from './holdings.js';
-import type { Instance, Telling } from './instance.js';
+import type { Instance, Report } from './instance.js';
+import { placementOf } from './placement.js';
 import type { Prober } from './prober.js';
 import { Strays, strayText } from './strays.js';
 import type { VirtualMacs } from './virtual-macs.js';
@@ -37,7 +37,7 @@ export type RunnerParts = {
   readonly groupOf: (instance: Instance) => RunningGroup;
   /** The step of the group is executed. */
   readonly onStep: (group: RunningGroup) => void;
-  readonly tell: (instance: Instance, telling: Telling) => void;
+  readonly report: (instance: Instance, report: Report) => void;
   readonly onLeaseExpired: (instance: Instance) => void;
   readonly onNetworkWarning: (message: string) => void;
 };
@@ -52,7 +52,7 @@ export class Runner {
   /** By key; those that give up are among them. */
   readonly instances = new Map<string, Instance>();
   readonly strays = new Strays();
-  private readonly ears: Ears;
+  private readonly listeners: AdvertListeners;
   private links: readonly Link[] = [];
   private ownSources: readonly IpAddress[] = [];
   private alarm: { readonly at: Micros; readonly cancel: Cancel } | undefined;
@@ -62,13 +62,13 @@ export class Runner {
   private readonly waiting = new Set<Instance>();
   private isStepping = false;
   private readonly inbox: (() => void)[] = [];
-  private readonly caretaker: Caretaker;
+  private readonly custodyTimer: CustodyTimer;
   private isClosed = false;
 
   constructor(private readonly parts: RunnerParts) {
-    this.ears = new Ears(parts.network);
+    this.listeners = new AdvertListeners(parts.network);
     const { clock, holdings } = parts;
-    this.caretaker = new Caretaker({
+    this.custodyTimer = new CustodyTimer({
       clock,
       holdings,
       devices: () => this.devices(),
@@ -78,7 +78,7 @@ export class Runner {
 
   /**
    * Starts virtual routers, each when the scripts that may be its fault have a first result: a start should not begin by
-   * telling scripts of a fault that nobody has seen. keepalived waits for the same.
+   * report scripts of a fault that nobody has seen. keepalived waits for the same.
    */
   start(instances: readonly Instance[]): void {
     for (const instance of instances) this.waiting.add(instance);
@@ -133,8 +133,8 @@ export class Runner {
   async makeDevices(instances: readonly Instance[]): Promise<void> {
     this.links = this.parts.network.links();
     for (const instance of instances) {
-      const foothold = footholdOf(instance.router, this.links, this.parts.isVirtual);
-      if (foothold.kind === 'fault' && foothold.lack !== 'gone') await this.parts.macs.make(instance);
+      const placement = placementOf(instance.router, this.links, this.parts.isVirtual);
+      if (placement.kind === 'fault' && placement.lack !== 'gone') await this.parts.macs.make(instance);
     }
   }
 
@@ -150,15 +150,15 @@ export class Runner {
     for (const instance of instances)
       if (this.isPastLease(instance)) this.handle(instance, { kind: 'deadline' });
     for (const instance of instances) this.settle(instance);
-    this.ownSources = instances.flatMap(({ voice: { source } }) => (source === undefined ? [] : [source]));
+    this.ownSources = instances.flatMap(({ sender: { source } }) => (source === undefined ? [] : [source]));
     for (const instance of instances) this.judge(instance);
     for (const instance of instances) this.withdraw(instance);
-    this.caretaker.lookSoon();
+    this.custodyTimer.lookSoon();
     this.reportReturned(before);
     this.armRetry();
   }
 
-  /** Has them speak from where their configuration has them now, before anything else is done for them. */
+  /** Has them send from where their configuration has them now, before anything else is done for them. */
   reopen(instances: readonly Instance[]): void {
     this.links = this.parts.network.links();
     for (const instance of instances) this.settle(instance);
@@ -172,10 +172,10 @@ export class Runner {
     });
   }
 
-  /** The instance has stopped: it neither speaks nor hears any more. */
+  /** The instance has stopped: it neither sends nor listens any more. */
   forget(instance: Instance): void {
-    this.ears.leave(instance.key);
-    instance.voice.close();
+    this.listeners.leave(instance.key);
+    instance.sender.close();
     this.parts.network.follow(instance.key, undefined);
     this.instances.delete(instance.key);
     this.waiting.delete(instance);
@@ -189,7 +189,7 @@ export class Runner {
     this.alarm = undefined;
     this.cancelRetry?.();
     this.cancelRefresh?.();
-    this.caretaker.close();
+    this.custodyTimer.close();
   }
 
   private step(instance: Instance, event: VrrpEvent): void {
@@ -246,8 +246,8 @@ export class Runner {
       this.strays.noteShort();
       return;
     }
-    const neighbours = this.ears
-      .listenersAt(event.device, familyOf(event.source))
+    const neighbours = this.listeners
+      .membersAt(event.device, familyOf(event.source))
       .flatMap((key) => this.instances.get(key) ?? []);
     const listeners = neighbours.filter(({ router }) => router.virtualRouterId === virtualRouterId);
     if (listeners.length === 0) this.onStray(event, neighbours);
@@ -264,7 +264,7 @@ export class Runner {
     const claimed = neighbours.find(({ name }) => name === sender.claims?.router);
     const text = claimed && strayText(sender, claimed.router.virtualRouterId);
     if (claimed === undefined || text === undefined) return;
-    this.parts.tell(claimed, { level: 'error', code: 'other-vrid', text });
+    this.parts.report(claimed, { level: 'error', code: 'other-vrid', text });
   }
 
   private hear(instance: Instance, event: Extract<NetworkEvent, { kind: 'advert' }>): void {
@@ -287,20 +287,20 @@ export class Runner {
     this.handle(instance, { kind: 'advert', advert: reception.advert });
   }
 
-  /** Device, voice and ear in line with the machine. */
+  /** Device, sender and listener in line with the machine. */
   private settle(instance: Instance): void {
     if (this.parts.macs.isBusy(instance)) return;
-    const foothold = footholdOf(instance.router, this.links, this.parts.isVirtual);
-    if (foothold.kind === 'fault') {
-      if (!this.isMending(instance, foothold.lack)) instance.ownFault = foothold.reason;
+    const placement = placementOf(instance.router, this.links, this.parts.isVirtual);
+    if (placement.kind === 'fault') {
+      if (!this.isMending(instance, placement.lack)) instance.ownFault = placement.reason;
       return;
     }
     const { router, key } = instance;
-    const { ear, device } = foothold;
+    const { listener, device } = placement;
     const group = router.delivery.kind === 'multicast' ? router.delivery.group : undefined;
     try {
-      const isNew = instance.voice.open(router, foothold);
-      this.ears.join(key, ear.device, ear.ifindex, router.family, group);
+      const isNew = instance.sender.open(router, placement);
+      this.listeners.join(key, listener.device, listener.ifindex, router.family, group);
       instance.ownFault = undefined;
       instance.mustRetry = false;
       if (isNew) instance.onReopened();
@@ -317,18 +317,18 @@ export class Runner {
     // With its parent it has gone, and is made anew on another.
     if (!hasParent) macs.forget(instance);
     if (lack === 'gone' || instance.mustRetry || instance.purpose !== 'running') return false;
-    if (macs.isMade(instance)) this.caretaker.lookSoon();
+    if (macs.isMade(instance)) this.custodyTimer.lookSoon();
     else if (!macs.isLeft(instance)) void macs.make(instance);
     return macs.isMade(instance) || macs.isBusy(instance);
   }
 
   /** The socket of a device or address that has gone is closed when the goodbye has been tried. */
   private withdraw(instance: Instance): void {
-    const foothold = footholdOf(instance.router, this.links, this.parts.isVirtual);
-    if (foothold.kind === 'ready' || this.parts.macs.isBusy(instance)) return;
-    if (foothold.lack !== 'gone' && this.parts.macs.isMade(instance)) return;
-    this.ears.leave(instance.key);
-    instance.voice.close();
+    const placement = placementOf(instance.router, this.links, this.parts.isVirtual);
+    if (placement.kind === 'ready' || this.parts.macs.isBusy(instance)) return;
+    if (placement.lack !== 'gone' && this.parts.macs.isMade(instance)) return;
+    this.listeners.leave(instance.key);
+    instance.sender.close();
   }
 
   private startDecided(): void {
@@ -373,7 +373,7 @@ export class Runner {
 
   /** Something of ours was added or could not be: that is looked after from now on. */
   lookSoon(): void {
-    this.caretaker.lookSoon();
+    this.custodyTimer.lookSoon();
   }
 
   /** Of virtual MACs, each once. */
@@ -397,15 +397,15 @@ export class Runner {
     return [...devices.values()];
   }
 
-  private onFound({ told, helped }: Findings): void {
-    for (const { belonging, owner, text, isBack } of told) {
+  private onFound({ news, helped }: Findings): void {
+    for (const { belonging, owner, text, isBack } of news) {
       const isUser = ({ key, router }: Instance) =>
         belonging.kind === 'virtual-mac' ? router.virtualMacDevice === belonging.name : key === owner;
       const users = [...this.instances.values()].filter(isUser);
       const [first] = users;
       if (first === undefined) continue;
       const [level, code] = isBack ? (['warning', 'put-back'] as const) : (['error', 'taken-away'] as const);
-      this.parts.tell(first, { level, code, text });
+      this.parts.report(first, { level, code, text });
       if (belonging.kind !== 'virtual-mac') continue;
       for (const user of users) this.parts.macs.note(user, isBack ? 'made' : 'left');
       this.refreshSoon();

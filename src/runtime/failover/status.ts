@@ -65,7 +65,7 @@ export function readingOf(
       group: groupOf.get(instance.name),
       state: instance.state,
       since: instance.since,
-      source: instance.voice.source,
+      source: instance.sender.source,
       hasAddresses: hasAddresses(instance, holdings),
       counters: instance.counters,
     })),
@@ -118,7 +118,7 @@ function routerView(
     basePriority: priority,
     priority: effectivePriority(state),
     advertInterval,
-    source: instance.voice.source,
+    source: instance.sender.source,
     master:
       master === undefined
         ? undefined
@@ -127,7 +127,7 @@ function routerView(
     excludedAddresses: router.excludedAddresses.map(({ address }) => address),
     hasAddresses: hasAddresses(instance, holdings),
     faults: [...state.faults, ...(state.groupFault === undefined ? [] : [`${state.groupFault} is in fault`])],
-    counters: { ...counters, rejected: { ...counters.rejected }, told: { ...counters.told } },
+    counters: { ...counters, rejected: { ...counters.rejected }, reports: { ...counters.reports } },
     budget: budgetEntries(groupBudget(members)),
     takeovers: [...record.takeovers],
   };

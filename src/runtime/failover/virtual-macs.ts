@@ -6,13 +6,13 @@ import type { RouterConfig } from '../../model/failover-config.js';
 import type { VirtualRouter } from '../../model/virtual-router.js';
 import { messageOf } from '../message-of.js';
 import type { Holdings } from './holdings.js';
-import type { Instance, Telling } from './instance.js';
+import type { Instance, Report } from './instance.js';
 import type { RouterPlan } from './reload-plan.js';
 
 export type VirtualMacParts = {
   readonly network: Pick<Network, 'links' | 'addVirtualMac'>;
   readonly holdings: Holdings;
-  readonly tell: (instance: Instance, telling: Telling) => void;
+  readonly report: (instance: Instance, report: Report) => void;
   /** A device was made or could not be: look at the machine again. */
   readonly onTried: () => void;
 };
@@ -137,9 +137,9 @@ export class VirtualMacs {
     } catch (error) {
       instance.mustRetry = true;
       const text = `the device ${name} can't be made on ${parent}: ${messageOf(error)}`;
-      const isTold = this.failed.has(instance);
+      const isReported = this.failed.has(instance);
       this.failed.add(instance);
-      if (!isTold) this.parts.tell(instance, { level: 'error', code: 'device-failed', text });
+      if (!isReported) this.parts.report(instance, { level: 'error', code: 'device-failed', text });
     }
   }
 }

@@ -9,7 +9,7 @@ import type { Catcher } from '../catcher.js';
 import type { AccountIds } from './accounts.js';
 
 /** `dies`: ended when the director ends, however it ends. `outlives`: goes on to its own end. */
-export type Fate = 'dies' | 'outlives';
+export type OnOurEnd = 'dies' | 'outlives';
 
 export type LaunchEvent =
   | { readonly kind: 'started'; readonly pid: number }
@@ -65,7 +65,7 @@ export class Launcher {
   run(
     words: readonly string[],
     { uid, gid }: Pick<AccountIds, 'uid' | 'gid'>,
-    fate: Fate,
+    onOurEnd: OnOurEnd,
     onEvent: (event: LaunchEvent) => void,
   ): number {
     this.lastId += 1;
@@ -75,7 +75,7 @@ export class Launcher {
     }
     this.prepare();
     this.listeners.set(this.lastId, onEvent);
-    this.request(['run', String(this.lastId), String(uid), String(gid), fate, ...words]);
+    this.request(['run', String(this.lastId), String(uid), String(gid), onOurEnd, ...words]);
     return this.lastId;
   }
 
@@ -114,11 +114,11 @@ export class Launcher {
     this.input = lines.pop() ?? '';
     for (const line of lines) {
       const [word, id, ...rest] = line.split(' ');
-      this.tell(Number(id), eventOf(word ?? '', rest));
+      this.deliver(Number(id), eventOf(word ?? '', rest));
     }
   }
 
-  private tell(id: number, event: LaunchEvent): void {
+  private deliver(id: number, event: LaunchEvent): void {
     const listener = this.listeners.get(id);
     if (event.kind !== 'started') this.listeners.delete(id);
     this.parts.catcher.run(() => listener?.(event));
@@ -130,7 +130,7 @@ export class Launcher {
     // Whatever outlives us goes on, and nobody waits for it any more.
     if (this.isClosing) return;
     this.parts.onDeath(why);
-    for (const id of [...this.listeners.keys()]) this.tell(id, { kind: 'lost', why });
+    for (const id of [...this.listeners.keys()]) this.deliver(id, { kind: 'lost', why });
   }
 }
 

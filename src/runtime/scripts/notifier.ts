@@ -46,7 +46,7 @@ export type NotificationParts = {
 /** Scripts that were started for a stop may take so long before the director ends without them. */
 export const stopBound = seconds(5);
 
-type Told = { readonly notify: NotifyScripts; readonly policy: ScriptPolicy };
+type Subscriber = { readonly notify: NotifyScripts; readonly policy: ScriptPolicy };
 type Said = {
   readonly kind: SubjectKind;
   readonly name: string;
@@ -58,9 +58,9 @@ type Said = {
 export class Notifications implements Notifier {
   private config: FailoverConfig = noFailover;
   /** Each virtual router's scripts. */
-  private routers: ReadonlyMap<string, Told> = new Map();
+  private routers: ReadonlyMap<string, Subscriber> = new Map();
   /** Routers that a reload removed, until they have ended: a word that is still to come is for the scripts they had. */
-  private readonly departed = new Map<string, Told>();
+  private readonly departed = new Map<string, Subscriber>();
   private fifos: NotifyFifo[] = [];
   private readonly queue: ScriptQueue;
   /** The last state of each virtual router and group. */
@@ -76,12 +76,12 @@ export class Notifications implements Notifier {
    */
   configure(config: FailoverConfig): void {
     const isReload = this.config !== noFailover;
-    for (const [name, told] of this.routers) this.departed.set(name, told);
-    this.routers = toldOf(config);
+    for (const [name, subscriber] of this.routers) this.departed.set(name, subscriber);
+    this.routers = subscribersOf(config);
     for (const name of this.routers.keys()) this.departed.delete(name);
     this.config = config;
     this.configureFifos(config.fifos, config.scriptPolicy);
-    if (isReload && config.tellsStatesOnReload) this.repeatStates();
+    if (isReload && config.writesStatesOnReload) this.repeatStates();
   }
 
   /** A reload gives the virtual router another name; comes before its `configure`. */
@@ -97,10 +97,10 @@ export class Notifications implements Notifier {
     if (state === 'DELETED') this.departed.delete(name);
     const { notify, policy } = found;
     const isPriority = state === 'MASTER_PRIORITY' || state === 'BACKUP_PRIORITY';
-    if (isPriority && !notify.tellsPriority) return;
+    if (isPriority && !notify.notifiesPriority) return;
     // Without notify_deleted the end of a virtual router is called a fault.
     const word = state === 'DELETED' && notify.deleted === undefined ? 'FAULT' : state;
-    this.tell('INSTANCE', name, word, priority);
+    this.report('INSTANCE', name, word, priority);
     this.remember({ kind: 'INSTANCE', name, state, priority });
     const own = { keyword: keywords[state], command: commandOf(notify, state) };
     const isForAny = !isPriority && state !== 'MASTER_RX_LOWER_PRI';
@@ -117,7 +117,7 @@ export class Notifications implements Notifier {
   groupChanged(name: string, state: NotifyState): void {
     const group = this.config.groups.find((one) => one.group.name === name);
     if (group === undefined) return;
-    this.tell('GROUP', name, state, 0);
+    this.report('GROUP', name, state, 0);
     this.remember({ kind: 'GROUP', name, state, priority: 0 });
     const own = { keyword: keywords[state], command: commandOf(group.notify, state) };
     this.run('GROUP', name, own, anyOf(group.notify, 'GROUP', name, state, 0), this.config.scriptPolicy);
@@ -183,7 +183,7 @@ export class Notifications implements Notifier {
     }
   }
 
-  private tell(kind: SubjectKind, name: string, state: NotifyState, priority: number): void {
+  private report(kind: SubjectKind, name: string, state: NotifyState, priority: number): void {
     this.write('vrrp', notifyLine(kind, name, state, priority));
   }
 
@@ -202,7 +202,8 @@ export class Notifications implements Notifier {
 
   /** `fifo_write_vrrp_states_on_reload`. */
   private repeatStates(): void {
-    for (const { kind, name, state, priority } of this.said.values()) this.tell(kind, name, state, priority);
+    for (const { kind, name, state, priority } of this.said.values())
+      this.report(kind, name, state, priority);
   }
 }
 
@@ -250,6 +251,6 @@ function anyOf(
   return any && { ...any, words: [...any.words, ...notifyArguments(kind, name, state, priority)] };
 }
 
-function toldOf({ routers, scriptPolicy: policy }: FailoverConfig): ReadonlyMap<string, Told> {
+function subscribersOf({ routers, scriptPolicy: policy }: FailoverConfig): ReadonlyMap<string, Subscriber> {
   return new Map(routers.map(({ router, notify }) => [router.name, { notify, policy }]));
 }

@@ -14,7 +14,7 @@ export type FileFacts = {
 };
 
 /** lstat, or why it failed, in words. */
-export type LookAt = (path: string) => FileFacts | string;
+export type ReadFileFacts = (path: string) => FileFacts | string;
 
 export type Step = { readonly path: string; readonly facts: FileFacts };
 
@@ -25,7 +25,7 @@ const maxLinks = 40;
 const [setUserId, setGroupId, sticky] = [0o4000, 0o2000, 0o1000];
 
 /** Follows an absolute path to a file. A text says what is in the way. */
-export function walkPath(path: string, lookAt: LookAt): ProgramPath | string {
+export function walkPath(path: string, lookAt: ReadFileFacts): ProgramPath | string {
   const steps: Step[] = [];
   let rest = ['', ...path.split('/')];
   let at = '/';

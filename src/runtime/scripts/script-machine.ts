@@ -3,11 +3,11 @@
 import { lstatSync, readFileSync, readlinkSync, type Stats } from 'node:fs';
 import { getSystemErrorMap } from 'node:util';
 import type { AccountDatabase } from './accounts.js';
-import type { FileFacts, LookAt } from './program-path.js';
+import type { FileFacts, ReadFileFacts } from './program-path.js';
 
 export type ScriptMachine = {
   readonly accounts: () => AccountDatabase;
-  readonly lookAt: LookAt;
+  readonly lookAt: ReadFileFacts;
   readonly uid: number;
   readonly gid: number;
   /** CAP_SETUID and CAP_SETGID reach a program that we start. */

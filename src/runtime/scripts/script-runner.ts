@@ -5,7 +5,7 @@ import { constants } from 'node:os';
 import type { ScriptCommand, ScriptPolicy } from '../../model/failover-config.js';
 import type { Catcher } from '../catcher.js';
 import type { Log } from '../log.js';
-import { type Fate, type LaunchEvent, Launcher } from './launcher.js';
+import { type LaunchEvent, Launcher, type OnOurEnd } from './launcher.js';
 import {
   type Inspection,
   inspectCommand,
@@ -39,7 +39,7 @@ export interface ScriptRunner {
   /** Looks at files and accounts as they are now. */
   inspect(command: ScriptCommand, policy: ScriptPolicy): Inspection;
   /** Inspects again and starts it; `onEnd` is called once, after this has returned. */
-  run(command: ScriptCommand, policy: ScriptPolicy, fate: Fate, onEnd: (end: ScriptEnd) => void): Run;
+  run(command: ScriptCommand, policy: ScriptPolicy, onOurEnd: OnOurEnd, onEnd: (end: ScriptEnd) => void): Run;
 }
 
 export type ScriptRunnerParts = {
@@ -80,13 +80,18 @@ export class ProcessScriptRunner implements ScriptRunner {
     return inspectionOf(this.prepareRun(command, policy));
   }
 
-  run(command: ScriptCommand, policy: ScriptPolicy, fate: Fate, onEnd: (end: ScriptEnd) => void): Run {
+  run(
+    command: ScriptCommand,
+    policy: ScriptPolicy,
+    onOurEnd: OnOurEnd,
+    onEnd: (end: ScriptEnd) => void,
+  ): Run {
     const found = this.prepareRun(command, policy);
     if ('why' in found) {
       queueMicrotask(() => onEnd({ kind: 'not-run', why: `${found.why}: ${found.remedy}` }));
       return { end: () => {} };
     }
-    const id = this.launcher.run(found.words, found.account, fate, (event) => {
+    const id = this.launcher.run(found.words, found.account, onOurEnd, (event) => {
       if (event.kind !== 'started') onEnd(endOf(event, found));
     });
     return { end: () => this.launcher.end(id) };

@@ -62,7 +62,7 @@ export type RouterStatus = {
     readonly priorityZeroSent: number;
     readonly announced: number;
     readonly rejected: Readonly<Record<string, number>>;
-    readonly told: Readonly<Record<string, number>>;
+    readonly reports: Readonly<Record<string, number>>;
   };
   readonly budget: readonly { readonly what: string; readonly shortest: number; readonly longest: number }[];
   readonly takeovers: readonly {

@@ -283,7 +283,7 @@ notify_priority_changes
           master: { words: ['/bin/m', 'x'] },
           any: { words: ['/bin/n'] },
           deleted: undefined,
-          tellsPriority: true,
+          notifiesPriority: true,
         },
       },
     ]);
@@ -321,7 +321,7 @@ notify_priority_changes
 
   test('notify_priority_changes of a group is that of its members', () => {
     const text = `${two}vrrp_sync_group g {\ngroup { a b }\nnotify_priority_changes\n}`;
-    expect(failoverOf(text).routers.map(({ notify }) => notify.tellsPriority)).toEqual([true, true]);
+    expect(failoverOf(text).routers.map(({ notify }) => notify.notifiesPriority)).toEqual([true, true]);
   });
 
   test('one that begins as BACKUP makes all begin so', () => {
@@ -359,7 +359,7 @@ json_dump_file /run/json
         { hears: 'vrrp', path: '/run/vrrp', account: { user: 'root', group: 'root' }, script: undefined },
         { hears: 'lvs', path: '/run/lvs', account: undefined, script: undefined },
       ],
-      tellsStatesOnReload: true,
+      writesStatesOnReload: true,
       dumps: { data: '/run/data', stats: '/run/stats', json: '/run/json' },
     });
   });

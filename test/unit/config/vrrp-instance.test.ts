@@ -192,7 +192,7 @@ notify_priority_changes`;
       deleted: command(['/bin/e']),
       masterRxLowerPriority: command(['/bin/f']),
       any: command(['/bin/g', 'x y']),
-      tellsPriority: true,
+      notifiesPriority: true,
     });
   });
 

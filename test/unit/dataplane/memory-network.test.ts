@@ -21,7 +21,7 @@ async function directorOn(wire: MemoryWire, clock: ManualClock, host: number) {
   const network = new MemoryNetwork({ clock, wire, links });
   const events: NetworkEvent[] = [];
   await network.start((event) => events.push(event));
-  network.hear({ device: 'eth0', family: 4, groups: [group] });
+  network.listenForAdverts({ device: 'eth0', family: 4, groups: [group] });
   network.open({ router: 'VI_1', device: 'eth0', source, ttl: 255 });
   const heard = () => events.flatMap((event) => (event.kind === 'advert' ? [event.message[0]] : []));
   return { network, events, heard };

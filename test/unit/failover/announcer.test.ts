@@ -196,14 +196,14 @@ describe('probes', () => {
   test('a watch hears of claims beside questions, in the network’s own words, until it ends', async () => {
     const { clock, prober, answers, network } = await probed();
     const listened: string[] = [];
-    const { listen, unlisten } = network;
-    network.listen = (filter) => {
+    const { listenForFrames, stopListeningForFrames } = network;
+    network.listenForFrames = (filter) => {
       listened.push(filter.addresses.join(' '));
-      listen.call(network, filter);
+      listenForFrames.call(network, filter);
     };
-    network.unlisten = (device) => {
+    network.stopListeningForFrames = (device) => {
       listened.push('nothing');
-      unlisten.call(network, device);
+      stopListeningForFrames.call(network, device);
     };
     let claims = 0;
     prober.watch('VI_1', [one], () => claims++);
@@ -245,7 +245,7 @@ describe('probes', () => {
     const prober = new Prober(f);
     f.network.setLink({ name: 'eth0', isUp: false });
     prober.probe([one], () => {});
-    f.network.listen = () => {
+    f.network.listenForFrames = () => {
       throw new Error('no such device');
     };
     prober.probe([elsewhere], () => {});
@@ -259,10 +259,10 @@ describe('probes', () => {
     const { clock, catcher, network } = await fixture();
     const prober = new Prober({ clock, catcher, network });
     let installed = 0;
-    const { listen } = network;
-    network.listen = (filter) => {
+    const { listenForFrames } = network;
+    network.listenForFrames = (filter) => {
       installed += 1;
-      listen.call(network, filter);
+      listenForFrames.call(network, filter);
     };
     for (let i = 1; i <= 400; i++) {
       const target = at(ip(`10.1.${i >> 8}.${i & 255}`), 'eth0');

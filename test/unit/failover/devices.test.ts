@@ -41,7 +41,7 @@ describe('its own device', () => {
       hasAddresses: false,
     });
     // The reason is known: no warning about the advert beside it.
-    expect(a.view().counters).toMatchObject({ sendFailures: 1, told: {} });
+    expect(a.view().counters).toMatchObject({ sendFailures: 1, reports: {} });
     a.network.setLink({ name: 'eth0', isUp: true });
     await lab.wait(0);
     expect(a.state()).toBe('backup');
@@ -54,10 +54,14 @@ describe('its own device', () => {
     const a = await master({ routers: [{ ...routerWith(), tracks: [] }] });
     a.network.setLink({ name: 'eth0', isUp: false });
     await lab.wait(2);
-    expect(a.view()).toMatchObject({ state: 'master', faults: [], counters: { told: { 'send-failed': 2 } } });
+    expect(a.view()).toMatchObject({
+      state: 'master',
+      faults: [],
+      counters: { reports: { 'send-failed': 2 } },
+    });
     a.network.setLink({ name: 'eth0', isUp: true });
     await lab.wait(2);
-    expect(a.view().counters).toMatchObject({ sendFailures: 2, told: { 'send-failed': 2 } });
+    expect(a.view().counters).toMatchObject({ sendFailures: 2, reports: { 'send-failed': 2 } });
   });
 
   test('missing at the start: fault until it comes', async () => {
@@ -141,7 +145,7 @@ test('another primary address: adverts come from it at once, and so would the gu
 
 test('a socket that can’t be opened is a fault, and tried again without an event', async () => {
   const a = lab.create('a', 1, { routers: [routerWith()] });
-  a.network.failures.set('hear', new DirectorError('IO', 'too many groups'));
+  a.network.failures.set('listenForAdverts', new DirectorError('IO', 'too many groups'));
   await a.director.start();
   expect(a.view().faults).toEqual(['interface eth0: too many groups']);
   a.network.failures.clear();
@@ -228,7 +232,7 @@ describe('an address that somebody removes', () => {
     a.network.setLink({ name: 'eth0', addresses: own });
     await lab.wait(0);
     expect(lab.take()).toEqual([`a: add ${vip}`, ...Array(5).fill('a: announce')]);
-    expect(a.view().counters.told['put-back']).toBe(1);
+    expect(a.view().counters.reports['put-back']).toBe(1);
   });
 
   test('one that can’t be added is said once and tried again', async () => {
@@ -259,7 +263,7 @@ describe('use_vmac', () => {
     expect(a.network.addresses).toMatchObject([{ address: vip, device: 'uvs.51' }]);
     expect(b.view().master?.address).toBe('10.0.0.1');
     // Both answer with one MAC: that is no second holder.
-    expect(a.view().counters.told).toEqual({});
+    expect(a.view().counters.reports).toEqual({});
   });
 
   test('IPv6: adverts come from the parent’s link-local address, and the device gets none', async () => {
@@ -286,7 +290,7 @@ describe('use_vmac', () => {
     await a.director.start();
     await lab.wait(11);
     expect(a.view().faults).toEqual(['there is no interface uvs.51']);
-    expect(a.view().counters.told).toEqual({ 'device-failed': 1 });
+    expect(a.view().counters.reports).toEqual({ 'device-failed': 1 });
     a.network.failures.clear();
     await lab.wait(5);
     expect(a.state()).toBe('backup');
@@ -320,7 +324,7 @@ describe('use_vmac', () => {
       const { length } = a.director.virtualRouters().timeline;
       setDown(a);
       await lab.wait(5);
-      expect([isUp(a), a.state(), a.view().counters.told['put-back']]).toEqual([true, state, 1]);
+      expect([isUp(a), a.state(), a.view().counters.reports['put-back']]).toEqual([true, state, 1]);
       expect(a.director.virtualRouters().timeline).toHaveLength(length);
     },
   );
@@ -413,7 +417,7 @@ test('no guardian: failover goes on and says what that means', async () => {
   await a.director.start();
   await lab.wait(4);
   expect(a.addresses()).toEqual([vip]);
-  expect(a.view().counters.told).toEqual({ 'no-guardian': 1 });
+  expect(a.view().counters.reports).toEqual({ 'no-guardian': 1 });
 });
 
 test('routes come after the addresses and go before them', async () => {

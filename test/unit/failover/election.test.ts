@@ -256,7 +256,7 @@ describe('messages that are no advert of a virtual router of ours', () => {
     for (let i = 0; i < 3; i++) {
       emit(a, [0x21, 52, 100, 1, 0, 1, 0, 0, ...address.split('.').map(Number), 0, 0, 0, 0, 0, 0, 0, 0]);
     }
-    expect(a.view().counters.told['other-vrid']).toBe(3);
+    expect(a.view().counters.reports['other-vrid']).toBe(3);
     const told = a.logged.filter((line) =>
       line.includes(`10.0.0.9 on eth0 sends adverts for ${address} with VRID 52`),
     );
@@ -290,7 +290,7 @@ describe('messages that are no advert of a virtual router of ours', () => {
   });
 });
 
-test('two virtual routers share an ear, and each hears its own', async () => {
+test('two virtual routers share a listener, and each gets its own', async () => {
   const second = (priority: number) =>
     routerWith({ name: 'VI_2', virtualRouterId: 52, priority, addresses: [] });
   const a = await lab.start('a', 1, { routers: [routerWith({ priority: 150 }), second(90)] });

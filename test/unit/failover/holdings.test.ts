@@ -179,10 +179,10 @@ test('what can’t be added is said once, tried again, and then there', async ()
   broken.add('10.0.0.100');
   await holdings.add('a', { addresses: [one, two], routes: [] });
   expect(holdings.isComplete('a')).toBe(false);
-  expect(await holdings.look([])).toEqual({ told: [], helped: new Set() });
+  expect(await holdings.look([])).toEqual({ news: [], helped: new Set() });
   expect(warnings).toEqual(["a: can't add 10.0.0.100/24 on eth0: no such device"]);
   broken.clear();
-  expect(await holdings.look([])).toEqual({ told: [], helped: new Set(['a']) });
+  expect(await holdings.look([])).toEqual({ news: [], helped: new Set(['a']) });
   expect(holdings.isComplete('a')).toBe(true);
   expect(calls).toEqual(['add 10.0.0.101', 'add 10.0.0.100']);
 });
@@ -193,13 +193,13 @@ describe('what somebody else takes away', () => {
     await holdings.add('a', { addresses: [one], routes: [route] });
     present.clear();
     expect(await holdings.look([])).toMatchObject({
-      told: [
+      news: [
         { owner: 'a', text: '10.0.0.100 is gone; it is put back', isBack: true },
         { owner: 'a', text: 'route is gone; it is put back', isBack: true },
       ],
       helped: new Set(['a']),
     });
-    expect(await holdings.look([])).toEqual({ told: [], helped: new Set() });
+    expect(await holdings.look([])).toEqual({ news: [], helped: new Set() });
   });
 
   test('and can’t be put back counts as missing until it is there', async () => {
@@ -207,7 +207,7 @@ describe('what somebody else takes away', () => {
     await holdings.add('a', { addresses: [one], routes: [] });
     present.clear();
     broken.add('10.0.0.100');
-    expect(await holdings.look([])).toMatchObject({ told: [{ owner: 'a', isBack: false }] });
+    expect(await holdings.look([])).toMatchObject({ news: [{ owner: 'a', isBack: false }] });
     expect(holdings.isComplete('a')).toBe(false);
     broken.clear();
     expect((await holdings.look([]))?.helped).toEqual(new Set(['a']));
@@ -224,7 +224,7 @@ describe('what somebody else takes away', () => {
     const removed = holdings.remove('a');
     await Promise.all([looked, removed]);
     expect(calls).toEqual(['add 10.0.0.100', 'add 10.0.0.100', 'remove 10.0.0.100']);
-    expect(await holdings.look([])).toEqual({ told: [], helped: new Set() });
+    expect(await holdings.look([])).toEqual({ news: [], helped: new Set() });
     expect(present).toEqual(new Set());
   });
 });
@@ -235,7 +235,7 @@ test('what goes with an address that we remove ourselves is there again at once,
   await holdings.add('a', { addresses: [one], routes: [] });
   await holdings.exchange('a', { addresses: [two], routes: [route] });
   expect(present).toEqual(new Set(['10.0.0.101/24', 'route/0']));
-  expect(await holdings.look([])).toEqual({ told: [], helped: new Set() });
+  expect(await holdings.look([])).toEqual({ news: [], helped: new Set() });
 });
 
 describe('exchange', () => {

@@ -322,7 +322,7 @@ const rows: readonly Row[] = [
   ),
   quiet('notify', { notify: '/bin/true' }, (a) => expect(JSON.stringify(notifyOf(a))).toContain('/bin/true')),
   quiet('notify_priority_changes', { notify_priority_changes: 'on' }, (a) =>
-    expect(notifyOf(a)?.tellsPriority).toBe(true),
+    expect(notifyOf(a)?.notifiesPriority).toBe(true),
   ),
   quiet('notify_deleted', { notify_deleted: '/bin/true' }, (a) =>
     expect(JSON.stringify(notifyOf(a))).toContain('/bin/true'),

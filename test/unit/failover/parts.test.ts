@@ -7,13 +7,14 @@ import type { Link, Network } from '../../../src/dataplane/network.js';
 import type { IpAddress } from '../../../src/model/address.js';
 import { addMicros, micros, seconds } from '../../../src/model/units.js';
 import { writeDump } from '../../../src/runtime/dumps/dump-file.js';
+import { AdvertListeners } from '../../../src/runtime/failover/advert-listeners.js';
+import { AdvertSender } from '../../../src/runtime/failover/advert-sender.js';
 import { newCounters } from '../../../src/runtime/failover/counters.js';
-import { Duty } from '../../../src/runtime/failover/duty.js';
-import { Ears } from '../../../src/runtime/failover/ears.js';
-import { footholdOf } from '../../../src/runtime/failover/foothold.js';
 import { groupState } from '../../../src/runtime/failover/group.js';
 import { isIpv6Router } from '../../../src/runtime/failover/ipv6-router.js';
-import { TellGate, tellPause } from '../../../src/runtime/failover/tell-gate.js';
+import { placementOf } from '../../../src/runtime/failover/placement.js';
+import { ReportGate, reportPause } from '../../../src/runtime/failover/report-gate.js';
+import { ServedAddresses } from '../../../src/runtime/failover/served-addresses.js';
 import {
   lostAt,
   maxTransitions,
@@ -21,7 +22,6 @@ import {
   takeoverAllowance,
   takeoverEntry,
 } from '../../../src/runtime/failover/timeline.js';
-import { RouterVoice } from '../../../src/runtime/failover/voice.js';
 import { notifyWord } from '../../../src/runtime/scripts/notify-words.js';
 import type { Cause } from '../../../src/vrrp/cause.js';
 import { createInstance, type VrrpState } from '../../../src/vrrp/state.js';
@@ -32,29 +32,29 @@ const ip = (text: string) => text as IpAddress;
 
 describe('what is told', () => {
   test('one of a code and router is written now and then, with the number that was kept back', () => {
-    const gate = new TellGate();
+    const gate = new ReportGate();
     const at = (after: number) => addMicros(seconds(100), micros(after));
     expect(gate.admit('VI_1', 'address-conflict', at(0))).toEqual({ isWritten: true, keptBack: 0 });
-    expect(gate.admit('VI_1', 'address-conflict', at(tellPause - 1)).isWritten).toBe(false);
-    expect(gate.admit('VI_1', 'address-conflict', at(tellPause - 1)).isWritten).toBe(false);
+    expect(gate.admit('VI_1', 'address-conflict', at(reportPause - 1)).isWritten).toBe(false);
+    expect(gate.admit('VI_1', 'address-conflict', at(reportPause - 1)).isWritten).toBe(false);
     expect(gate.admit('VI_2', 'address-conflict', at(5)).isWritten).toBe(true);
     expect(gate.admit('VI_1', 'stalled', at(5)).isWritten).toBe(true);
-    expect(gate.admit('VI_1', 'address-conflict', at(tellPause))).toEqual({ isWritten: true, keptBack: 2 });
-    expect(gate.admit('VI_1', 'address-conflict', at(2 * tellPause))).toEqual({
+    expect(gate.admit('VI_1', 'address-conflict', at(reportPause))).toEqual({ isWritten: true, keptBack: 2 });
+    expect(gate.admit('VI_1', 'address-conflict', at(2 * reportPause))).toEqual({
       isWritten: true,
       keptBack: 0,
     });
   });
 
   test('each split is news, but not each packet', () => {
-    const gate = new TellGate();
+    const gate = new ReportGate();
     expect(gate.admit('VI_1', 'second-master', seconds(1)).isWritten).toBe(true);
     expect(gate.admit('VI_1', 'second-master', seconds(3.9)).isWritten).toBe(false);
     expect(gate.admit('VI_1', 'second-master', seconds(4))).toEqual({ isWritten: true, keptBack: 1 });
   });
 
   test('what is forgotten is new', () => {
-    const gate = new TellGate();
+    const gate = new ReportGate();
     gate.admit('VI_1', 'stalled', seconds(1));
     gate.forget('VI_1');
     expect(gate.admit('VI_1', 'stalled', seconds(1)).isWritten).toBe(true);
@@ -95,31 +95,31 @@ describe('timeline', () => {
   });
 });
 
-describe('duty', () => {
+describe('served addresses', () => {
   test('an address stands by until one of its virtual routers forwards', () => {
-    const duty = new Duty();
+    const served = new ServedAddresses();
     const shared = [prefix('10.0.0.100')];
     const second = routerWith({ name: 'VI_2', virtualRouterId: 52, addresses: shared });
-    duty.expect(failoverOf({ routers: [routerWith({ addresses: shared }), second] })).adopt();
-    expect(duty.isVirtual(ip('10.0.0.100'))).toBe(true);
-    expect(duty.isVirtual(ip('10.0.0.7'))).toBe(false);
-    expect(duty.isStandby(ip('10.0.0.7'))).toBe(false);
-    expect(duty.isStandby(ip('10.0.0.100'))).toBe(true);
-    duty.forward('VI_2', second, true);
-    expect(duty.isStandby(ip('10.0.0.100'))).toBe(false);
+    served.expect(failoverOf({ routers: [routerWith({ addresses: shared }), second] })).adopt();
+    expect(served.isVirtual(ip('10.0.0.100'))).toBe(true);
+    expect(served.isVirtual(ip('10.0.0.7'))).toBe(false);
+    expect(served.isStandby(ip('10.0.0.7'))).toBe(false);
+    expect(served.isStandby(ip('10.0.0.100'))).toBe(true);
+    served.forward('VI_2', second, true);
+    expect(served.isStandby(ip('10.0.0.100'))).toBe(false);
     // By what peers know it by, too: a reload may have given it another name.
-    duty.expect(failoverOf({ routers: [{ ...second, name: 'VI_9' }] })).adopt();
-    expect(duty.isStandby(ip('10.0.0.100'))).toBe(false);
+    served.expect(failoverOf({ routers: [{ ...second, name: 'VI_9' }] })).adopt();
+    expect(served.isStandby(ip('10.0.0.100'))).toBe(false);
     // Two of one name, while it restarts.
-    duty.forward('VI_2 (2)', second, true);
-    duty.forward('VI_2', second, false);
-    expect(duty.isStandby(ip('10.0.0.100'))).toBe(false);
-    duty.forward('VI_2 (2)', second, false);
-    expect(duty.isStandby(ip('10.0.0.100'))).toBe(true);
+    served.forward('VI_2 (2)', second, true);
+    served.forward('VI_2', second, false);
+    expect(served.isStandby(ip('10.0.0.100'))).toBe(false);
+    served.forward('VI_2 (2)', second, false);
+    expect(served.isStandby(ip('10.0.0.100'))).toBe(true);
   });
 
   test('no_accept closes the addresses while we forward for them; an owner always accepts', () => {
-    const duty = new Duty();
+    const served = new ServedAddresses();
     const closed = { addresses: [prefix('10.0.0.100')], acceptsTraffic: false };
     const owned = { name: 'OWN', addresses: [prefix('10.0.0.200')], acceptsTraffic: false, priority: 255 };
     const routers = [
@@ -127,12 +127,12 @@ describe('duty', () => {
       routerWith({ name: 'OPEN', virtualRouterId: 52, addresses: [prefix('10.0.0.150')] }),
       routerWith({ ...owned, virtualRouterId: 53 }),
     ];
-    duty.expect(failoverOf({ routers })).adopt();
-    expect(duty.closedAddresses()).toEqual([]);
-    for (const router of routers) duty.forward(router.name, router, true);
-    expect(duty.closedAddresses()).toEqual(['10.0.0.100', '10.0.0.101']);
-    duty.forward('VI_1', routers[0] ?? routerWith(), false);
-    expect(duty.closedAddresses()).toEqual([]);
+    served.expect(failoverOf({ routers })).adopt();
+    expect(served.closedAddresses()).toEqual([]);
+    for (const router of routers) served.forward(router.name, router, true);
+    expect(served.closedAddresses()).toEqual(['10.0.0.100', '10.0.0.101']);
+    served.forward('VI_1', routers[0] ?? routerWith(), false);
+    expect(served.closedAddresses()).toEqual([]);
   });
 });
 
@@ -167,76 +167,76 @@ describe('words', () => {
   });
 });
 
-describe('ears', () => {
+describe('advert listeners', () => {
   const group = ip('224.0.0.18');
   const other = ip('224.0.0.19');
 
   function fake() {
     const calls: string[] = [];
     const network = {
-      hear: ({ device, family, groups }: Parameters<Network['hear']>[0]) => {
-        calls.push(`hear ${device} ${family} ${groups.join(' ')}`.trim());
+      listenForAdverts: ({ device, family, groups }: Parameters<Network['listenForAdverts']>[0]) => {
+        calls.push(`listen ${device} ${family} ${groups.join(' ')}`.trim());
       },
-      stopHearing: (device: string, family: number) => {
+      stopListeningForAdverts: (device: string, family: number) => {
         calls.push(`stop ${device} ${family}`);
       },
     };
-    return { calls, ears: new Ears(network) };
+    return { calls, listeners: new AdvertListeners(network) };
   }
 
   test('one for a device and family; groups are joined as they are wanted', () => {
-    const { calls, ears } = fake();
-    ears.join('a', 'eth0', 2, 4, group);
-    ears.join('b', 'eth0', 2, 4, group);
-    ears.join('c', 'eth0', 2, 4, undefined);
-    ears.join('d', 'eth0', 2, 6, ip('ff02::12'));
-    ears.join('e', 'eth0', 2, 4, other);
+    const { calls, listeners } = fake();
+    listeners.join('a', 'eth0', 2, 4, group);
+    listeners.join('b', 'eth0', 2, 4, group);
+    listeners.join('c', 'eth0', 2, 4, undefined);
+    listeners.join('d', 'eth0', 2, 6, ip('ff02::12'));
+    listeners.join('e', 'eth0', 2, 4, other);
     expect(calls).toEqual([
-      'hear eth0 4 224.0.0.18',
-      'hear eth0 6 ff02::12',
-      'hear eth0 4 224.0.0.18 224.0.0.19',
+      'listen eth0 4 224.0.0.18',
+      'listen eth0 6 ff02::12',
+      'listen eth0 4 224.0.0.18 224.0.0.19',
     ]);
-    expect(ears.listenersAt('eth0', 4)).toEqual(['a', 'b', 'c', 'e']);
-    expect(ears.listenersAt('eth1', 4)).toEqual([]);
+    expect(listeners.membersAt('eth0', 4)).toEqual(['a', 'b', 'c', 'e']);
+    expect(listeners.membersAt('eth1', 4)).toEqual([]);
   });
 
   test('a device that came back with another index is heard anew', () => {
-    const { calls, ears } = fake();
-    ears.join('a', 'eth0', 2, 4, group);
-    ears.join('a', 'eth0', 2, 4, group);
-    ears.join('a', 'eth0', 7, 4, group);
-    expect(calls).toEqual(['hear eth0 4 224.0.0.18', 'hear eth0 4 224.0.0.18']);
+    const { calls, listeners } = fake();
+    listeners.join('a', 'eth0', 2, 4, group);
+    listeners.join('a', 'eth0', 2, 4, group);
+    listeners.join('a', 'eth0', 7, 4, group);
+    expect(calls).toEqual(['listen eth0 4 224.0.0.18', 'listen eth0 4 224.0.0.18']);
   });
 
   test('the last one that leaves closes it; whoever moves hears in one place only', () => {
-    const { calls, ears } = fake();
-    ears.join('a', 'eth0', 2, 4, group);
-    ears.join('b', 'eth0', 2, 4, group);
-    ears.join('a', 'eth1', 3, 4, group);
-    expect(ears.listenersAt('eth0', 4)).toEqual(['b']);
-    ears.leave('b');
-    ears.leave('b');
+    const { calls, listeners } = fake();
+    listeners.join('a', 'eth0', 2, 4, group);
+    listeners.join('b', 'eth0', 2, 4, group);
+    listeners.join('a', 'eth1', 3, 4, group);
+    expect(listeners.membersAt('eth0', 4)).toEqual(['b']);
+    listeners.leave('b');
+    listeners.leave('b');
     expect(calls.slice(-1)).toEqual(['stop eth0 4']);
   });
 
   test('one that failed is tried again', () => {
     let isBroken = true;
     const heard: string[] = [];
-    const ears = new Ears({
-      hear: ({ device }) => {
+    const listeners = new AdvertListeners({
+      listenForAdverts: ({ device }) => {
         if (isBroken) throw new Error('no');
         heard.push(device);
       },
-      stopHearing: () => {},
+      stopListeningForAdverts: () => {},
     });
-    expect(() => ears.join('a', 'eth0', 2, 4, group)).toThrow('no');
+    expect(() => listeners.join('a', 'eth0', 2, 4, group)).toThrow('no');
     isBroken = false;
-    ears.join('a', 'eth0', 2, 4, group);
+    listeners.join('a', 'eth0', 2, 4, group);
     expect(heard).toEqual(['eth0']);
   });
 });
 
-describe('voice', () => {
+describe('advert sender', () => {
   const place = { device: 'eth0', ifindex: 2, source: ip('10.0.0.1') };
 
   function fake() {
@@ -258,38 +258,38 @@ describe('voice', () => {
       },
     };
     const counters = newCounters();
-    const voice = new RouterVoice(network, 'VI_1', counters);
+    const sender = new AdvertSender(network, 'VI_1', counters);
     const fail = (text: string | undefined) => {
       failure = text;
     };
-    return { calls, counters, voice, fail };
+    return { calls, counters, sender, fail };
   }
 
   test('is opened where something is new, and closed', () => {
-    const { calls, voice } = fake();
+    const { calls, sender } = fake();
     const router = routerWith();
-    expect(voice.source).toBeUndefined();
-    expect(voice.open(router, place)).toBe(true);
-    expect(voice.open(router, place)).toBe(false);
-    expect(voice.open(router, { ...place, ifindex: 3 })).toBe(true);
-    expect(voice.open(router, { ...place, source: ip('10.0.0.2') })).toBe(true);
-    expect(voice.source).toBe('10.0.0.2');
-    voice.close();
-    expect(voice.source).toBeUndefined();
+    expect(sender.source).toBeUndefined();
+    expect(sender.open(router, place)).toBe(true);
+    expect(sender.open(router, place)).toBe(false);
+    expect(sender.open(router, { ...place, ifindex: 3 })).toBe(true);
+    expect(sender.open(router, { ...place, source: ip('10.0.0.2') })).toBe(true);
+    expect(sender.source).toBe('10.0.0.2');
+    sender.close();
+    expect(sender.source).toBeUndefined();
     expect(calls).toHaveLength(4);
   });
 
   test('the repeater is armed by a master, and silenced once', () => {
-    const { calls, voice } = fake();
+    const { calls, sender } = fake();
     const router = routerWith();
-    voice.open(router, place);
-    voice.hush();
-    voice.say(router, 100, true);
-    voice.hush();
-    voice.hush();
-    voice.say(router, 0, true);
-    voice.hush();
-    voice.say(router, 100, false);
+    sender.open(router, place);
+    sender.stopRepeating();
+    sender.send(router, 100, true);
+    sender.stopRepeating();
+    sender.stopRepeating();
+    sender.send(router, 0, true);
+    sender.stopRepeating();
+    sender.send(router, 100, false);
     expect(calls.slice(1)).toEqual([
       'say 100 every 1000000 for 4000000',
       'say nothing once',
@@ -299,19 +299,19 @@ describe('voice', () => {
   });
 
   test('counts what it says, and what it could not say', () => {
-    const { counters, voice, fail } = fake();
+    const { counters, sender, fail } = fake();
     const router = routerWith();
-    expect(voice.say(router, 100, true)).toBe('there is nowhere to send from');
-    voice.open(router, place);
-    expect(voice.say(router, 0, false)).toBeUndefined();
+    expect(sender.send(router, 100, true)).toBe('there is nowhere to send from');
+    sender.open(router, place);
+    expect(sender.send(router, 0, false)).toBeUndefined();
     fail('Network is down');
-    expect(voice.say(router, 100, true)).toBe('Network is down');
+    expect(sender.send(router, 100, true)).toBe('Network is down');
     expect(counters).toMatchObject({ sent: 1, sendFailures: 2, priorityZeroSent: 1 });
-    expect(voice.goodbye(router)[0]?.bytes[2]).toBe(0);
+    expect(sender.goodbye(router)[0]?.bytes[2]).toBe(0);
   });
 });
 
-describe('foothold', () => {
+describe('placement', () => {
   const link = (name: string, more: Partial<Link> = {}): Link => ({
     name,
     ifindex: 2,
@@ -327,8 +327,8 @@ describe('foothold', () => {
     ...more,
   });
   const isVirtual = (address: IpAddress) => address === '10.0.0.100';
-  const at = (router: Parameters<typeof footholdOf>[0], ...links: Link[]) =>
-    footholdOf(router, links, isVirtual);
+  const at = (router: Parameters<typeof placementOf>[0], ...links: Link[]) =>
+    placementOf(router, links, isVirtual);
 
   test('the first address of its own, of its family', () => {
     expect(at(routerWith(), link('eth0'))).toMatchObject({
@@ -394,7 +394,7 @@ describe('foothold', () => {
       kind: 'ready',
       device: 'uvs.51',
       ifindex: 9,
-      ear: { device: 'eth0' },
+      listener: { device: 'eth0' },
     });
   });
 });

@@ -160,7 +160,7 @@ test('whichever step fails, it is as it was, or as it is to be and told; and the
 });
 
 /** Tried again within the same reload, or one question of several: nothing comes of it, and nothing is said. */
-const madeUpFor = new Set(['network.open', 'network.listen', 'network.sendFrame']);
+const madeUpFor = new Set(['network.open', 'network.listenForFrames', 'network.sendFrame']);
 
 /** The parts that are not alike, in words. */
 function differences(is: object, wanted: object): string {

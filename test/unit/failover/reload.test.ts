@@ -83,7 +83,7 @@ describe('the plan', () => {
   test('a changed script is a change', () => {
     const [old] = failoverOf({ routers: [routerWith()] }).routers;
     if (old === undefined) throw new Error('one router');
-    const notify = { ...old.notify, tellsPriority: true };
+    const notify = { ...old.notify, notifiesPriority: true };
     expect(planReload([old], { routers: [{ ...old, notify }] })[0]?.kind).toBe('change');
   });
 });

@@ -28,7 +28,7 @@ async function splitPair(): Promise<{ a: FailoverDirector; b: FailoverDirector }
 }
 
 const codes = (director: FailoverDirector) =>
-  director.events.flatMap((event) => (event.kind === 'virtual-router-told' ? [event.code] : []));
+  director.events.flatMap((event) => (event.kind === 'virtual-router-report' ? [event.code] : []));
 
 /** Whom neighbours believe in: the sender of the last announcement. */
 const believed = (): string | undefined => {
@@ -60,8 +60,8 @@ test('a one-way split: the master that is not heard says loudly that it is not a
   expect(codes(a).filter((code) => code === 'second-master')).toEqual(['second-master']);
   expect(a.view().why).toContain('10.0.0.2 is master too');
   expect(a.notified).toContain('VI_1 MASTER_RX_LOWER_PRI 150');
-  expect(a.view().counters.told['second-master']).toBe(1);
-  expect(b.view().counters.told['second-master']).toBeUndefined();
+  expect(a.view().counters.reports['second-master']).toBe(1);
+  expect(b.view().counters.reports['second-master']).toBeUndefined();
   lab.wire.heal();
   await lab.wait(5);
   expect(lab.holdersOf(vip)).toEqual(['a']);
@@ -100,7 +100,7 @@ describe('an address that somebody else answers for', () => {
     expect(a.logged.some((line) => line.startsWith(`${vip} is also at ${other}`))).toBe(true);
     // The same holder again, of the same question: said before.
     a.network.emit({ kind: 'frame', device: 'eth0', frame: arpReply(other, vip) });
-    expect(a.view().counters.told['address-conflict']).toBe(1);
+    expect(a.view().counters.reports['address-conflict']).toBe(1);
     // It has just taken over, and announced the addresses: that was its word.
     await lab.wait(29);
     expect(lab.take()).not.toContain('a: announce');

@@ -136,14 +136,14 @@ function chosen(calls: readonly string[]): number[] {
 }
 
 /** One question of several (who holds an address), or a fault in the place of another, which status has: no line comes of it. */
-const unsaid = new Set(['network.sendFrame', 'network.open', 'network.hear']);
+const unsaid = new Set(['network.sendFrame', 'network.open', 'network.listenForAdverts']);
 
 test('an undisturbed day asks every port', async () => {
   const { calls, state } = await rehearsal();
   for (const name of [
     'network.links',
     'network.open',
-    'network.listen',
+    'network.listenForFrames',
     'network.lookAfter',
     'network.addAddress',
     'network.addVirtualMac',
@@ -178,8 +178,8 @@ test('whichever call fails: the director lives, says so, and makes up for it', a
     );
     for (const [name] of differing)
       findings.push(`${number} ${call}: ${name} is ${JSON.stringify(end[name as keyof object])}`);
-    const isTold = a.logged.slice(lines).some((line) => line.includes('was made to fail'));
-    if (!isTold && !unsaid.has(call ?? '')) findings.push(`${number} ${call}: nothing is said`);
+    const isReported = a.logged.slice(lines).some((line) => line.includes('was made to fail'));
+    if (!isReported && !unsaid.has(call ?? '')) findings.push(`${number} ${call}: nothing is said`);
   }
   expect(findings).toEqual([]);
 }, 120_000);

@@ -59,16 +59,16 @@ TEST_CASE("adverts leave with TTL, class and source, by multicast and unicast, i
   Bench bench;
   for (const Family family : {Family::kIpv4, Family::kIpv6}) {
     const bool is_ipv4 = family == Family::kIpv4;
-    FarEar ear(family);
+    FarListener listener(family);
     Wire wire(if_nametoindex(FailoverTestbed::kFar));
     for (const char* destination : {is_ipv4 ? "224.0.0.18" : "ff02::12", is_ipv4 ? "198.18.0.2" : "fd00:18::2"}) {
-      AdvertVoice voice = near_voice(family);
-      voice.ttl = 253;
-      REQUIRE(bench.network->open("VI_1", voice).ok());
+      AdvertEgress egress = near_egress(family);
+      egress.ttl = 253;
+      REQUIRE(bench.network->open("VI_1", egress).ok());
       CHECK(bench.advertise(message_to(destination, kAdvert)) == "");
-      const Heard heard = ear.next();
+      const Heard heard = listener.next();
       CHECK(heard.message == kAdvert);
-      CHECK(heard.source == voice.source);
+      CHECK(heard.source == egress.source);
       CHECK(heard.destination == ip(destination));
       CHECK(heard.ttl == 253);
       for (;;) {
@@ -89,24 +89,24 @@ TEST_CASE("a message that the kernel throws away is told, in both families") {
   Bench bench;
   for (const Family family : {Family::kIpv4, Family::kIpv6}) {
     const bool is_ipv4 = family == Family::kIpv4;
-    REQUIRE(bench.network->open("VI_1", near_voice(family)).ok());
+    REQUIRE(bench.network->open("VI_1", near_egress(family)).ok());
     for (const char* destination : {is_ipv4 ? "224.0.0.18" : "ff02::12", is_ipv4 ? "198.18.0.2" : "fd00:18::2"}) {
       CAPTURE(destination);
-      FarEar ear(family);
+      FarListener listener(family);
       CHECK(bench.advertise(message_to(destination, kAdvert)) == "");
-      CHECK(ear.next().message == kAdvert);
+      CHECK(listener.next().message == kAdvert);
       // Not the neighbour table, which all namespaces share: the kernel keeps as silent about a queue.
       run("tc qdisc replace dev uvsio-near root bfifo limit 1");
       CHECK(bench.advertise(message_to(destination, kOther)).find("the queue of uvsio-near is full") != std::string::npos);
       run("tc qdisc delete dev uvsio-near root");
       CHECK(bench.advertise(message_to(destination, kOther)) == "");
-      CHECK(ear.next().message == kOther);
+      CHECK(listener.next().message == kOther);
     }
   }
 }
 
 TEST_CASE("a full neighbour table is told by what the kernel says of it") {
-  const AdvertVoice ipv4{"eth0", Family::kIpv4, {}, 255}, ipv6{"eth0", Family::kIpv6, {}, 255};
+  const AdvertEgress ipv4{"eth0", Family::kIpv4, {}, 255}, ipv6{"eth0", Family::kIpv6, {}, 255};
   CHECK(advert_error_text(ipv4, ENOBUFS).find("net.ipv4.neigh.default.gc_thresh3") != std::string::npos);
   CHECK(advert_error_text(ipv6, EINVAL).find("net.ipv6.neigh.default.gc_thresh3") != std::string::npos);
   CHECK(advert_error_text(ipv6, ENOBUFS).find("gc_thresh3") == std::string::npos);
@@ -131,11 +131,11 @@ size_t unreachables_heard() {
 TEST_CASE("what ICMP says of a peer keeps no advert back") {
   UVS_REQUIRES("root");
   Bench bench;
-  REQUIRE(bench.network->open("VI_1", near_voice()).ok());
-  FarEar ear;
+  REQUIRE(bench.network->open("VI_1", near_egress()).ok());
+  FarListener listener;
   Wire wire(if_nametoindex(FailoverTestbed::kFar));
   CHECK(bench.advertise(message_to("198.18.0.2", kAdvert)) == "");
-  CHECK(ear.next().message == kAdvert);
+  CHECK(listener.next().message == kAdvert);
   std::optional<WireFrame> sent;
   do {
     REQUIRE((sent = wire.receive()));
@@ -165,21 +165,21 @@ TEST_CASE("what ICMP says of a peer keeps no advert back") {
     wire.send(frame);
     wait_until([&] { return unreachables_heard() > before; }, "the ICMP message to arrive");
     CHECK(bench.advertise(message_to("198.18.0.2", message)) == "");
-    CHECK(ear.next().message == message);
+    CHECK(listener.next().message == message);
   }
 }
 
 TEST_CASE("a link-local source speaks on its own device only") {
   UVS_REQUIRES("root");
   Bench bench;
-  AdvertVoice voice = near_voice(Family::kIpv6);
-  voice.source = link_local_address();
-  FarEar ear(Family::kIpv6);
-  REQUIRE(bench.network->open("VI_1", voice).ok());
+  AdvertEgress egress = near_egress(Family::kIpv6);
+  egress.source = link_local_address();
+  FarListener listener(Family::kIpv6);
+  REQUIRE(bench.network->open("VI_1", egress).ok());
   CHECK(bench.advertise(message_to("ff02::12", kAdvert)) == "");
-  CHECK(ear.next().source == voice.source);
-  voice.device = FailoverTestbed::kFar;
-  CHECK(bench.network->open("VI_1", voice).code == ErrorCode::kIo);
+  CHECK(listener.next().source == egress.source);
+  egress.device = FailoverTestbed::kFar;
+  CHECK(bench.network->open("VI_1", egress).code == ErrorCode::kIo);
 }
 
 TEST_CASE("a virtual MAC's device speaks from the addresses of its parent") {
@@ -187,16 +187,16 @@ TEST_CASE("a virtual MAC's device speaks from the addresses of its parent") {
   Bench bench;
   REQUIRE(add_virtual_mac("vrrp.51", FailoverTestbed::kNear, {{0, 0, 0x5e, 0, 1, 51}}).ok());
   Wire wire(if_nametoindex(FailoverTestbed::kFar));
-  FarEar ears[] = {FarEar(Family::kIpv4), FarEar(Family::kIpv6)};
+  FarListener listeners[] = {FarListener(Family::kIpv4), FarListener(Family::kIpv6)};
   for (const Family family : {Family::kIpv4, Family::kIpv6}) {
-    AdvertVoice voice = near_voice(family);
-    if (family == Family::kIpv6) voice.source = link_local_address();
-    voice.device = "vrrp.51";
-    const Status opened = bench.network->open("VI_1", voice);
+    AdvertEgress egress = near_egress(family);
+    if (family == Family::kIpv6) egress.source = link_local_address();
+    egress.device = "vrrp.51";
+    const Status opened = bench.network->open("VI_1", egress);
     REQUIRE_MESSAGE(opened.ok(), opened.message);
     CHECK(bench.advertise(message_to(family == Family::kIpv4 ? "224.0.0.18" : "ff02::12", kAdvert)) == "");
-    const Heard heard = ears[family == Family::kIpv6 ? 1 : 0].next();
-    CHECK(heard.source == voice.source);
+    const Heard heard = listeners[family == Family::kIpv6 ? 1 : 0].next();
+    CHECK(heard.source == egress.source);
     for (;;) {
       const auto frame = wire.receive();
       REQUIRE(frame);
@@ -212,14 +212,14 @@ TEST_CASE("what nobody has, nobody speaks from, whatever ip_nonlocal_bind says")
   UVS_REQUIRES("root");
   Bench bench;
   std::ofstream("/proc/sys/net/ipv4/ip_nonlocal_bind") << 1;
-  AdvertVoice voice = near_voice();
-  voice.source = ip("203.0.113.1");
-  CHECK(bench.network->open("VI_1", voice).code == ErrorCode::kIo);
-  voice = near_voice();
-  voice.device = "nodev0";
-  CHECK(bench.network->open("VI_1", voice).code == ErrorCode::kDeviceMissing);
-  CHECK(bench.network->hear("nodev0", Family::kIpv4, {}).code == ErrorCode::kDeviceMissing);
-  CHECK(bench.network->listen("nodev0", {}).code == ErrorCode::kDeviceMissing);
+  AdvertEgress egress = near_egress();
+  egress.source = ip("203.0.113.1");
+  CHECK(bench.network->open("VI_1", egress).code == ErrorCode::kIo);
+  egress = near_egress();
+  egress.device = "nodev0";
+  CHECK(bench.network->open("VI_1", egress).code == ErrorCode::kDeviceMissing);
+  CHECK(bench.network->listen_for_adverts("nodev0", Family::kIpv4, {}).code == ErrorCode::kDeviceMissing);
+  CHECK(bench.network->listen_for_frames("nodev0", {}).code == ErrorCode::kDeviceMissing);
 }
 
 TEST_CASE("adverts are heard as events, and a device that was made anew is heard again") {
@@ -228,7 +228,7 @@ TEST_CASE("adverts are heard as events, and a device that was made anew is heard
   auto far = AdvertSender::open({FailoverTestbed::kFar, Family::kIpv4, ip("198.18.0.2"), 255});
   REQUIRE(far.ok());
   const AdvertMessage message = message_to("224.0.0.18", kAdvert);
-  REQUIRE(bench.network->hear(FailoverTestbed::kNear, Family::kIpv4, {ip("224.0.0.18")}).ok());
+  REQUIRE(bench.network->listen_for_adverts(FailoverTestbed::kNear, Family::kIpv4, {ip("224.0.0.18")}).ok());
   REQUIRE(far.value().send({&message, 1}) == 0);
   bench.events.wait_for("advert uvsio-near 255 3");
   bench.events.clear();
@@ -236,7 +236,7 @@ TEST_CASE("adverts are heard as events, and a device that was made anew is heard
   bench.events.wait_for("links-changed");
   run("ip link add uvsio-near type veth peer name uvsio-far && ip link set uvsio-near up && ip link set uvsio-far up");
   FailoverTestbed::prepare();
-  REQUIRE(bench.network->hear(FailoverTestbed::kNear, Family::kIpv4, {ip("224.0.0.18")}).ok());
+  REQUIRE(bench.network->listen_for_adverts(FailoverTestbed::kNear, Family::kIpv4, {ip("224.0.0.18")}).ok());
   far = AdvertSender::open({FailoverTestbed::kFar, Family::kIpv4, ip("198.18.0.2"), 254});
   REQUIRE(far.ok());
   REQUIRE(far.value().send({&message, 1}) == 0);
@@ -246,8 +246,8 @@ TEST_CASE("adverts are heard as events, and a device that was made anew is heard
 TEST_CASE("the repeater goes on when nobody calls, stops at the end of the lease, and says so once") {
   UVS_REQUIRES("root");
   Bench bench;
-  FarEar ear;
-  REQUIRE(bench.network->open("VI_1", near_voice()).ok());
+  FarListener listener;
+  REQUIRE(bench.network->open("VI_1", near_egress()).ok());
   const Micros start = monotonic_now();
   CHECK(bench.advertise(message_to("224.0.0.18", kAdvert), kQuick) == "");
   bench.events.wait_for("lease-expired VI_1");
@@ -256,25 +256,25 @@ TEST_CASE("the repeater goes on when nobody calls, stops at the end of the lease
   // Giving up is possible all the same.
   CHECK(bench.advertise(message_to("224.0.0.18", kOther)) == "");
   size_t count = 0;
-  for (Heard heard = ear.next(); heard.message != kOther; heard = ear.next()) count++;
+  for (Heard heard = listener.next(); heard.message != kOther; heard = listener.next()) count++;
   CHECK(count >= 3);
   CHECK(count <= kQuick.lease / kQuick.interval + 1);
   CHECK(bench.events.count("lease-expired") == 1);
   bench.network->acknowledge_expiry("VI_1");
   CHECK(bench.advertise(message_to("224.0.0.18", kAdvert), kQuick) == "");
-  CHECK(ear.next().message == kAdvert);
+  CHECK(listener.next().message == kAdvert);
 }
 
 TEST_CASE("a caller who is on time is never doubled") {
   UVS_REQUIRES("root");
   Bench bench;
-  FarEar ear;
-  REQUIRE(bench.network->open("VI_1", near_voice()).ok());
+  FarListener listener;
+  REQUIRE(bench.network->open("VI_1", near_egress()).ok());
   // Far more often than the interval, however slow this machine is: then the repeater has nothing to say.
   constexpr Repetition slow{2'000'000, 20'000'000};
   for (uint8_t i = 0; i < 50; i++) {
     CHECK(bench.advertise(message_to("224.0.0.18", {0x31, 51, i}), slow) == "");
-    CHECK(ear.next().message.back() == i);
+    CHECK(listener.next().message.back() == i);
   }
 }
 
@@ -305,7 +305,7 @@ TEST_CASE("links tell carrier, MAC and addresses, own sources before virtual one
   run("ip link set uvsio-far down");  // the carrier goes
   bench.events.wait_for("links-changed");
   wait_until([&] { return !near_link().is_up; }, "the carrier to go");
-  REQUIRE(bench.network->open("VI_1", near_voice()).ok());
+  REQUIRE(bench.network->open("VI_1", near_egress()).ok());
   CHECK(bench.advertise(message_to("224.0.0.18", kAdvert)) == "Network is down");
   CHECK(bench.network->send_frame(FailoverTestbed::kNear, std::vector<uint8_t>(60)) == "Network is down");
   CHECK(bench.network->send_frame("nodev0", std::vector<uint8_t>(60)) == "No such device");
@@ -324,16 +324,16 @@ TEST_CASE("answers to address probes are told, questions and other answers are n
     std::copy(std::begin(sender), std::end(sender), frame.begin() + 28);
     return frame;
   };
-  REQUIRE(bench.network->listen(FailoverTestbed::kNear, {{Family::kIpv4, ip("198.18.0.100")}}).ok());
+  REQUIRE(bench.network->listen_for_frames(FailoverTestbed::kNear, {{Family::kIpv4, ip("198.18.0.100")}}).ok());
   const std::string far = FailoverTestbed::kFar;
   CHECK(bench.network->send_frame(far, arp(1, 100)) == "");
   CHECK(bench.network->send_frame(far, arp(2, 101)) == "");
   CHECK(bench.network->send_frame(far, arp(2, 100)) == "");
   bench.events.wait_for("frame uvsio-near");
   CHECK(bench.events.count("frame") == 1);
-  bench.network->unlisten(FailoverTestbed::kNear);
+  bench.network->stop_listening_for_frames(FailoverTestbed::kNear);
   CHECK(bench.network->send_frame(far, arp(2, 100)) == "");
-  REQUIRE(bench.network->listen(FailoverTestbed::kNear, {{Family::kIpv4, ip("198.18.0.101")}}).ok());
+  REQUIRE(bench.network->listen_for_frames(FailoverTestbed::kNear, {{Family::kIpv4, ip("198.18.0.101")}}).ok());
   CHECK(bench.network->send_frame(far, arp(2, 101)) == "");
   wait_until([&] { return bench.events.count("frame") == 2; }, "the second answer");
 
@@ -343,11 +343,11 @@ TEST_CASE("answers to address probes are told, questions and other answers are n
   both.push_back({Family::kIpv4, ip("198.18.0.103")});
   for (int round = 0; round < 50; round++) {
     bench.events.clear();
-    REQUIRE(bench.network->listen(FailoverTestbed::kNear, first).ok());
+    REQUIRE(bench.network->listen_for_frames(FailoverTestbed::kNear, first).ok());
     CHECK(bench.network->send_frame(far, arp(2, 102)) == "");
-    REQUIRE(bench.network->listen(FailoverTestbed::kNear, both).ok());
+    REQUIRE(bench.network->listen_for_frames(FailoverTestbed::kNear, both).ok());
     bench.events.wait_for("frame");
-    bench.network->unlisten(FailoverTestbed::kNear);
+    bench.network->stop_listening_for_frames(FailoverTestbed::kNear);
   }
 }
 

@@ -101,9 +101,9 @@ TEST_CASE("a board that is too short is refused") {
 
 LastWill long_will() {
   LastWill will;
-  will.voice = {"eth0", Family::kIpv6, {}, 255};
-  will.voice.source.bytes = {0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
-  will.goodbye = {{will.voice.source, {1, 2, 3}}, {will.voice.source, std::vector<uint8_t>(4'124, 7)}};
+  will.egress = {"eth0", Family::kIpv6, {}, 255};
+  will.egress.source.bytes = {0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
+  will.goodbye = {{will.egress.source, {1, 2, 3}}, {will.egress.source, std::vector<uint8_t>(4'124, 7)}};
   HostAddress address;
   address.address = IpAddress::ipv4(198, 18, 0, 100);
   address.prefix_length = 24;
@@ -128,13 +128,13 @@ TEST_CASE("a will comes through as it was") {
   CHECK(entrusted->slot == 7);
   CHECK(entrusted->sequence == 99);
   const LastWill& read = entrusted->will;
-  CHECK(read.voice.device == "eth0");
-  CHECK(read.voice.family == Family::kIpv6);
-  CHECK(read.voice.source == will.voice.source);
-  CHECK(read.voice.ttl == 255);
+  CHECK(read.egress.device == "eth0");
+  CHECK(read.egress.family == Family::kIpv6);
+  CHECK(read.egress.source == will.egress.source);
+  CHECK(read.egress.ttl == 255);
   REQUIRE(read.goodbye.size() == 2);
   CHECK(read.goodbye[1].bytes == will.goodbye[1].bytes);
-  CHECK(read.goodbye[0].destination == will.voice.source);
+  CHECK(read.goodbye[0].destination == will.egress.source);
   REQUIRE(read.addresses.size() == 2);
   CHECK(read.addresses[1].address == will.addresses[1].address);
   CHECK(read.addresses[1].prefix_length == 24);

@@ -61,7 +61,7 @@ class Holder {
     auto started = FailoverNetwork::start(guardian, events);
     if (!started.ok()) _exit(1);
     FailoverNetwork& network = *started.value();
-    if (!add_address(virtual_address()).ok() || !network.open("VI_1", near_voice()).ok()) _exit(1);
+    if (!add_address(virtual_address()).ok() || !network.open("VI_1", near_egress()).ok()) _exit(1);
     (void)network.advertise("VI_1", {message_to("224.0.0.18", kAdvert)}, repetition);
     network.entrust("VI_1", last_will(), [ready](const Status& status) {
       if (status.ok()) (void)!write(ready, "r", 1);
@@ -72,32 +72,32 @@ class Holder {
 };
 
 // The first advert with priority 0 and when it came.
-Micros wait_for_goodbye(FarEar& ear) {
+Micros wait_for_goodbye(FarListener& listener) {
   for (;;) {
-    const Heard heard = ear.next();
+    const Heard heard = listener.next();
     if (heard.message.back() == 0) return heard.at;
     CHECK(heard.message == kAdvert);
   }
 }
 
-void expect_silence(FarEar& ear) {
-  const auto heard = ear.next_within(3 * kShort.interval);
+void expect_silence(FarListener& listener) {
+  const auto heard = listener.next_within(3 * kShort.interval);
   CHECK_FALSE(heard);
 }
 
 TEST_CASE("a killed director: priority 0 is said at once and its addresses go") {
   UVS_REQUIRES("root");
   FailoverTestbed scratch;
-  FarEar ear;
+  FarListener listener;
   Holder holder(kLong);
   CHECK(FailoverTestbed::has_address("198.18.0.100"));
   const Micros killed_at = monotonic_now();
   holder.end(SIGKILL);
-  const Micros said_after = wait_for_goodbye(ear) - killed_at;
+  const Micros said_after = wait_for_goodbye(listener) - killed_at;
   wait_until([] { return !FailoverTestbed::has_address("198.18.0.100"); }, "the address to go");
   MESSAGE("priority 0 after ", said_after, " us, address gone after ", monotonic_now() - killed_at, " us");
   CHECK(said_after < kMicrosPerSecond);
-  expect_silence(ear);
+  expect_silence(listener);
 }
 
 // Another user with two capabilities, which are not ambient: as with a Node binary that has them from its file.
@@ -122,10 +122,10 @@ TEST_CASE("two capabilities are enough for the guardian, too") {
   run("cp " + std::string(kGuardianPath) + " " + guardian + " && chmod 755 " + folder + " " + guardian);
   {
     FailoverTestbed scratch;
-    FarEar ear;
+    FarListener listener;
     Holder holder(kLong, guardian.c_str(), become_nobody);
     holder.end(SIGKILL);
-    wait_for_goodbye(ear);
+    wait_for_goodbye(listener);
     wait_until([] { return !FailoverTestbed::has_address("198.18.0.100"); }, "the address to go");
   }
   run("rm -r " + std::string(folder));
@@ -134,10 +134,10 @@ TEST_CASE("two capabilities are enough for the guardian, too") {
 TEST_CASE("after a lost lease another mastership begins as if nothing had been") {
   UVS_REQUIRES("root");
   FailoverTestbed scratch;
-  FarEar ear;
+  FarListener listener;
   RecordedEvents events;
   auto network = std::move(FailoverNetwork::start(kGuardianPath, events).value());
-  REQUIRE(network->open("VI_1", near_voice()).ok());
+  REQUIRE(network->open("VI_1", near_egress()).ok());
   const auto entrust = [&] {
     REQUIRE(add_address(virtual_address()).ok());
     std::atomic<bool> is_entrusted = false;
@@ -161,17 +161,17 @@ TEST_CASE("after a lost lease another mastership begins as if nothing had been")
 TEST_CASE("a stopped director: the same when its lease has run out, and nothing after it goes on") {
   UVS_REQUIRES("root");
   FailoverTestbed scratch;
-  FarEar ear;
+  FarListener listener;
   const Micros started_at = monotonic_now();
   Holder holder(kShort);
   holder.signal(SIGSTOP);
-  const Micros said_at = wait_for_goodbye(ear);
+  const Micros said_at = wait_for_goodbye(listener);
   CHECK(said_at >= started_at + kShort.lease);
   wait_until([] { return !FailoverTestbed::has_address("198.18.0.100"); }, "the address to go");
   holder.signal(SIGCONT);
-  expect_silence(ear);
+  expect_silence(listener);
   holder.end(SIGKILL);  // and a will that was carried out is not carried out again
-  expect_silence(ear);
+  expect_silence(listener);
 }
 
 TEST_CASE("signals that end a director's session do not end its guardian") {
@@ -184,7 +184,7 @@ TEST_CASE("signals that end a director's session do not end its guardian") {
   for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGQUIT}) REQUIRE(kill(*guardian, signal) == 0);
   CHECK(getsid(*guardian) == *guardian);
   // It answers still.
-  REQUIRE(network->open("VI_1", near_voice()).ok());
+  REQUIRE(network->open("VI_1", near_egress()).ok());
   std::atomic<bool> is_entrusted = false;
   network->entrust("VI_1", last_will(), [&](const Status& done) { is_entrusted = done.ok(); });
   wait_until([&] { return is_entrusted.load(); }, "the guardian's answer");
@@ -206,12 +206,12 @@ TEST_CASE("signals that end a director's session do not end its guardian") {
 TEST_CASE("dismissed or revoked, a will is void") {
   UVS_REQUIRES("root");
   FailoverTestbed scratch;
-  FarEar ear;
+  FarListener listener;
   for (const bool is_revoked : {true, false}) {
     RecordedEvents events;
     auto network = std::move(FailoverNetwork::start(kGuardianPath, events).value());
     REQUIRE(add_address(virtual_address()).ok());
-    REQUIRE(network->open("VI_1", near_voice()).ok());
+    REQUIRE(network->open("VI_1", near_egress()).ok());
     std::atomic<bool> is_entrusted = false;
     CHECK(network->advertise("VI_1", {message_to("224.0.0.18", kAdvert)}, kShort) == "");
     network->entrust("VI_1", last_will(), [&](const Status& done) { is_entrusted = done.ok(); });
@@ -224,7 +224,7 @@ TEST_CASE("dismissed or revoked, a will is void") {
     network->stop();
     network.reset();
     CHECK(FailoverTestbed::has_address("198.18.0.100"));
-    for (auto heard = ear.next_within(3 * kShort.interval); heard; heard = ear.next_within(3 * kShort.interval))
+    for (auto heard = listener.next_within(3 * kShort.interval); heard; heard = listener.next_within(3 * kShort.interval))
       CHECK(heard->message == kAdvert);
   }
 }
@@ -232,27 +232,27 @@ TEST_CASE("dismissed or revoked, a will is void") {
 TEST_CASE("a director that ends without a word counts as dead") {
   UVS_REQUIRES("root");
   FailoverTestbed scratch;
-  FarEar ear;
+  FarListener listener;
   RecordedEvents events;
   auto network = std::move(FailoverNetwork::start(kGuardianPath, events).value());
   REQUIRE(add_address(virtual_address()).ok());
-  REQUIRE(network->open("VI_1", near_voice()).ok());
+  REQUIRE(network->open("VI_1", near_egress()).ok());
   std::atomic<bool> is_entrusted = false;
   network->entrust("VI_1", last_will(), [&](const Status& done) { is_entrusted = done.ok(); });
   wait_until([&] { return is_entrusted.load(); }, "the guardian's answer");
   network.reset();
-  wait_for_goodbye(ear);
+  wait_for_goodbye(listener);
   wait_until([] { return !FailoverTestbed::has_address("198.18.0.100"); }, "the address to go");
 }
 
 TEST_CASE("a guardian that dies is replaced, and its successor has every will") {
   UVS_REQUIRES("root");
   FailoverTestbed scratch;
-  FarEar ear;
+  FarListener listener;
   RecordedEvents events;
   auto network = std::move(FailoverNetwork::start(kGuardianPath, events).value());
   REQUIRE(add_address(virtual_address()).ok());
-  REQUIRE(network->open("VI_1", near_voice()).ok());
+  REQUIRE(network->open("VI_1", near_egress()).ok());
   std::atomic<bool> is_entrusted = false;
   network->entrust("VI_1", last_will(), [&](const Status& done) { is_entrusted = done.ok(); });
   wait_until([&] { return is_entrusted.load(); }, "the guardian's answer");
@@ -269,14 +269,14 @@ TEST_CASE("a guardian that dies is replaced, and its successor has every will") 
   CHECK(*network->guardian_pid() != first);
   CHECK(network->advertise("VI_1", {message_to("224.0.0.18", kAdvert)}, kShort) == "");
   events.wait_for("lease-expired VI_1");
-  wait_for_goodbye(ear);
+  wait_for_goodbye(listener);
   wait_until([] { return !FailoverTestbed::has_address("198.18.0.100"); }, "the address to go");
 }
 
 TEST_CASE("nonsense is refused, and what was said properly still counts") {
   UVS_REQUIRES("root");
   FailoverTestbed scratch;
-  FarEar ear;
+  FarListener listener;
   REQUIRE(add_address(virtual_address()).ok());
   auto board = LeaseBoard::create();
   REQUIRE(board.ok());
@@ -304,7 +304,7 @@ TEST_CASE("nonsense is refused, and what was said properly still counts") {
   say(broken);
   CHECK(answer().error == EBADMSG);
   LastWill stranger = last_will();
-  stranger.voice.device = "nodev0";
+  stranger.egress.device = "nodev0";
   say(encode_entrust(2, 42, stranger).value());
   CHECK(answer().error == ENODEV);
   say(encode(ForgetMessage{2}));
@@ -314,13 +314,13 @@ TEST_CASE("nonsense is refused, and what was said properly still counts") {
   CHECK(good.error == 0);
   for (const LeaseSlot slot : {LeaseSlot{0}, LeaseSlot{1}, LeaseSlot{2}}) board.value().set(slot, LeaseBoard::kEndless);
   shutdown(socket, SHUT_RDWR);  // as if we had died
-  CHECK(wait_for_goodbye(ear) > 0);
+  CHECK(wait_for_goodbye(listener) > 0);
   guardian.value().wait(static_cast<int>(kPatience / 1000));
   CHECK_FALSE(FailoverTestbed::has_address("198.18.0.100"));
   CHECK(board.value().get(0) == LeaseBoard::kClaimed);
   CHECK(board.value().get(1) == LeaseBoard::kEndless);
   CHECK(board.value().get(2) == LeaseBoard::kEndless);
-  expect_silence(ear);
+  expect_silence(listener);
 }
 
 TEST_CASE("without its executable there is no network") {

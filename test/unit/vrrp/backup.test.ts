@@ -104,7 +104,7 @@ describe('silence', () => {
   test('missed by our own stall: waits one interval for what lies unread, once', () => {
     const instance = backup();
     instance.at(1, heard(150));
-    expect(words(instance.at(9, { kind: 'deadline' }))).toEqual(['tell warning stalled']);
+    expect(words(instance.at(9, { kind: 'deadline' }))).toEqual(['report warning stalled']);
     expect(instance.deadline_s).toBe(10);
     expect(words(instance.deadline())).toEqual(taking('silence'));
   });
@@ -138,7 +138,7 @@ describe('adverts', () => {
 
   test('lower priority: discarded, said once, and the deadline runs out', () => {
     const instance = backup();
-    expect(words(instance.at(1, heard(50)))).toEqual(['tell info lower-priority-discarded']);
+    expect(words(instance.at(1, heard(50)))).toEqual(['report info lower-priority-discarded']);
     expect(instance.at(2, heard(50))).toEqual([]);
     instance.at(3, heard(50));
     expect(instance.deadline_s).toBe(3.609375);
@@ -154,10 +154,10 @@ describe('adverts', () => {
 
   test('preempt_delay runs from the first lower advert, then the deadline runs out', () => {
     const instance = backup({ preemptDelay: seconds(3) });
-    expect(words(instance.at(0.5, heard(50)))).toEqual(['tell info preemption-waits']);
+    expect(words(instance.at(0.5, heard(50)))).toEqual(['report info preemption-waits']);
     for (const at of [1.5, 2.5]) expect(instance.at(at, heard(50))).toEqual([]);
     expect(instance.deadline_s).toBe(6.109375);
-    expect(words(instance.at(3.5, heard(50)))).toEqual(['tell info lower-priority-discarded']);
+    expect(words(instance.at(3.5, heard(50)))).toEqual(['report info lower-priority-discarded']);
     instance.at(5.5, heard(50));
     expect(words(instance.deadline())).toEqual(taking('preempted'));
   });
@@ -166,7 +166,7 @@ describe('adverts', () => {
     const instance = backup({ preemptDelay: seconds(3) });
     instance.at(0.5, heard(50));
     instance.at(3, heard(150));
-    expect(words(instance.at(4, heard(50)))).toEqual(['tell info preemption-waits']);
+    expect(words(instance.at(4, heard(50)))).toEqual(['report info preemption-waits']);
     expect(instance.deadline_s).toBe(7.609375);
   });
 
@@ -188,7 +188,7 @@ describe('adverts', () => {
   test('v3 adopts the interval of the master, and says so', () => {
     const instance = backup({ version: 3 });
     expect(words(instance.at(0.5, heard(150, higher, seconds(3))))).toEqual([
-      'tell warning interval-adopted',
+      'report warning interval-adopted',
     ]);
     expect(instance.deadline_s).toBe(0.5 + 9 + (156 * 3) / 256);
     expect(words(instance.deadline())[1]).toBe('send 100');
@@ -202,7 +202,9 @@ describe('adverts', () => {
     expect(instance.at(1.1, heard(80, lower, seconds(1)))).toEqual([]);
     expect(instance.at(5.4, heard(70, lower, seconds(1)))).toEqual([]);
     expect(instance.deadline_s).toBe(before);
-    expect(words(instance.at(5.6, heard(70, lower, seconds(1))))).toEqual(['tell warning interval-adopted']);
+    expect(words(instance.at(5.6, heard(70, lower, seconds(1))))).toEqual([
+      'report warning interval-adopted',
+    ]);
     expect(instance.deadline_s).toBe(9.209375);
   });
 
@@ -218,9 +220,9 @@ describe('adverts', () => {
       kind: 'advert' as const,
       advert: { source, priority: 150, interval: seconds(1), hasOtherChecksum: true },
     });
-    expect(words(instance.at(1, event()))).toEqual(['tell warning other-checksum']);
+    expect(words(instance.at(1, event()))).toEqual(['report warning other-checksum']);
     expect(instance.at(2, event())).toEqual([]);
-    expect(words(instance.at(3, event(ip('10.0.0.9'))))).toEqual(['tell warning other-checksum']);
+    expect(words(instance.at(3, event(ip('10.0.0.9'))))).toEqual(['report warning other-checksum']);
   });
 });
 
@@ -228,9 +230,9 @@ test('a refused advert is told once, and puts off nothing', () => {
   const instance = backup();
   const refused = (reason: 'addresses' | 'interval') =>
     ({ kind: 'rejected', reason, source: higher }) as const;
-  expect(words(instance.at(1, refused('addresses')))).toEqual(['tell warning not-understood']);
+  expect(words(instance.at(1, refused('addresses')))).toEqual(['report warning not-understood']);
   expect(instance.at(2, refused('addresses'))).toEqual([]);
-  expect(words(instance.at(3, refused('interval')))).toEqual(['tell warning not-understood']);
+  expect(words(instance.at(3, refused('interval')))).toEqual(['report warning not-understood']);
   expect(instance.deadline_s).toBe(3.609375);
 });
 
@@ -241,7 +243,7 @@ describe('tracking', () => {
     expect(words(instance.at(1.5, { kind: 'tracking', priority: 130, faults: [] }))).toEqual([
       'notify priority 130',
     ]);
-    expect(words(instance.at(2, heard(120)))).toEqual(['tell info lower-priority-discarded']);
+    expect(words(instance.at(2, heard(120)))).toEqual(['report info lower-priority-discarded']);
     expect(instance.deadline_s).toBe(4.609375);
   });
 
@@ -264,8 +266,8 @@ describe('tracking', () => {
 test.each([
   ['stop', { kind: 'stop' }, ['backup→initialize stop', 'notify stop 100']],
   ['release', { kind: 'release' }, ['backup→initialize stop', 'notify stop 100']],
-  ['switchover', { kind: 'switchover' }, ['tell warning switchover-refused']],
-  ['rejected', { kind: 'rejected', reason: 'addresses', source: higher }, ['tell warning not-understood']],
+  ['switchover', { kind: 'switchover' }, ['report warning switchover-refused']],
+  ['rejected', { kind: 'rejected', reason: 'addresses', source: higher }, ['report warning not-understood']],
   ['rejected, no master', { kind: 'rejected', reason: 'own-advert', source: higher }, []],
   ['address-claimed', { kind: 'address-claimed' }, []],
   ['address-answered', { kind: 'address-answered', address: higher, mac: '02:00:00:00:00:01' }, []],

@@ -145,8 +145,8 @@ export function words(actions: readonly VrrpAction[]): string[] {
         return `announce ${action.repeat} ${action.why}`;
       case 'notify':
         return `notify ${action.state} ${action.priority}`;
-      case 'tell':
-        return `tell ${action.level} ${action.code}`;
+      case 'report':
+        return `report ${action.level} ${action.code}`;
       case 'probe-addresses':
       case 'add-addresses':
       case 'remove-addresses':

@@ -106,7 +106,7 @@ describe('announcements', () => {
     const instance = master();
     instance.until(10);
     const event = { kind: 'announcement-missed', reason: 'link down' } as const;
-    expect(words(instance.at(10, event))).toEqual(['tell warning announcement-missed']);
+    expect(words(instance.at(10, event))).toEqual(['report warning announcement-missed']);
     expect(instance.until(14.9).join()).not.toContain('announce');
     expect(instance.until(15)).toEqual(['announce 5 missed']);
   });
@@ -124,7 +124,7 @@ describe('announcements', () => {
     test('is told, announced against once, and asked again until it is silent', () => {
       const instance = master();
       expect(said(instance, 20)).toEqual([]);
-      expect(words(instance.at(20, answered))).toEqual(['tell error address-conflict']);
+      expect(words(instance.at(20, answered))).toEqual(['report error address-conflict']);
       expect(said(instance, 21.9)).toEqual([]);
       expect(said(instance, 22)).toEqual(['announce 5 conflict', 'probe-addresses']);
       for (let at = 30; at <= 300; at += 10) {
@@ -132,7 +132,7 @@ describe('announcements', () => {
         expect(instance.at(at + 0.001, answered)).toEqual([]);
       }
       expect(said(instance, 320)).toEqual(['probe-addresses', 'probe-addresses']);
-      expect(said(instance, 330)).toEqual(['tell warning address-conflict-gone', 'announce 5 healed']);
+      expect(said(instance, 330)).toEqual(['report warning address-conflict-gone', 'announce 5 healed']);
       expect(said(instance, 400)).toEqual([]);
     });
 
@@ -171,7 +171,7 @@ describe('announcements', () => {
       expect(said(instance, 29)).toEqual([
         'announce 5 conflict',
         'probe-addresses',
-        'tell warning second-master-gone',
+        'report warning second-master-gone',
       ]);
     });
 
@@ -255,20 +255,20 @@ describe('adverts of others', () => {
 describe('two masters', () => {
   test('an advert that crossed ours is no alarm', () => {
     const instance = master();
-    expect(words(instance.at(start_s + 0.5, heard(50)))).not.toContain('tell error second-master');
+    expect(words(instance.at(start_s + 0.5, heard(50)))).not.toContain('report error second-master');
   });
 
   test('said once, announced against, and announced again when it is over', () => {
     const instance = master();
     instance.until(9);
-    expect(words(instance.at(9.5, heard(50)))).toContain('tell error second-master');
+    expect(words(instance.at(9.5, heard(50)))).toContain('report error second-master');
     expect(words(instance.at(10.5, heard(50)))).toEqual([
       'send 100',
       'announce 5 lower-priority',
       'notify master-rx-lower-priority 100',
     ]);
     expect(instance.until(16).filter((word) => !word.startsWith('send'))).toEqual([
-      'tell warning second-master-gone',
+      'report warning second-master-gone',
       'announce 5 healed',
       'announce 5 lower-priority',
     ]);
@@ -279,13 +279,13 @@ describe('two masters', () => {
     instance.until(9);
     instance.at(9.5, heard(50));
     expect(words(instance.at(9.6, heard(0)))).toEqual(['send 100']);
-    expect(words(instance.deadline())).toEqual(['tell warning second-master-gone', 'announce 5 healed']);
+    expect(words(instance.deadline())).toEqual(['report warning second-master-gone', 'announce 5 healed']);
   });
 
   test('one whose adverts are refused is told too, and never obeyed', () => {
     const instance = master();
     const rejected = { kind: 'rejected', reason: 'addresses', source: higher } as const;
-    expect(words(instance.at(4, rejected))).toEqual(['tell error second-master']);
+    expect(words(instance.at(4, rejected))).toEqual(['report error second-master']);
     expect(instance.at(4.5, rejected)).toEqual([]);
     expect(instance.state.kind).toBe('master');
     expect(instance.deadline_s).toBe(4.609375);
@@ -305,14 +305,14 @@ describe('owner', () => {
   test('against a second owner the higher address stays; the other yields and counts as 254', () => {
     const loser = master(owner);
     expect(words(loser.at(0.5, heard(255, higher)))).toEqual([
-      'tell error second-owner',
+      'report error second-owner',
       'master→backup second-owner',
       ...leaving,
       'notify backup 254',
     ]);
     const winner = master(owner);
     expect(words(winner.at(0.5, heard(255, lower)))).toEqual([
-      'tell error second-owner',
+      'report error second-owner',
       'send 255',
       'announce 5 lower-priority',
       'notify master-rx-lower-priority 255',
@@ -335,7 +335,7 @@ describe('stall', () => {
   test('beyond it somebody else may be master: give up, and listen for an interval', () => {
     const instance = master();
     expect(words(instance.at(60, { kind: 'deadline' }))).toEqual([
-      'tell error stalled',
+      'report error stalled',
       'send 0',
       'master→backup stalled',
       ...leaving,
@@ -402,7 +402,7 @@ describe('releasing for a stop', () => {
     expect(words(instance.deadline())).toEqual(['send 0']);
     expect(instance.deadline_s).toBe(6.5);
     expect(words(instance.deadline())).toEqual([
-      'tell warning nobody-took-over',
+      'report warning nobody-took-over',
       'releasing→initialize nobody-took-over',
       'send 0',
       ...leaving,
@@ -433,7 +433,7 @@ describe('switchover', () => {
     lifted.at(4, { kind: 'switchover' });
     lifted.at(4.6, heard(50));
     lifted.at(5, { kind: 'allow-preemption' });
-    expect(words(lifted.at(5.6, heard(50)))).toEqual(['tell info lower-priority-discarded']);
+    expect(words(lifted.at(5.6, heard(50)))).toEqual(['report info lower-priority-discarded']);
   });
 
   test('goes back when nobody takes over: nothing was removed, so nothing is added', () => {
@@ -442,7 +442,7 @@ describe('switchover', () => {
     instance.at(5, { kind: 'deadline' });
     instance.at(6, { kind: 'deadline' });
     expect(words(instance.deadline())).toEqual([
-      'tell error switchover-failed',
+      'report error switchover-failed',
       'releasing→master nobody-took-over',
       'send 100',
       'announce 5 master',
@@ -468,7 +468,7 @@ describe('switchover', () => {
     [
       'lease-expired',
       { kind: 'lease-expired' },
-      ['tell error stalled', 'send 0', 'releasing→backup stalled', ...leaving, 'notify backup 100'],
+      ['report error stalled', 'send 0', 'releasing→backup stalled', ...leaving, 'notify backup 100'],
     ],
   ] as const)('meanwhile %s', (_, event, expected) => {
     const instance = master();
@@ -491,5 +491,5 @@ test('a flood of losing adverts is answered one by one, and announced against on
   const said: string[] = [];
   for (let i = 0; i < 250; i++) said.push(...words(instance.at(4 + i / 100, heard(50, lower))));
   const count = (word: string) => said.filter((one) => one.startsWith(word)).length;
-  expect([count('send'), count('announce'), count('tell')]).toEqual([250, 3, 1]);
+  expect([count('send'), count('announce'), count('report')]).toEqual([250, 3, 1]);
 });

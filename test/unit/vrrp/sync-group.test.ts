@@ -91,7 +91,7 @@ describe('as keepalived, a group takes over when every member would', () => {
       said.push(...group.at(at_s, 'B', heard(150)));
       said.push(...group.at(at_s + 0.609375, 'A', { kind: 'deadline' }));
     }
-    expect(said).toEqual(['A tell warning group-waits']);
+    expect(said).toEqual(['A report warning group-waits']);
     expect(group.kinds).toBe('backup backup');
   });
 

@@ -88,8 +88,8 @@ const origin = { file: 'test', line: 1, column: 1 };
 const script = { words: ['/bin/reader', 'a'], account: undefined };
 
 function configOf(fifo: Partial<Fifo> = {}, changes: Partial<FailoverConfig> = {}): FailoverConfig {
-  const notify = { ...noNotifyScripts, tellsPriority: true };
-  const quiet = { ...noNotifyScripts, tellsPriority: false };
+  const notify = { ...noNotifyScripts, notifiesPriority: true };
+  const quiet = { ...noNotifyScripts, notifiesPriority: false };
   const routers = [
     { router: router({ name: 'VI_1' }), notify, origin },
     { router: router({ name: 'VI_2' }), notify: quiet, origin },
@@ -220,7 +220,7 @@ test('a reload keeps it open, starts a script again that has ended, and repeats 
   execFileSync('mkfifo', [path]);
   const notifications = create();
   notifications.configure(configOf({ script }));
-  expect(fake.running).toMatchObject([{ command: { words: ['/bin/reader', 'a', path] }, fate: 'dies' }]);
+  expect(fake.running).toMatchObject([{ command: { words: ['/bin/reader', 'a', path] }, onOurEnd: 'dies' }]);
   notifications.routerChanged('VI_1', 'MASTER', 100);
   notifications.routerChanged('VI_1', 'MASTER_PRIORITY', 90);
   notifications.routerChanged('VI_2', 'BACKUP', 70);
@@ -232,11 +232,11 @@ test('a reload keeps it open, starts a script again that has ended, and repeats 
   ]);
   const read = reader();
   read();
-  notifications.configure(configOf({ script }, { tellsStatesOnReload: true }));
+  notifications.configure(configOf({ script }, { writesStatesOnReload: true }));
   expect(fake.started).toHaveLength(2);
   expect(read()).toBe('INSTANCE "VI_1" MASTER 90\nINSTANCE "VI_2" BACKUP 70\n');
   notifications.routerRenamed('VI_2', 'VI_9');
-  notifications.configure(configOf({ script }, { tellsStatesOnReload: true }));
+  notifications.configure(configOf({ script }, { writesStatesOnReload: true }));
   expect(read()).toBe('INSTANCE "VI_1" MASTER 90\nINSTANCE "VI_9" BACKUP 70\n');
   const [again] = fake.running;
   notifications.configure(configOf({}, { fifos: [] }));

@@ -37,7 +37,7 @@ test('one subject waits for its own script alone, in order', () => {
   runner.exit(0);
   runner.exit(0);
   expect(names()).toEqual(['a3']);
-  expect(runner.running.map(({ fate }) => fate)).toEqual(['outlives']);
+  expect(runner.running.map(({ onOurEnd }) => onOurEnd)).toEqual(['outlives']);
 });
 
 test('a bound for all subjects; whoever waits comes next', () => {

@@ -17,7 +17,7 @@ import { afterAll, afterEach, expect, test, vi } from 'vitest';
 import type { ScriptPolicy } from '../../../../src/model/failover-config.js';
 import type { Account } from '../../../../src/model/virtual-router.js';
 import { Catcher } from '../../../../src/runtime/catcher.js';
-import type { Fate } from '../../../../src/runtime/scripts/launcher.js';
+import type { OnOurEnd } from '../../../../src/runtime/scripts/launcher.js';
 import { type ScriptMachine, thisMachine } from '../../../../src/runtime/scripts/script-machine.js';
 import { ProcessScriptRunner, type ScriptEnd } from '../../../../src/runtime/scripts/script-runner.js';
 import { noPolicy } from '../../../support/fake-script-runner.js';
@@ -75,10 +75,12 @@ const isAlive = (pid: number) =>
   existsSync(`/proc/${pid}`) && !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
 
 /** A program that writes the process ids of itself and of a child, and stays. With `trap` neither minds SIGTERM. */
-async function startStayer(runner: ProcessScriptRunner, name: string, fate: Fate, trap = false) {
+async function startStayer(runner: ProcessScriptRunner, name: string, onOurEnd: OnOurEnd, trap = false) {
   const ends: ScriptEnd[] = [];
   const lines = `${trap ? "trap '' TERM; " : ''}sleep 1000 & echo $$ $! > ${out}/${name}.new; mv ${out}/${name}.new ${out}/${name}; wait; wait`;
-  const run = runner.run({ words: sh(lines), account: somebody }, noPolicy, fate, (end) => ends.push(end));
+  const run = runner.run({ words: sh(lines), account: somebody }, noPolicy, onOurEnd, (end) =>
+    ends.push(end),
+  );
   await vi.waitFor(() => expect(existsSync(join(out, name))).toBe(true), { timeout: 10_000 });
   const pids = textOf(name).trim().split(' ').map(Number);
   return { run, ends, pids };

@@ -44,7 +44,7 @@ test('runs at once and on its interval; only a verdict that changes is reported'
   await clock.settle();
   await clock.advance(micros(0));
   expect(runner.running).toMatchObject([
-    { command: { words: ['/bin/check', 'a b'], account: check.account }, fate: 'dies' },
+    { command: { words: ['/bin/check', 'a b'], account: check.account }, onOurEnd: 'dies' },
   ]);
   runner.exit(0);
   expect([seen(), changes]).toEqual([{ check: true }, 1]);

@@ -1,4 +1,4 @@
-// What failover hears with: a socket for each device and family that adverts come in by, and one for each device on which
+// Where failover listens: a socket for each device and family that adverts come in by, and one for each device on which
 // addresses are probed. The port, src/dataplane/network.ts, says what the calls mean.
 #pragma once
 
@@ -17,11 +17,11 @@
 
 namespace uvs {
 
-class FailoverEars {
+class FailoverListeners {
  public:
   // `events` outlives it.
-  explicit FailoverEars(FailoverEvents& events) : events_(events) {}
-  FailoverEars(const FailoverEars&) = delete;
+  explicit FailoverListeners(FailoverEvents& events) : events_(events) {}
+  FailoverListeners(const FailoverListeners&) = delete;
 
   // What to wait for. It owns no socket: closing one that has joined groups may wait for the kernel.
   struct Source {
@@ -33,15 +33,15 @@ class FailoverEars {
   };
 
   // The control thread. Whoever waits for sources() asks anew after it.
-  Status hear(const std::string& device, Family family, const std::vector<IpAddress>& groups);
-  void stop_hearing(const std::string& device, Family family);
+  Status listen_for_adverts(const std::string& device, Family family, const std::vector<IpAddress>& groups);
+  void stop_listening_for_adverts(const std::string& device, Family family);
   void follow(const std::string& router, const std::optional<AdvertOrigin>& master);
-  Status listen(const std::string& device, std::vector<ProbedAddress> addresses);
-  void unlisten(const std::string& device);
+  Status listen_for_frames(const std::string& device, std::vector<ProbedAddress> addresses);
+  void stop_listening_for_frames(const std::string& device);
 
   // The network thread.
   std::vector<Source> sources() const;
-  // Tells what waits in it, if it is still open.
+  // Reports what waits in it, if it is still open.
   void receive(const Source& source);
 
  private:

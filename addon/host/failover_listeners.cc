@@ -1,4 +1,4 @@
-#include "host/failover_ears.h"
+#include "host/failover_listeners.h"
 
 #include <net/if.h>
 
@@ -7,7 +7,7 @@
 namespace uvs {
 
 // Joining a group may wait for the kernel's configuration lock: never under the mutex, or the network thread waits, too.
-Status FailoverEars::hear(const std::string& device, Family family, const std::vector<IpAddress>& groups) {
+Status FailoverListeners::listen_for_adverts(const std::string& device, Family family, const std::vector<IpAddress>& groups) {
   std::shared_ptr<AdvertReceiver> known;
   {
     const std::lock_guard lock(mutex_);
@@ -23,18 +23,18 @@ Status FailoverEars::hear(const std::string& device, Family family, const std::v
   return {};
 }
 
-void FailoverEars::stop_hearing(const std::string& device, Family family) {
+void FailoverListeners::stop_listening_for_adverts(const std::string& device, Family family) {
   decltype(adverts_)::node_type closed;
   const std::lock_guard lock(mutex_);
   closed = adverts_.extract({device, family});
 }
 
-void FailoverEars::follow(const std::string& router, const std::optional<AdvertOrigin>& master) {
+void FailoverListeners::follow(const std::string& router, const std::optional<AdvertOrigin>& master) {
   const std::lock_guard lock(mutex_);
   gate_.follow(router, master);
 }
 
-Status FailoverEars::listen(const std::string& device, std::vector<ProbedAddress> addresses) {
+Status FailoverListeners::listen_for_frames(const std::string& device, std::vector<ProbedAddress> addresses) {
   Result<ProbeListener> opened = ProbeListener::open(device, std::move(addresses));
   if (!opened.ok()) return opened.status();
   auto before = std::make_shared<ProbeListener>(std::move(opened.value()));
@@ -50,13 +50,13 @@ Status FailoverEars::listen(const std::string& device, std::vector<ProbedAddress
   return {};
 }
 
-void FailoverEars::unlisten(const std::string& device) {
+void FailoverListeners::stop_listening_for_frames(const std::string& device) {
   decltype(probes_)::node_type closed;
   const std::lock_guard lock(mutex_);
   closed = probes_.extract(device);
 }
 
-std::vector<FailoverEars::Source> FailoverEars::sources() const {
+std::vector<FailoverListeners::Source> FailoverListeners::sources() const {
   std::vector<Source> sources;
   const std::lock_guard lock(mutex_);
   for (const auto& [key, socket] : adverts_) {
@@ -70,7 +70,7 @@ std::vector<FailoverEars::Source> FailoverEars::sources() const {
   return sources;
 }
 
-void FailoverEars::receive(const Source& source) {
+void FailoverListeners::receive(const Source& source) {
   if (const auto adverts = source.adverts.lock()) {
     adverts->receive([&](const HeardAdvert& advert) {
       if (admits(source, advert)) events_.advert(source.device, source.family, advert);
@@ -81,7 +81,7 @@ void FailoverEars::receive(const Source& source) {
   }
 }
 
-bool FailoverEars::admits(const Source& source, const HeardAdvert& advert) {
+bool FailoverListeners::admits(const Source& source, const HeardAdvert& advert) {
   // One that names no virtual router is counted by the control plane, like any other.
   const uint8_t virtual_router_id = advert.message.size() > 1 ? advert.message[1] : uint8_t{0};
   const Micros now = monotonic_now();

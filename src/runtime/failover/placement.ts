@@ -7,15 +7,15 @@ import type { IpAddress } from '../../model/address.js';
 import { familyOf, ipBytes, isLinkLocal } from '../../model/address.js';
 import type { Delivery, VirtualRouter } from '../../model/virtual-router.js';
 
-export type Foothold =
+export type Placement =
   | {
       readonly kind: 'ready';
       /** Where adverts leave. */
       readonly device: string;
       readonly ifindex: number;
       readonly source: IpAddress;
-      /** Where they are heard: listening on the virtual MAC's device would have a backup speak with its master's MAC. */
-      readonly ear: { readonly device: string; readonly ifindex: number };
+      /** Where they are heard: listening on the virtual MAC's device would have a backup answer with its master's MAC. */
+      readonly listener: { readonly device: string; readonly ifindex: number };
     }
   | {
       readonly kind: 'fault';
@@ -28,11 +28,11 @@ export type Foothold =
  * `isVirtual`: addresses that come and go with a virtual router; adverts come from another one where there is another.
  * An owner (255) may have nothing else.
  */
-export function footholdOf(
+export function placementOf(
   router: VirtualRouter,
   links: readonly Link[],
   isVirtual: (address: IpAddress) => boolean,
-): Foothold {
+): Placement {
   const { device } = router;
   const link = links.find(({ name }) => name === device);
   if (link === undefined) return fault(`there is no interface ${device}`, 'gone');
@@ -41,19 +41,19 @@ export function footholdOf(
   }
   const source = sourceOf(router, link, links, isVirtual);
   if (source === undefined) return fault(missingText(router, link), 'gone');
-  const voiceDevice = speakingDevice(router);
-  const voice = links.find(({ name }) => name === voiceDevice);
+  const sendingDevice = advertDevice(router);
+  const sending = links.find(({ name }) => name === sendingDevice);
   const made = router.virtualMacDevice === undefined ? link : virtualMacLink(router, links);
-  if (voice === undefined || made === undefined) {
+  if (sending === undefined || made === undefined) {
     return fault(`there is no interface ${router.virtualMacDevice}`, 'unmade');
   }
   if (made !== link && made.isSetDown === true) return fault(`interface ${made.name} is down`, 'down');
-  const ear = { device, ifindex: link.ifindex };
-  return { kind: 'ready', device: voiceDevice, ifindex: voice.ifindex, source, ear };
+  const listener = { device, ifindex: link.ifindex };
+  return { kind: 'ready', device: sendingDevice, ifindex: sending.ifindex, source, listener };
 }
 
 /** Where adverts leave: the virtual MAC's device; unicast ones need the MAC that routers know. */
-export function speakingDevice({ device, virtualMacDevice, delivery }: VirtualRouter): string {
+export function advertDevice({ device, virtualMacDevice, delivery }: VirtualRouter): string {
   return delivery.kind === 'multicast' ? (virtualMacDevice ?? device) : device;
 }
 
@@ -117,6 +117,6 @@ function missingText({ source, device, family }: VirtualRouter, { isUp }: Link):
   return `interface ${device} has no ${family === 4 ? 'IPv4' : 'link-local IPv6'} address of its own`;
 }
 
-function fault(reason: string, lack: 'gone' | 'unmade' | 'down'): Foothold {
+function fault(reason: string, lack: 'gone' | 'unmade' | 'down'): Placement {
   return { kind: 'fault', reason, lack };
 }

@@ -1,4 +1,4 @@
-// How one virtual router speaks: encodes its adverts for each destination, hands them to the network, and keeps the
+// The adverts of one virtual router: encodes them for each destination, hands them to the network, and keeps the
 // repeater armed exactly while it is master.
 
 import type { AdvertMessage, Network } from '../../dataplane/network.js';
@@ -10,7 +10,7 @@ import type { RouterCounters } from './counters.js';
 
 type Place = { readonly device: string; readonly ifindex: number; readonly source: IpAddress };
 
-export class RouterVoice {
+export class AdvertSender {
   private place: (Place & { readonly ttl: number }) | undefined;
   private isRepeating = false;
   private cached:
@@ -28,7 +28,7 @@ export class RouterVoice {
     return this.place?.source;
   }
 
-  /** Speaks from there from now on. True when that is new. Throws the network's error and is closed then. */
+  /** Sends from there from now on. True when that is new. Throws the network's error and is closed then. */
   open(router: VirtualRouter, { device, ifindex, source }: Place): boolean {
     const { delivery } = router;
     const ttl = delivery.kind === 'unicast' ? delivery.ttl : 255;
@@ -50,7 +50,7 @@ export class RouterVoice {
   }
 
   /** Sends now; `isMaster`: the repeater goes on with it. Returns why it could not be sent. */
-  say(router: VirtualRouter, priority: number, isMaster: boolean): string | undefined {
+  send(router: VirtualRouter, priority: number, isMaster: boolean): string | undefined {
     this.isRepeating = isMaster && priority > 0;
     const repetition = this.isRepeating
       ? { interval: router.advertInterval, lease: leaseOf(router) }
@@ -69,7 +69,7 @@ export class RouterVoice {
   }
 
   /** Says nothing, and nothing is repeated any more. */
-  hush(): void {
+  stopRepeating(): void {
     if (!this.isRepeating) return;
     this.isRepeating = false;
     if (this.place !== undefined) this.network.advertise(this.key, [], undefined);

@@ -10,7 +10,7 @@ const interval = seconds(1);
 /** However much changes, looks are no closer than this. */
 const pause = seconds(0.05);
 
-export type CaretakerParts = {
+export type CustodyTimerParts = {
   readonly clock: Clock;
   readonly holdings: Holdings;
   /** The devices that we have made. */
@@ -18,14 +18,14 @@ export type CaretakerParts = {
   readonly onFound: (findings: Findings) => void;
 };
 
-export class Caretaker {
+export class CustodyTimer {
   private alarm: { readonly at: Micros; readonly cancel: Cancel } | undefined;
   private lookedAt: Micros | undefined;
   private isLooking = false;
   private isWanted = false;
   private isClosed = false;
 
-  constructor(private readonly parts: CaretakerParts) {}
+  constructor(private readonly parts: CustodyTimerParts) {}
 
   lookSoon(): void {
     this.isWanted = true;

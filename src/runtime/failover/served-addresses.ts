@@ -5,7 +5,7 @@
 import type { IpAddress } from '../../model/address.js';
 import type { FailoverConfig } from '../../model/failover-config.js';
 import type { VirtualRouter } from '../../model/virtual-router.js';
-import type { AddressDuty } from '../engine.js';
+import type { AddressRoles } from '../engine.js';
 
 type Expectation = {
   /** What the virtual routers that have an address are known by. */
@@ -13,18 +13,18 @@ type Expectation = {
   readonly closed: readonly IpAddress[];
 };
 
-export class Duty implements AddressDuty {
+export class ServedAddresses implements AddressRoles {
   private current: Expectation = { routersOf: new Map(), closed: [] };
   /** Key of the one that forwards → what its virtual router is known by. */
   private readonly forwarding = new Map<string, readonly string[]>();
 
   /** What will be answered when the virtual routers of `config` are in force; `adopt` puts them there. */
   expect(config: Pick<FailoverConfig, 'routers'>): {
-    readonly duty: AddressDuty;
+    readonly roles: AddressRoles;
     readonly adopt: () => void;
   } {
     const expectation = expectationOf(config);
-    const duty: AddressDuty = {
+    const roles: AddressRoles = {
       isVirtual: (address) => expectation.routersOf.has(address),
       isStandby: (address) => this.isStandbyIn(expectation, address),
       closedAddresses: () => expectation.closed.filter((address) => !this.isStandbyIn(expectation, address)),
@@ -32,7 +32,7 @@ export class Duty implements AddressDuty {
     const adopt = () => {
       this.current = expectation;
     };
-    return { duty, adopt };
+    return { roles, adopt };
   }
 
   forward(key: string, router: VirtualRouter, isOn: boolean): void {

@@ -1,4 +1,4 @@
-#include "host/router_voices.h"
+#include "host/advert_senders.h"
 
 #include <algorithm>
 #include <utility>
@@ -7,55 +7,55 @@
 
 namespace uvs {
 
-void RouterVoices::tell(Tidings& tidings) {
-  for (auto& [done, status] : tidings.guardian.done) done(status);
-  for (const std::string& text : tidings.guardian.warnings) events_.warning(text);
-  for (const std::string& router : tidings.expired) events_.lease_expired(router);
+void AdvertSenders::report(Reports& reports) {
+  for (auto& [done, status] : reports.guardian.done) done(status);
+  for (const std::string& text : reports.guardian.warnings) events_.warning(text);
+  for (const std::string& router : reports.expired) events_.lease_expired(router);
 }
 
 // Outside of the mutex, except for the hand-over: a process takes its time to start.
-Status RouterVoices::start_guardian() {
+Status AdvertSenders::start_guardian() {
   Result<GuardianProcess> started = GuardianProcess::start(guardian_path_, guardian_.board_descriptor());
-  Tidings tidings;
+  Reports reports;
   {
     const std::lock_guard lock(mutex_);
     if (started.ok()) {
       guardian_.adopt(std::move(started.value()), monotonic_now());
     } else {
-      guardian_.note_start_failure(started.status(), monotonic_now(), tidings.guardian);
+      guardian_.note_start_failure(started.status(), monotonic_now(), reports.guardian);
     }
   }
-  tell(tidings);
+  report(reports);
   return started.ok() ? Status{} : started.status();
 }
 
-std::optional<GuardianProcess> RouterVoices::end(bool is_dismissed) {
-  Tidings tidings;
+std::optional<GuardianProcess> AdvertSenders::end(bool is_dismissed) {
+  Reports reports;
   std::optional<GuardianProcess> left;
   std::map<std::string, Router> closed;  // behind the mutex
   {
     const std::lock_guard lock(mutex_);
     is_ended_ = true;
     closed.swap(routers_);
-    if (is_dismissed) left = guardian_.dismiss(tidings.guardian);
+    if (is_dismissed) left = guardian_.dismiss(reports.guardian);
   }
-  tell(tidings);
+  report(reports);
   return left;
 }
 
-RouterVoices::Wait RouterVoices::serve() {
-  Tidings tidings;
+AdvertSenders::Wait AdvertSenders::serve() {
+  Reports reports;
   Wait wait;
   bool needs_guardian = false;
   {
     const std::lock_guard lock(mutex_);
     if (is_ended_) return wait;
     const Micros now = monotonic_now();
-    guardian_.serve(now, tidings.guardian);
-    wait = {std::min(speak(now, tidings), guardian_.next_deadline()), guardian_.descriptor(), guardian_.has_unsent()};
+    guardian_.serve(now, reports.guardian);
+    wait = {std::min(repeat_due(now, reports), guardian_.next_deadline()), guardian_.descriptor(), guardian_.has_unsent()};
     needs_guardian = guardian_.needs_process(now);
   }
-  tell(tidings);
+  report(reports);
   if (needs_guardian) {
     (void)start_guardian();
     wait.deadline = 0;  // it has a descriptor now, or another time to try
@@ -63,7 +63,7 @@ RouterVoices::Wait RouterVoices::serve() {
   return wait;
 }
 
-std::optional<LeaseSlot> RouterVoices::free_slot() const {
+std::optional<LeaseSlot> AdvertSenders::free_slot() const {
   for (LeaseSlot slot = 0; slot < LeaseBoard::kSlots; slot++) {
     const bool is_free = std::none_of(routers_.begin(), routers_.end(),
                                       [slot](const auto& entry) { return entry.second.slot == slot; });
@@ -73,19 +73,19 @@ std::optional<LeaseSlot> RouterVoices::free_slot() const {
 }
 
 // The guardian finds out by itself.
-void RouterVoices::expire(const std::string& name, Router& router, Tidings& tidings) {
+void AdvertSenders::expire(const std::string& name, Router& router, Reports& reports) {
   const bool is_missed = router.schedule.is_repeating() || guardian_.has_will(router.slot);
   router.schedule.end();
   if (!is_missed) return;
   router.is_expired = router.is_will_lost = true;
-  tidings.expired.push_back(name);
+  reports.expired.push_back(name);
 }
 
 // Repeats what is due and ends leases that have run out; returns when to look again.
-Micros RouterVoices::speak(Micros now, Tidings& tidings) {
+Micros AdvertSenders::repeat_due(Micros now, Reports& reports) {
   Micros next = kNever;
   for (auto& [name, router] : routers_) {
-    if (router.schedule.has_run_out(now)) expire(name, router, tidings);
+    if (router.schedule.has_run_out(now)) expire(name, router, reports);
     // What keeps it from being sent is told to whoever calls next.
     if (router.schedule.take_repeat(now)) (void)router.sender.send(router.messages);
     next = std::min(next, router.schedule.next_deadline());
@@ -93,41 +93,41 @@ Micros RouterVoices::speak(Micros now, Tidings& tidings) {
   return next;
 }
 
-Status RouterVoices::open(const std::string& name, const AdvertVoice& voice) {
-  Result<AdvertSender> opened = AdvertSender::open(voice);
+Status AdvertSenders::open(const std::string& name, const AdvertEgress& egress) {
+  Result<AdvertSender> opened = AdvertSender::open(egress);
   if (!opened.ok()) return opened.status();
-  Tidings tidings;
+  Reports reports;
   {
     const std::lock_guard lock(mutex_);
     if (const auto known = routers_.find(name); known != routers_.end()) {
-      known->second.voice = voice;
+      known->second.egress = egress;
       std::swap(known->second.sender, opened.value());  // the old one is closed behind the mutex
-      guardian_.change_voice(known->second.slot, voice, monotonic_now(), tidings.guardian);
+      guardian_.change_egress(known->second.slot, egress, monotonic_now(), reports.guardian);
     } else {
       const auto slot = free_slot();
       if (!slot) return {ErrorCode::kLimitReached, "more than 512 virtual routers"};
-      routers_.emplace(name, Router{voice, std::move(opened.value()), *slot, {}, {}, false, false});
+      routers_.emplace(name, Router{egress, std::move(opened.value()), *slot, {}, {}, false, false});
     }
   }
-  tell(tidings);
+  report(reports);
   return {};
 }
 
-void RouterVoices::close(const std::string& name) {
-  Tidings tidings;
+void AdvertSenders::close(const std::string& name) {
+  Reports reports;
   decltype(routers_)::node_type closed;
   {
     const std::lock_guard lock(mutex_);
     closed = routers_.extract(name);
     if (closed.empty()) return;
-    guardian_.forget(closed.mapped().slot, tidings.guardian);
+    guardian_.forget(closed.mapped().slot, reports.guardian);
   }
-  tell(tidings);
+  report(reports);
 }
 
-std::string RouterVoices::advertise(const std::string& name, std::vector<AdvertMessage> messages,
+std::string AdvertSenders::advertise(const std::string& name, std::vector<AdvertMessage> messages,
                                     const std::optional<Repetition>& repetition) {
-  Tidings tidings;
+  Reports reports;
   std::string failure;
   bool is_refused = false;
   {
@@ -136,10 +136,10 @@ std::string RouterVoices::advertise(const std::string& name, std::vector<AdvertM
     if (known == routers_.end()) return "the virtual router " + name + " is not open";
     Router& router = known->second;
     const Micros now = monotonic_now();
-    if (router.schedule.has_run_out(now)) expire(name, router, tidings);
+    if (router.schedule.has_run_out(now)) expire(name, router, reports);
     if (!router.is_expired) {
       if (router.is_will_lost && repetition) {  // another mastership begins
-        guardian_.revoke(router.slot, tidings.guardian);
+        guardian_.revoke(router.slot, reports.guardian);
         router.is_will_lost = false;
       }
       AdvertSchedule next = router.schedule;
@@ -147,55 +147,55 @@ std::string RouterVoices::advertise(const std::string& name, std::vector<AdvertM
       if (router.is_will_lost || guardian_.renew(router.slot, next.lease_end())) {
         router.schedule = next;
       } else {
-        expire(name, router, tidings);
+        expire(name, router, reports);
       }
     }
     is_refused = router.is_expired && repetition.has_value();
     if (!is_refused) {
       router.messages = std::move(messages);
-      failure = advert_error_text(router.voice, router.sender.send(router.messages));
+      failure = advert_error_text(router.egress, router.sender.send(router.messages));
     }
   }
-  tell(tidings);
+  report(reports);
   return is_refused ? "the lease of " + name + " has run out" : failure;
 }
 
-void RouterVoices::acknowledge_expiry(const std::string& name) {
+void AdvertSenders::acknowledge_expiry(const std::string& name) {
   const std::lock_guard lock(mutex_);
   if (const auto known = routers_.find(name); known != routers_.end()) known->second.is_expired = false;
 }
 
-void RouterVoices::entrust(const std::string& name, LastWill will, Done done) {
-  Tidings tidings;
+void AdvertSenders::entrust(const std::string& name, LastWill will, Done done) {
+  Reports reports;
   {
     const std::lock_guard lock(mutex_);
     const auto known = routers_.find(name);
     if (known == routers_.end()) {
-      tidings.guardian.done.emplace_back(
+      reports.guardian.done.emplace_back(
           std::move(done), Status{ErrorCode::kIo, "the virtual router " + name + " is not open"});
     } else {
       Router& router = known->second;
-      will.voice = router.voice;
+      will.egress = router.egress;
       router.is_will_lost = false;
       guardian_.entrust(router.slot, std::move(will), router.schedule.lease_end(), monotonic_now(), std::move(done),
-                        tidings.guardian);
+                        reports.guardian);
     }
   }
-  tell(tidings);
+  report(reports);
 }
 
-void RouterVoices::revoke(const std::string& name) {
-  Tidings tidings;
+void AdvertSenders::revoke(const std::string& name) {
+  Reports reports;
   {
     const std::lock_guard lock(mutex_);
     const auto known = routers_.find(name);
     if (known == routers_.end()) return;
-    guardian_.revoke(known->second.slot, tidings.guardian);
+    guardian_.revoke(known->second.slot, reports.guardian);
   }
-  tell(tidings);
+  report(reports);
 }
 
-std::optional<pid_t> RouterVoices::guardian_pid() const {
+std::optional<pid_t> AdvertSenders::guardian_pid() const {
   const std::lock_guard lock(mutex_);
   return guardian_.pid();
 }

@@ -1,4 +1,4 @@
-// What failover says: the adverts of each virtual router with their repetition, its lease, and the guardian who has its
+// What failover sends: the adverts of each virtual router with their repetition, its lease, and the guardian who has its
 // last will. The port, src/dataplane/network.ts, says what the calls mean.
 #pragma once
 
@@ -17,14 +17,14 @@
 
 namespace uvs {
 
-class RouterVoices {
+class AdvertSenders {
  public:
   using Done = GuardianOutcome::Done;
 
   // `events` outlives it; `guardian_path` is the guardian's executable.
-  RouterVoices(FailoverEvents& events, LeaseBoard board, std::string guardian_path)
+  AdvertSenders(FailoverEvents& events, LeaseBoard board, std::string guardian_path)
       : events_(events), guardian_path_(std::move(guardian_path)), guardian_(std::move(board)) {}
-  RouterVoices(const RouterVoices&) = delete;
+  AdvertSenders(const AdvertSenders&) = delete;
 
   // Before the first call of any other. IO.
   Status start_guardian();
@@ -33,7 +33,7 @@ class RouterVoices {
   std::optional<GuardianProcess> end(bool is_dismissed);
 
   // The control thread. Whoever waits as serve() said calls that anew after it.
-  Status open(const std::string& name, const AdvertVoice& voice);
+  Status open(const std::string& name, const AdvertEgress& egress);
   void close(const std::string& name);
   std::string advertise(const std::string& name, std::vector<AdvertMessage> messages,
                         const std::optional<Repetition>& repetition);
@@ -54,7 +54,7 @@ class RouterVoices {
 
  private:
   struct Router {
-    AdvertVoice voice;
+    AdvertEgress egress;
     AdvertSender sender;
     LeaseSlot slot = 0;
     std::vector<AdvertMessage> messages;
@@ -63,15 +63,15 @@ class RouterVoices {
     bool is_will_lost = false;  // the guardian has it, has done it, or does it right now
   };
   // What a call has to tell once the mutex is released.
-  struct Tidings {
+  struct Reports {
     GuardianOutcome guardian;
     std::vector<std::string> expired;
   };
 
-  void tell(Tidings& tidings);
+  void report(Reports& reports);
   std::optional<LeaseSlot> free_slot() const;
-  void expire(const std::string& name, Router& router, Tidings& tidings);
-  Micros speak(Micros now, Tidings& tidings);
+  void expire(const std::string& name, Router& router, Reports& reports);
+  Micros repeat_due(Micros now, Reports& reports);
 
   FailoverEvents& events_;
   const std::string guardian_path_;

@@ -3,7 +3,7 @@
 
 import { type Micros, seconds } from '../../model/units.js';
 
-export const tellPause = seconds(30);
+export const reportPause = seconds(30);
 /** Of what begins and ends: each split is news. */
 const episodePause = seconds(3);
 const episodes: readonly string[] = ['second-master', 'second-master-gone'];
@@ -16,7 +16,7 @@ export type Admission = {
 
 type Seen = { readonly writtenAt: Micros; keptBack: number };
 
-export class TellGate {
+export class ReportGate {
   private readonly seen = new Map<string, Seen>();
 
   admit(router: string, code: string, now: Micros): Admission {
@@ -24,7 +24,7 @@ export class TellGate {
     const before = this.seen.get(key);
     if (
       before !== undefined &&
-      now - before.writtenAt < (episodes.includes(code) ? episodePause : tellPause)
+      now - before.writtenAt < (episodes.includes(code) ? episodePause : reportPause)
     ) {
       before.keptBack += 1;
       return { isWritten: false, keptBack: before.keptBack };
