@@ -7,6 +7,7 @@ import { type Family, familyOf, type IpAddress } from '../model/address.js';
 import { addMicros, type Micros } from '../model/units.js';
 import type { VirtualRoute } from '../model/virtual-router.js';
 import { type Belonging, type CustodyOutcome, type CustodyStatus, MemoryCustody } from './custody.js';
+import { cancelAll, newSender, type Sender } from './memory-sender.js';
 import { isSameAddress, isSameRoute, nextMac } from './memory-things.js';
 import type { WireAdvert, WireStation } from './memory-wire.js';
 import { answeredAddress, answerTo, MemoryWire, type NetworkClock, questionIn } from './memory-wire.js';
@@ -42,17 +43,6 @@ export type MemoryNetworkOptions = {
 };
 
 type Device = Link & { readonly segment: string };
-type Sender = {
-  egress: AdvertEgress;
-  messages: readonly AdvertMessage[];
-  /** undefined: the repeater is silent. */
-  interval: Micros | undefined;
-  lease: { readonly length: Micros; readonly end: Micros } | undefined;
-  will: LastWill | undefined;
-  /** The lease has run out and nobody has been told yet. */
-  isExpired: boolean;
-  cancels: (() => void)[];
-};
 
 const downText = 'Network is down';
 
@@ -484,22 +474,6 @@ export class MemoryNetwork implements Network, WireStation {
     if (device === undefined) throw new DirectorError('DEVICE_MISSING', `no such device: ${name}`);
     return device;
   }
-}
-
-function newSender(egress: AdvertEgress): Sender {
-  return {
-    egress,
-    messages: [],
-    interval: undefined,
-    lease: undefined,
-    will: undefined,
-    isExpired: false,
-    cancels: [],
-  };
-}
-
-function cancelAll(sender: Sender): void {
-  for (const cancel of sender.cancels.splice(0)) cancel();
 }
 
 function listenerKey(device: string, family: Family): string {
