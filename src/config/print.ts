@@ -13,8 +13,9 @@ import {
   type VirtualServer,
 } from '../model/director-config.js';
 import { endpointText, type ForwardingMethod } from '../model/forwarding-table.js';
+import { checkerOfKind } from './checkers/index.js';
 import { failoverBlocks, failoverGlobalLines } from './print-failover.js';
-import { flag, type Lines, override, secondsUnless, setting, unless, word } from './print-words.js';
+import { flag, type Lines, override, setting, unless, word } from './print-words.js';
 
 export type PrintOptions = {
   /** False: without `director { }`, for keepalived's eyes. */
@@ -101,37 +102,22 @@ function serverLines(server: RealServer, service: VirtualServer, method: Forward
     ...setting('lthreshold', unless(server.lowerThreshold, 0)),
     ...setting('alpha', override(server.alpha, service.alpha)),
     ...flag('inhibit_on_failure', server.inhibitOnFailure),
-    ...server.checkers.map((checker): [string, Lines] => [
-      checkerKeyword(checker, server),
-      checkerLines(checker, server),
-    ]),
+    ...server.checkers.map((checker) => checkerLines(checker, server)),
   ];
   return [`real_server ${server.address} ${server.port}`, lines];
 }
 
 /** Throws for a kind that no checker has: a value may come from JavaScript, where nobody has looked at its types. */
-function checkerKeyword({ kind }: CheckerPolicy, server: RealServer): string {
-  if (kind === 'tcp') return 'TCP_CHECK';
-  throw new TypeError(
-    `there is no checker ${JSON.stringify(kind)} (server ${server.address} ${server.port})`,
-  );
-}
-
-function checkerLines(checker: CheckerPolicy, server: RealServer): Lines {
+function checkerLines(policy: CheckerPolicy, server: RealServer): [string, Lines] {
+  const checker = checkerOfKind(policy.kind);
+  if (checker === undefined) {
+    const kind = JSON.stringify(policy.kind);
+    throw new TypeError(`there is no checker ${kind} (server ${server.address} ${server.port})`);
+  }
+  const { address, port, alpha } = server;
   return [
-    ...setting('connect_ip', unless(checker.connectAddress, server.address)),
-    ...setting('connect_port', unless(checker.connectPort, server.port)),
-    ...setting('bindto', checker.bindAddress),
-    ...setting('bind_port', unless(checker.bindPort, 0)),
-    ...setting('bind_if', word(checker.bindDevice)),
-    ...setting('fwmark', unless(checker.fwmark, 0)),
-    ...setting('connect_timeout', secondsUnless(checker.connectTimeout, 5_000_000)),
-    ...setting('delay_loop', secondsUnless(checker.delayLoop, 60_000_000)),
-    ...setting('retry', unless(checker.retries, 1)),
-    ...setting('delay_before_retry', secondsUnless(checker.delayBeforeRetry, 1_000_000)),
-    ...setting('warmup', secondsUnless(checker.warmup, checker.delayLoop)),
-    ...setting('alpha', override(checker.alpha, server.alpha)),
-    ...flag('log_all_failures', checker.logAllFailures),
+    checker.keyword,
+    checker.print(policy, { address, port, inherited: { alpha }, logAllFailures: false }),
   ];
 }
 

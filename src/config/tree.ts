@@ -2,6 +2,7 @@
 
 import type { Word } from './lexer.js';
 import type { KeywordShape } from './shapes.js';
+import { readBoolean } from './values.js';
 
 export type Statement = {
   /** How many statements stand before it in the whole text, included files in their place. */
@@ -29,6 +30,11 @@ export function createBlock(): Block {
 export function settingOf(block: Block, name: string): Statement | undefined {
   for (const statement of block.settings) if (statement.shape.name === name) return statement;
   return undefined;
+}
+
+/** A keyword alone means yes. */
+export function isOn({ shape, arguments: [word] }: Statement): boolean {
+  return shape.isAlwaysOn || word === undefined || (readBoolean(word.text) ?? true);
 }
 
 /** Takes the place of an earlier one, which is returned. */

@@ -109,7 +109,7 @@ function onDeadline(policy: CheckerPolicy, state: CheckerState, now: Micros): Ch
   const deadline = checkerDeadline(state);
   if (deadline === undefined || now < deadline) return unchanged(state);
   if (state.kind === 'probing') {
-    const reason = `no answer within ${policy.connectTimeout / 1_000_000} s`;
+    const reason = `no answer within ${policy.timeout / 1_000_000} s`;
     const { state: next, actions } = onResult(policy, state, { kind: 'failed', reason }, now);
     return { state: next, actions: [{ kind: 'cancel-probe', probe: state.probe }, ...actions] };
   }
@@ -131,7 +131,7 @@ function onHurry(state: CheckerState, now: Micros): CheckerStep {
 function onProbeStarted(policy: CheckerPolicy, state: CheckerState, probe: number, now: Micros): CheckerStep {
   if (state.kind !== 'queued' || state.probe !== probe) return unchanged(state);
   const { isUp, failures } = state;
-  const timeoutAt = addMicros(now, policy.connectTimeout);
+  const timeoutAt = addMicros(now, policy.timeout);
   return { state: { kind: 'probing', isUp, failures, probe, timeoutAt }, actions: [] };
 }
 

@@ -88,10 +88,19 @@ export type RealServer = {
   readonly origin: Origin;
 };
 
-/** What to probe and how often; one kind per probe. Inheritance and defaults are resolved. */
-export type CheckerPolicy = TcpCheckPolicy;
+/**
+ * What is asked of a server and how often; inheritance and defaults are resolved. `kind` and what its question is made of:
+ * src/config/checkers.
+ */
+export type CheckerPolicy<Kind extends string = string, Question extends object = object> = CheckSchedule & {
+  readonly kind: Kind;
+  /** All that its probe needs to know beside the time that it has. */
+  readonly question: Question;
+};
 
 export type CheckSchedule = {
+  /** An attempt without an answer counts as failed after this (`connect_timeout`). */
+  readonly timeout: Micros;
   /** From the end of one probe to the start of the next. */
   readonly delayLoop: Micros;
   /** Further attempts before a failure counts; 0 fails at once. */
@@ -101,19 +110,6 @@ export type CheckSchedule = {
   readonly warmup: Micros;
   readonly alpha: boolean;
   readonly logAllFailures: boolean;
-};
-
-export type TcpCheckPolicy = CheckSchedule & {
-  readonly kind: 'tcp';
-  readonly connectAddress: IpAddress;
-  readonly connectPort: number;
-  readonly bindAddress: IpAddress | undefined;
-  /** 0: any. */
-  readonly bindPort: number;
-  readonly bindDevice: string | undefined;
-  readonly connectTimeout: Micros;
-  /** SO_MARK of the probe's socket; 0: none. */
-  readonly fwmark: number;
 };
 
 /** The block `director { }`. */

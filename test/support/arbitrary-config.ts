@@ -1,5 +1,6 @@
 // fast-check arbitraries of DirectorConfig: only what a text can say, so that printing and reading it is the identity.
 import fc from 'fast-check';
+import type { TcpCheckPolicy } from '../../src/config/checkers/tcp-check.js';
 import { networkOf } from '../../src/config/values.js';
 import { formatIp, type IpAddress } from '../../src/model/address.js';
 import type { ClientRules } from '../../src/model/client-rules.js';
@@ -10,7 +11,6 @@ import type {
   RealServer,
   SorryServer,
   StaticAddress,
-  TcpCheckPolicy,
   VirtualServer,
 } from '../../src/model/director-config.js';
 import {
@@ -79,19 +79,21 @@ function staticAddress({ plain }: ConfigOptions): fc.Arbitrary<StaticAddress> {
 function tcpCheck(family: 4 | 6, { plain }: ConfigOptions): fc.Arbitrary<TcpCheckPolicy> {
   return fc.record({
     kind: fc.constant<'tcp'>('tcp'),
+    timeout: time(1, 4_000_000_000),
     delayLoop: time(1, 4_000_000_000),
     retries: fc.integer({ min: 0, max: 1_000 }),
     delayBeforeRetry: time(1, 1_000_000_000),
     warmup: time(0, 1_000_000_000),
     alpha: fc.boolean(),
     logAllFailures: fc.boolean(),
-    connectAddress: addressOf(family),
-    connectPort: port,
-    bindAddress: maybe(addressOf(family)),
-    bindPort: fc.oneof(fc.constant(0), port),
-    bindDevice: maybe(plain ? fc.constant('lo') : plainWord),
-    connectTimeout: time(1, 4_000_000_000),
-    fwmark: fc.integer({ min: 0, max: 4_294_967_295 }),
+    question: fc.record({
+      connectAddress: addressOf(family),
+      connectPort: port,
+      bindAddress: maybe(addressOf(family)),
+      bindPort: fc.oneof(fc.constant(0), port),
+      bindDevice: maybe(plain ? fc.constant('lo') : plainWord),
+      fwmark: fc.integer({ min: 0, max: 4_294_967_295 }),
+    }),
   });
 }
 

@@ -1,8 +1,8 @@
 // Probes that a test answers by hand, or that answer at once by a table of servers that are dead.
 
+import type { TcpCheckPolicy } from '../../src/config/checkers/tcp-check.js';
 import type { ProbeResult } from '../../src/health/checker.js';
-import type { TcpCheckPolicy } from '../../src/model/director-config.js';
-import type { Probes } from '../../src/runtime/probes/probe.js';
+import type { StartProbe } from '../../src/runtime/probes/probe.js';
 
 export type PendingProbe = {
   readonly policy: TcpCheckPolicy;
@@ -18,7 +18,7 @@ export class FakeProbes {
   readonly pending: PendingProbe[] = [];
   startedCount = 0;
 
-  readonly probes: Probes = {
+  readonly probes: { readonly tcp: StartProbe<TcpCheckPolicy> } = {
     tcp: (policy, onResult) => {
       this.startedCount += 1;
       const probe: PendingProbe = {
@@ -44,8 +44,8 @@ export class FakeProbes {
     },
   };
 
-  private resultOf(policy: TcpCheckPolicy): ProbeResult {
-    const isDead = this.dead.has(`${policy.connectAddress}:${policy.connectPort}`);
+  private resultOf({ question }: TcpCheckPolicy): ProbeResult {
+    const isDead = this.dead.has(`${question.connectAddress}:${question.connectPort}`);
     return isDead ? { kind: 'failed', reason: 'connection refused' } : { kind: 'passed' };
   }
 }

@@ -3,12 +3,13 @@
 import type { IpAddress } from '../../model/address.js';
 import type { CheckerPolicy, RealServer } from '../../model/director-config.js';
 import type { ForwardingMethod } from '../../model/forwarding-table.js';
+import { type Inherited, inheritFrom } from '../checkers/checker.js';
+import { checkerOf } from '../checkers/index.js';
 import type { Word } from '../lexer.js';
 import type { Report } from '../report.js';
 import { type Block, type Statement, settingOf } from '../tree.js';
 import { readAddress, readInteger } from '../values.js';
 import { flagOf, integerOf, originOf, textOf } from './settings.js';
-import { type Inherited, inheritFrom, readTcpCheck } from './tcp-check.js';
 
 /** As the file names it; TUN is known, but not in effect yet. */
 export type WrittenMethod = 'NAT' | 'DR' | 'TUN';
@@ -65,10 +66,10 @@ export function readRealServer(
     logAllFailures: service.logAllFailures,
   };
   const checkers: CheckerPolicy[] = [];
-  for (const checker of block.repeated) {
-    if (checker.shape.name === 'TCP_CHECK' && checker.block !== undefined) {
-      checkers.push(readTcpCheck(checker.block, checked, report));
-    }
+  for (const { shape, block: settings } of block.repeated) {
+    const checker = checkerOf(shape.name);
+    if (checker !== undefined && settings !== undefined)
+      checkers.push(checker.read(settings, checked, report));
   }
   const hasCheckers = block.repeated.length > 0;
   if (!hasCheckers) reportIdle(block, address, report);

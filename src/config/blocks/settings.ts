@@ -5,8 +5,8 @@ import type { IpAddress } from '../../model/address.js';
 import type { Origin } from '../../model/origin.js';
 import type { Micros } from '../../model/units.js';
 import type { Place } from '../source.js';
-import { type Block, type Statement, settingOf } from '../tree.js';
-import { readAddress, readBoolean, readInteger, readTimer } from '../values.js';
+import { type Block, isOn, settingOf } from '../tree.js';
+import { readAddress, readInteger, readTimer } from '../values.js';
 
 /** Text of the keyword's value number `index`. */
 export function textOf(block: Block, keyword: string, index = 0): string | undefined {
@@ -32,12 +32,6 @@ export function addressOf(block: Block, keyword: string): IpAddress | undefined 
 export function flagOf(block: Block, keyword: string): boolean | undefined {
   const statement = settingOf(block, keyword);
   return statement === undefined ? undefined : isOn(statement);
-}
-
-function isOn(statement: Statement): boolean {
-  if (statement.shape.isAlwaysOn) return true;
-  const value = statement.arguments[0]?.text;
-  return value === undefined || (readBoolean(value) ?? true);
 }
 
 export function originOf(place: Place): Origin {

@@ -10,6 +10,7 @@ import {
   schedulers,
   serviceKey,
 } from '../../model/forwarding-table.js';
+import { inheritFrom } from '../checkers/checker.js';
 import { schedulerNames } from '../grammar/virtual-server.js';
 import type { Word } from '../lexer.js';
 import type { Report } from '../report.js';
@@ -28,7 +29,6 @@ import {
   writtenPort,
 } from './real-server.js';
 import { flagOf, integerOf, originOf, textOf } from './settings.js';
-import { inheritFrom } from './tcp-check.js';
 
 /** Why a service is not served. */
 type LeftOut = { readonly place: Place; readonly reason: string };
@@ -55,7 +55,7 @@ export function readVirtualServer(
     method,
     weight: integerOf(block, 'weight') ?? 1,
     inhibitOnFailure: flagOf(block, 'inhibit_on_failure') ?? false,
-    inherited: inheritFrom(block, undefined),
+    inherited: inheritFrom(block, {}),
     logAllFailures: defaults.logAllFailures,
   };
   const servers: ReadServer[] = [];

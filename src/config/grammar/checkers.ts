@@ -1,10 +1,11 @@
-// Form of the checkers that stand in real_server, and of their settings. TCP_CHECK comes first: it is the one that
-// "stands inside …" names for a setting that all of them share.
+// Form of the checkers that are not in effect yet. Those that are: ../checkers.
 
+import { checkerShape, neverInCheckers as never, scheduleOf } from '../checkers/checker.js';
+import { connectionRows } from '../checkers/connection.js';
+import { shapesOf } from '../row.js';
 import {
   argumentsOf,
   blockOf,
-  blocksOf,
   choice,
   each,
   flag,
@@ -14,58 +15,12 @@ import {
   type Shapes,
   some,
 } from '../shapes.js';
-import {
-  account,
-  address,
-  anyWord,
-  hexDigits,
-  integer,
-  oneOf,
-  port,
-  timer,
-  type ValueKind,
-} from '../values.js';
+import { account, anyWord, hexDigits, integer, oneOf, timer, type ValueKind } from '../values.js';
 
 const maxUnsigned = 4_294_967_295;
-const retry = one(integer(0, maxUnsigned));
-
-/** Settings that virtual_server and real_server hand down to the checkers; `alpha` of a real_server can be off. */
-export const inheritedShapes: Shapes = {
-  connect_timeout: one(timer(1, maxUnsigned)),
-  retry,
-  delay_before_retry: one(timer()),
-  delay_loop: one(timer(1)),
-  warmup: one(timer()),
-  alpha: flag,
-};
-
-const scheduleShapes: Shapes = {
-  retry,
-  delay_before_retry: one(timer()),
-  delay_loop: one(timer(1)),
-  warmup: one(timer()),
-  ...each(choice, 'alpha log_all_failures'),
-};
-
-const connectionShapes: Shapes = {
-  connect_ip: one(address),
-  connect_port: one(port),
-  bindto: one(address),
-  bind_if: one(anyWord),
-  bind_port: one(port),
-  connect_timeout: one(timer(1, maxUnsigned)),
-  fwmark: one(integer(0, maxUnsigned)),
-};
-
 const oldNames = { nb_get_retry: 'retry' };
-/** Outside HTTP_GET and SSL_GET no keepalived has ever known it. */
-const never: Shapes = {
-  nb_get_retry: keyword(argumentsOf({ required: [integer(0, maxUnsigned)] }), {
-    remark: 'keepalived does not know it here, and retries once',
-    remedy: 'write retry NUMBER for more',
-  }),
-};
-const common: Shapes = { ...connectionShapes, ...scheduleShapes };
+const schedule = scheduleOf();
+const common: Shapes = { ...shapesOf(connectionRows), ...shapesOf(schedule) };
 
 const statusCode: ValueKind = {
   what: 'a status code or a range of them (200-299)',
@@ -125,9 +80,10 @@ const smtpChecker = keywords({
 const dnsTypes = oneOf(['A', 'NS', 'CNAME', 'SOA', 'MX', 'TXT', 'AAAA']);
 const dnsChecker = keywords({ now: { ...common, type: one(dnsTypes), name: one(anyWord) }, never });
 
+const { timeout: _, ...scheduleOfScript } = schedule;
 const miscChecker = keywords({
   now: {
-    ...scheduleShapes,
+    ...shapesOf(scheduleOfScript),
     misc_path: some(anyWord),
     misc_timeout: one(timer(1)),
     misc_dynamic: flag,
@@ -156,19 +112,13 @@ const fileChecker = keywords({
 });
 
 const plainChecker = keywords({ now: common, never });
-const checker = (block: typeof plainChecker) =>
-  blocksOf(argumentsOf({}), block, { remark: checkerRemark, movesTraffic: true });
-const checkerRemark = 'a server with no other check counts as always up';
-
-export const checkersNow: Shapes = { TCP_CHECK: checker(plainChecker) };
-
 export const checkersLater: Shapes = {
-  ...each(checker(httpChecker), 'HTTP_GET SSL_GET'),
-  SMTP_CHECK: checker(smtpChecker),
-  DNS_CHECK: checker(dnsChecker),
-  MISC_CHECK: checker(miscChecker),
-  PING_CHECK: checker(plainChecker),
-  UDP_CHECK: checker(udpChecker),
-  BFD_CHECK: checker(keywords({ now: { name: one(anyWord) } })),
-  FILE_CHECK: checker(fileChecker),
+  ...each(checkerShape(httpChecker), 'HTTP_GET SSL_GET'),
+  SMTP_CHECK: checkerShape(smtpChecker),
+  DNS_CHECK: checkerShape(dnsChecker),
+  MISC_CHECK: checkerShape(miscChecker),
+  PING_CHECK: checkerShape(plainChecker),
+  UDP_CHECK: checkerShape(udpChecker),
+  BFD_CHECK: checkerShape(keywords({ now: { name: one(anyWord) } })),
+  FILE_CHECK: checkerShape(fileChecker),
 };

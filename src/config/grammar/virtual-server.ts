@@ -1,6 +1,8 @@
 // Form of virtual_server, real_server, virtual_server_group and SSL. Names of schedulers and methods that uvs does
 // not have yet are known here, so that they are no spelling mistakes; blocks/virtual-server.ts says what they miss.
 
+import { inheritedShapes } from '../checkers/checker.js';
+import { checkerShapes } from '../checkers/index.js';
 import {
   argumentsOf,
   blockOf,
@@ -30,7 +32,7 @@ import {
   port,
   portOrNone,
 } from '../values.js';
-import { checkersLater, checkersNow, inheritedShapes } from './checkers.js';
+import { checkersLater } from './checkers.js';
 
 const maxUnsigned = 4_294_967_295;
 const mark = integer(1, maxUnsigned, 'a firewall mark');
@@ -83,7 +85,7 @@ const texts = each(one(anyWord), 'virtualhost snmp_name');
 
 const realServer = keywords({
   now: {
-    ...checkersNow,
+    ...checkerShapes,
     weight,
     lvs_method: method,
     ...each(one(integer(0, maxUnsigned)), 'uthreshold lthreshold'),

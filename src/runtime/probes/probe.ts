@@ -10,12 +10,13 @@ export type RunningProbe = {
 };
 
 /** Starts one probe. `onResult` is called at most once, and never before this returns. */
-export type StartProbe<Policy> = (policy: Policy, onResult: (result: ProbeResult) => void) => RunningProbe;
+export type StartProbe<Policy extends CheckerPolicy> = (
+  policy: Policy,
+  onResult: (result: ProbeResult) => void,
+) => RunningProbe;
 
-/** One entry a kind of checker. */
-export type Probes = {
-  readonly [Kind in CheckerPolicy['kind']]: StartProbe<Extract<CheckerPolicy, { kind: Kind }>>;
-};
+/** By the kind of checker whose policy each takes. */
+export type Probes = { readonly [kind: string]: StartProbe<never> };
 
 /** Connects and closes, many at a time, and with what Node's sockets can't do (SO_BINDTODEVICE, SO_MARK). */
 export interface NativeProbes {
@@ -50,15 +51,15 @@ export type NativeTcpProbe = {
   readonly timeout_ms: number;
 };
 
+/** Throws TypeError for a kind that has no probe. */
 export function startProbe(
   probes: Probes,
   policy: CheckerPolicy,
   onResult: (result: ProbeResult) => void,
 ): RunningProbe {
-  switch (policy.kind) {
-    case 'tcp':
-      return probes.tcp(policy, onResult);
-    default:
-      return policy.kind satisfies never;
-  }
+  const start = probes[policy.kind];
+  if (start === undefined)
+    throw new TypeError(`there is no probe for a checker ${JSON.stringify(policy.kind)}`);
+  // Its kind says whose policy it is.
+  return start(policy as never, onResult);
 }

@@ -1,8 +1,9 @@
 // TCP_CHECK: does the server accept a connection? Connects and closes; reads and writes nothing.
 
 import { connect, type NetConnectOpts } from 'node:net';
+import type { Connection } from '../../config/checkers/connection.js';
+import type { TcpCheckPolicy } from '../../config/checkers/tcp-check.js';
 import type { ProbeResult } from '../../health/checker.js';
-import type { TcpCheckPolicy } from '../../model/director-config.js';
 import { messageOf } from '../message-of.js';
 import type {
   NativeProbeEnd,
@@ -32,11 +33,12 @@ function opened(native: NativeProbes): StartProbe<TcpCheckPolicy> {
   }
 }
 
-function probeByNode(policy: TcpCheckPolicy, onResult: (result: ProbeResult) => void): RunningProbe {
-  if (policy.bindDevice !== undefined || policy.fwmark !== 0) return lacking(policy, onResult);
-  const options: NetConnectOpts = { host: policy.connectAddress, port: policy.connectPort };
-  if (policy.bindAddress !== undefined) options.localAddress = policy.bindAddress;
-  if (policy.bindPort !== 0) options.localPort = policy.bindPort;
+function probeByNode({ question }: TcpCheckPolicy, onResult: (result: ProbeResult) => void): RunningProbe {
+  const { connectAddress, connectPort, bindAddress, bindPort, bindDevice, fwmark } = question;
+  if (bindDevice !== undefined || fwmark !== 0) return lacking(question, onResult);
+  const options: NetConnectOpts = { host: connectAddress, port: connectPort };
+  if (bindAddress !== undefined) options.localAddress = bindAddress;
+  if (bindPort !== 0) options.localPort = bindPort;
 
   const socket = connect(options);
   const finish = () => {
@@ -44,7 +46,7 @@ function probeByNode(policy: TcpCheckPolicy, onResult: (result: ProbeResult) => 
     // A destroyed socket may still report an error; nobody asked.
     socket.on('error', () => {});
     // With a fixed source port the pair would stay in TIME_WAIT and refuse the next probe: reset it instead.
-    if (policy.bindPort === 0) socket.destroy();
+    if (bindPort === 0) socket.destroy();
     else socket.resetAndDestroy();
   };
   socket.once('connect', () => {
@@ -58,7 +60,7 @@ function probeByNode(policy: TcpCheckPolicy, onResult: (result: ProbeResult) => 
   return { cancel: finish };
 }
 
-function lacking({ bindDevice }: TcpCheckPolicy, onResult: (result: ProbeResult) => void): RunningProbe {
+function lacking({ bindDevice }: Connection, onResult: (result: ProbeResult) => void): RunningProbe {
   const what = bindDevice === undefined ? 'fwmark' : 'bind_if';
   const reason = `a check with ${what} needs the addon, which is not loaded`;
   const immediate = setImmediate(() => onResult({ kind: 'failed', reason }));
@@ -76,19 +78,19 @@ class AddonProbes {
     this.prober = native.open((ends) => this.onEnded(ends));
   }
 
-  start(policy: TcpCheckPolicy, onResult: (result: ProbeResult) => void): RunningProbe {
+  start({ question, timeout }: TcpCheckPolicy, onResult: (result: ProbeResult) => void): RunningProbe {
     this.lastId += 1;
     const id = this.lastId;
     if (this.asked.length === 0) queueMicrotask(() => this.flush());
     this.asked.push({
       id,
-      address: policy.connectAddress,
-      port: policy.connectPort,
-      bindAddress: policy.bindAddress,
-      bindPort: policy.bindPort,
-      bindDevice: policy.bindDevice,
-      fwmark: policy.fwmark,
-      timeout_ms: Math.ceil(policy.connectTimeout / 1_000),
+      address: question.connectAddress,
+      port: question.connectPort,
+      bindAddress: question.bindAddress,
+      bindPort: question.bindPort,
+      bindDevice: question.bindDevice,
+      fwmark: question.fwmark,
+      timeout_ms: Math.ceil(timeout / 1_000),
     });
     this.running.set(id, onResult);
     return {

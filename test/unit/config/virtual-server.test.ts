@@ -45,17 +45,14 @@ test('the least that makes a service, with every default of keepalived', () => {
         checkers: [
           {
             kind: 'tcp',
-            connectAddress: '10.0.0.2',
-            connectPort: 80,
-            bindPort: 0,
-            connectTimeout: 5_000_000,
+            question: { connectAddress: '10.0.0.2', connectPort: 80, bindPort: 0, fwmark: 0 },
+            timeout: 5_000_000,
             delayLoop: 60_000_000,
             retries: 1,
             delayBeforeRetry: 1_000_000,
             warmup: 60_000_000,
             alpha: false,
             logAllFailures: false,
-            fwmark: 0,
           },
         ],
       },
@@ -74,7 +71,7 @@ delay_loop 6\nconnect_timeout 2.5\nretry 3\ndelay_before_retry 4\nwarmup 2\nalph
   expect(first).toMatchObject({ weight: 5, alpha: true, inhibitOnFailure: true });
   expect(first?.checkers[0]).toMatchObject({
     delayLoop: 6_000_000,
-    connectTimeout: 2_500_000,
+    timeout: 2_500_000,
     retries: 3,
     delayBeforeRetry: 4_000_000,
     warmup: 2_000_000,
@@ -82,7 +79,7 @@ delay_loop 6\nconnect_timeout 2.5\nretry 3\ndelay_before_retry 4\nwarmup 2\nalph
   });
   expect(second).toMatchObject({ weight: 9, alpha: false, inhibitOnFailure: false });
   expect(second?.checkers[0]).toMatchObject({
-    connectPort: 81,
+    question: { connectPort: 81 },
     delayLoop: 500_000,
     retries: 7,
     warmup: 0,
@@ -122,7 +119,7 @@ describe('DR cannot map ports', () => {
     expect(said(parseText(text))).toEqual(['5:23 warning sorry-port-ignored', '6:22 warning port-ignored']);
     const { realServers, sorryServer } = serviceOf(text);
     expect(realServers[0]?.port).toBe(80);
-    expect(realServers[0]?.checkers[0]?.connectPort).toBe(8080);
+    expect(realServers[0]?.checkers[0]?.question).toMatchObject({ connectPort: 8080 });
     expect(sorryServer).toMatchObject({ port: 80, method: 'dr' });
   });
 

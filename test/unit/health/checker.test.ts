@@ -8,19 +8,13 @@ import {
   startChecker,
   stepChecker,
 } from '../../../src/health/checker.js';
-import type { IpAddress } from '../../../src/model/address.js';
-import type { TcpCheckPolicy } from '../../../src/model/director-config.js';
+import type { CheckerPolicy } from '../../../src/model/director-config.js';
 import { addMicros, type Micros, micros, seconds } from '../../../src/model/units.js';
 
-const policy: TcpCheckPolicy = {
+const policy: CheckerPolicy = {
   kind: 'tcp',
-  connectAddress: '10.0.0.21' as IpAddress,
-  connectPort: 80,
-  bindAddress: undefined,
-  bindPort: 0,
-  bindDevice: undefined,
-  connectTimeout: seconds(5),
-  fwmark: 0,
+  question: {},
+  timeout: seconds(5),
   delayLoop: seconds(10),
   retries: 1,
   delayBeforeRetry: seconds(1),
@@ -77,7 +71,7 @@ type Row = {
   readonly name: string;
   readonly state: CheckerState;
   readonly event: CheckerEvent;
-  readonly policy?: Partial<TcpCheckPolicy>;
+  readonly policy?: Partial<CheckerPolicy>;
   readonly at?: Micros;
   readonly next: CheckerState;
   readonly actions?: readonly unknown[];

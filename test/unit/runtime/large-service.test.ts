@@ -49,7 +49,7 @@ test('servers that fail in whichever turn of a change are told once and leave th
   void (async () => {
     for await (const event of director.events()) note(event);
   })();
-  const asked = () => probes.pending.filter(({ policy }) => watched.includes(policy.connectAddress));
+  const asked = () => probes.pending.filter(({ policy }) => watched.includes(policy.question.connectAddress));
   const answer = (result: ProbeResult) => {
     for (const probe of asked()) probe.answer(result);
   };

@@ -169,13 +169,13 @@ describe('reload', () => {
     expect(f.probes.pending.length).toBe(2);
     await f.reload(config([1, 2, 3]));
     await f.clock.advance(micros(0));
-    expect(f.probes.pending.map(({ policy }) => policy.connectAddress)).toEqual([
+    expect(f.probes.pending.map(({ policy }) => policy.question.connectAddress)).toEqual([
       '10.1.0.1',
       '10.1.0.2',
       '10.1.0.3',
     ]);
     await f.reload(config([3]));
-    expect(f.probes.pending.map(({ policy }) => policy.connectAddress)).toEqual(['10.1.0.3']);
+    expect(f.probes.pending.map(({ policy }) => policy.question.connectAddress)).toEqual(['10.1.0.3']);
   });
 
   test('what the data plane refuses changes nothing', async () => {

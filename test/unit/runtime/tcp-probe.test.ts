@@ -3,10 +3,11 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
+import type { Connection } from '../../../src/config/checkers/connection.js';
+import type { TcpCheckPolicy } from '../../../src/config/checkers/tcp-check.js';
 import { loadNative } from '../../../src/dataplane/native-module.js';
 import type { ProbeResult } from '../../../src/health/checker.js';
 import type { IpAddress } from '../../../src/model/address.js';
-import type { TcpCheckPolicy } from '../../../src/model/director-config.js';
 import { seconds } from '../../../src/model/units.js';
 import { createProbes } from '../../../src/runtime/probes/create-probes.js';
 import type { NativeProbeEnd, NativeTcpProbe } from '../../../src/runtime/probes/probe.js';
@@ -28,23 +29,29 @@ async function listen(onConnection: (socket: Socket) => void): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-function policyFor(connectPort: number, fields: Partial<TcpCheckPolicy> = {}): TcpCheckPolicy {
+function policyFor(
+  connectPort: number,
+  fields: Partial<Connection> = {},
+  timeout = seconds(5),
+): TcpCheckPolicy {
   return {
     kind: 'tcp',
-    connectAddress: '127.0.0.1' as IpAddress,
-    connectPort,
-    bindAddress: undefined,
-    bindPort: 0,
-    bindDevice: undefined,
-    connectTimeout: seconds(5),
-    fwmark: 0,
+    question: {
+      connectAddress: '127.0.0.1' as IpAddress,
+      connectPort,
+      bindAddress: undefined,
+      bindPort: 0,
+      bindDevice: undefined,
+      fwmark: 0,
+      ...fields,
+    },
+    timeout,
     delayLoop: seconds(1),
     retries: 0,
     delayBeforeRetry: seconds(1),
     warmup: seconds(0),
     alpha: false,
     logAllFailures: false,
-    ...fields,
   };
 }
 
