@@ -34,7 +34,7 @@ const includes: Readonly<Record<string, readonly string[]>> = {
   // An executable of its own, built of the few parts of host that it needs.
   guardian: ['host', 'io', 'core/net'],
   // It builds the devices, the worker and its director, and hands them to each other; it decides nothing. No Node.
-  dataplane: ['worker', 'host', 'io', 'core/path', 'core/table', 'core/forward', 'core/net'],
+  dataplane: ['worker', 'host', 'io', 'core/path', 'core/schedule', 'core/table', 'core/forward', 'core/net'],
   // JavaScript's values in, JavaScript's values out.
   node: ['dataplane', 'worker', 'host', 'io', 'core/path', 'core/table', 'core/forward', 'core/net'],
 };

@@ -4,14 +4,15 @@
 
 #include "core/net/bytes.h"
 #include "core/net/parse.h"
+#include "core/schedule/scheduler.h"
 
 namespace uvs {
 namespace {
 
-constexpr size_t kRowSize = 32;  // of the table's head, a service and a destination alike
+constexpr size_t kRowSize = 32;  // of the table's head and a destination; a service has two
+constexpr size_t kSchedulerNameSize = 16;
 
-constexpr uint8_t kFlagShFallback = 1, kFlagShPort = 2, kFlagOnePacket = 4, kFlagDraining = 8,
-                  kFlagStandby = 16;
+constexpr uint8_t kFlagOnePacket = 1, kFlagDraining = 2, kFlagStandby = 4;
 constexpr uint8_t kFlagRemoved = 1;             // of a destination, above its weight
 constexpr uint32_t kWeightMask = 0x00ff'ffff;
 constexpr uint64_t kFlagOverloaded = 1, kFlagLocal = 2;  // of a destination's counters
@@ -25,15 +26,16 @@ std::optional<ServiceSpec> decode_service(const uint8_t* row) {
   const std::optional<Family> family = family_of(row[19]);
   const uint8_t protocol = row[18];
   const bool has_protocol = protocol == kProtocolTcp || protocol == kProtocolUdp;
-  if (!family || !has_protocol || row[20] >= kSchedulerCount) return std::nullopt;
+  const auto* name = reinterpret_cast<const char*>(row + kRowSize);
+  const Scheduler* scheduler = scheduler_named({name, strnlen(name, kSchedulerNameSize)});
+  if (!family || !has_protocol || scheduler == nullptr) return std::nullopt;
   ServiceSpec service;
   service.address = IpAddress::load_ipv6(row);
   service.port = load<uint16_t>(row + 16);
   service.protocol = protocol;
   service.family = *family;
-  service.scheduler = static_cast<SchedulerId>(row[20]);
-  service.has_sh_fallback = (row[21] & kFlagShFallback) != 0;
-  service.has_sh_port = (row[21] & kFlagShPort) != 0;
+  service.scheduler = scheduler;
+  service.scheduler_flags = row[20];
   service.is_one_packet = (row[21] & kFlagOnePacket) != 0;
   service.is_draining = (row[21] & kFlagDraining) != 0;
   service.is_standby = (row[21] & kFlagStandby) != 0;
@@ -58,10 +60,10 @@ std::optional<DestinationSpec> decode_destination(const uint8_t* row) {
 }  // namespace
 
 std::optional<TableSpec> decode_table(std::span<const uint8_t> bytes) {
-  const auto take_row = [&bytes]() -> const uint8_t* {
-    if (bytes.size() < kRowSize) return nullptr;
+  const auto take_row = [&bytes](size_t rows = 1) -> const uint8_t* {
+    if (bytes.size() < rows * kRowSize) return nullptr;
     const uint8_t* row = bytes.data();
-    bytes = bytes.subspan(kRowSize);
+    bytes = bytes.subspan(rows * kRowSize);
     return row;
   };
   const uint8_t* head = take_row();
@@ -78,7 +80,7 @@ std::optional<TableSpec> decode_table(std::span<const uint8_t> bytes) {
   table.policy.expire_nodest_conn = static_cast<NodestRule>(head[17]);
   table.policy.sloppy_tcp = head[18] != 0;
   for (uint32_t i = 0; i < services; i++) {
-    const uint8_t* row = take_row();
+    const uint8_t* row = take_row(2);
     if (row == nullptr) return std::nullopt;
     std::optional<ServiceSpec> service = decode_service(row);
     const uint32_t destinations = load<uint32_t>(row + 24);

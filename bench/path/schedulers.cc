@@ -12,7 +12,7 @@ namespace {
 
 constexpr int kChoices = 20'000;
 
-double choice_ns(SchedulerId id, size_t servers, int rounds) {
+double choice_ns(const Scheduler* id, size_t servers, int rounds) {
   std::vector<Letter> list;
   for (size_t i = 0; i < servers; i++) list.push_back({static_cast<char>(i), static_cast<uint32_t>(1 + i % 7)});
   ScheduledService service(id, list);
@@ -35,9 +35,8 @@ int main(int argc, char** argv) {
   using namespace uvs;
   const int rounds = argc > 1 ? std::max(1, std::atoi(argv[1])) : 10;
   std::printf("%-6s %12s %12s %12s\n", "", "2 servers", "16 servers", "200 servers");
-  for (size_t i = 0; i < kSchedulerCount; i++) {
-    const auto id = static_cast<SchedulerId>(i);
-    std::printf("%-6s", scheduler(id).name);
+  for (const Scheduler* id : schedulers()) {
+    std::printf("%-6s", id->name.data());
     for (const size_t servers : {2, 16, 200}) std::printf(" %9.1f ns", test::choice_ns(id, servers, rounds));
     std::printf("\n");
   }

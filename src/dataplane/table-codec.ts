@@ -6,22 +6,20 @@
 import { type Family, familyOf, formatIp, type IpAddress, ipBytes } from '../model/address.js';
 import type { ClientRules } from '../model/client-rules.js';
 import type { Destination, ForwardingTable, Protocol, Service } from '../model/forwarding-table.js';
-import { forwardingMethods, nodestRules, schedulers } from '../model/forwarding-table.js';
+import { forwardingMethods, nodestRules, schedulerFlags } from '../model/forwarding-table.js';
 import type { ConnectionRecord, DestinationStatus, ServiceStatus, Traffic } from './port.js';
 
 const headerSize = 32;
-const serviceSize = 32;
+const serviceSize = 64;
 const destinationSize = 32;
 const closedAddressSize = 32;
 const clientSize = 32;
 const clientsPerStep = 64;
 const protocolNumbers = { tcp: 6, udp: 17 } as const satisfies Record<Protocol, number>;
 
-const flagShFallback = 1;
-const flagShPort = 2;
-const flagOnePacket = 4;
-const flagDraining = 8;
-const flagStandby = 16;
+const flagOnePacket = 1;
+const flagDraining = 2;
+const flagStandby = 4;
 /** Of a destination, above its weight. */
 const flagRemoved = 1;
 
@@ -99,9 +97,10 @@ export function encodeService(service: Service): Uint8Array {
   view.setUint16(16, service.port, true);
   view.setUint8(18, protocolNumbers[service.protocol]);
   view.setUint8(19, familyOf(service.address));
-  view.setUint8(20, schedulers.indexOf(service.scheduler));
+  view.setUint8(20, schedulerFlagBits(service));
   view.setUint8(21, serviceFlags(service));
   view.setUint32(24, service.destinations.length, true);
+  bytes.set(new TextEncoder().encode(service.scheduler), 32);
   for (const [i, destination] of service.destinations.entries()) {
     encodeDestination(destination, bytes, view, serviceSize + i * destinationSize);
   }
@@ -109,10 +108,13 @@ export function encodeService(service: Service): Uint8Array {
   return bytes;
 }
 
+function schedulerFlagBits({ scheduler, flags }: Service): number {
+  const set = schedulerFlags.filter((flag) => flag.scheduler === scheduler && flags.includes(flag.name));
+  return set.reduce((bits, { bit }) => bits | bit, 0);
+}
+
 function serviceFlags(service: Service): number {
   return (
-    (service.flags.includes('sh-fallback') ? flagShFallback : 0) |
-    (service.flags.includes('sh-port') ? flagShPort : 0) |
     (service.onePacket ? flagOnePacket : 0) |
     (service.isDraining ? flagDraining : 0) |
     (service.isStandby ? flagStandby : 0)

@@ -6,15 +6,36 @@ import { type ClientRules, everyClient } from './client-rules.js';
 
 export type Protocol = 'tcp' | 'udp';
 
-/** The schedulers that exist; names as in ipvsadm and keepalived. */
-export const schedulers = ['rr', 'wrr', 'lc', 'wlc', 'sh'] as const;
+/** The schedulers of IPVS; names as in ipvsadm and keepalived. Each has its file in addon/core/schedule. */
+export const schedulers = [
+  'rr',
+  'wrr',
+  'lc',
+  'wlc',
+  'lblc',
+  'lblcr',
+  'sh',
+  'mh',
+  'dh',
+  'fo',
+  'ovf',
+  'sed',
+  'nq',
+  'twos',
+] as const;
 export type Scheduler = (typeof schedulers)[number];
 
 export const forwardingMethods = ['nat', 'dr'] as const;
 export type ForwardingMethod = (typeof forwardingMethods)[number];
 
-/** Scheduler flags that `-b` of ipvsadm sets. */
-export type SchedulerFlag = 'sh-fallback' | 'sh-port';
+/** Flags of the schedulers that have some, as ipvsadm's `-b` and keepalived name them, with the kernel's bits. */
+export const schedulerFlags = [
+  { name: 'sh-fallback', scheduler: 'sh', bit: 1 },
+  { name: 'sh-port', scheduler: 'sh', bit: 2 },
+  { name: 'mh-fallback', scheduler: 'mh', bit: 1 },
+  { name: 'mh-port', scheduler: 'mh', bit: 2 },
+] as const satisfies readonly { name: string; scheduler: Scheduler; bit: number }[];
+export type SchedulerFlag = (typeof schedulerFlags)[number]['name'];
 
 export type ServiceId = {
   readonly protocol: Protocol;

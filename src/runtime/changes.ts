@@ -5,7 +5,13 @@ import { z } from 'zod';
 import { DirectorError } from '../errors.js';
 import { type IpAddress, parseIp } from '../model/address.js';
 import type { DirectorConfig, RealServer, VirtualServer } from '../model/director-config.js';
-import { endpointText, forwardingMethods, schedulers, serviceKey } from '../model/forwarding-table.js';
+import {
+  endpointText,
+  forwardingMethods,
+  schedulerFlags,
+  schedulers,
+  serviceKey,
+} from '../model/forwarding-table.js';
 import type { Origin } from '../model/origin.js';
 import type { YieldTurn } from './slices.js';
 
@@ -26,7 +32,7 @@ const serverId = z.strictObject({ address, port });
 
 const serviceSettings = {
   scheduler: z.enum(schedulers),
-  flags: z.array(z.enum(['sh-fallback', 'sh-port'])),
+  flags: z.array(z.enum(schedulerFlags.map(({ name }) => name))),
   onePacket: z.boolean(),
   quorum: z
     .int()

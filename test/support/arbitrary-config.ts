@@ -17,6 +17,7 @@ import {
   type ForwardingMethod,
   forwardingMethods,
   nodestRules,
+  schedulerFlags,
   schedulers,
   serviceKey,
 } from '../../src/model/forwarding-table.js';
@@ -153,7 +154,7 @@ function virtualServer(options: ConfigOptions): fc.Arbitrary<VirtualServer> {
     .map(consistent);
 }
 
-/** Flags belong to `sh`, single packets to UDP, and a quorum stays within the weights. */
+/** Flags belong to their scheduler, single packets to UDP, and a quorum stays within the weights. */
 function consistent({
   isFallback,
   isByPort,
@@ -161,13 +162,11 @@ function consistent({
 }: Omit<VirtualServer, 'flags'> & { isFallback: boolean; isByPort: boolean }): VirtualServer {
   const total = service.realServers.reduce((sum, { weight }) => sum + weight, 0);
   const quorum = Math.max(1, Math.min(service.quorum, total));
-  const isSh = service.scheduler === 'sh';
   return {
     ...service,
-    flags: [
-      ...(isSh && isFallback ? (['sh-fallback'] as const) : []),
-      ...(isSh && isByPort ? (['sh-port'] as const) : []),
-    ],
+    flags: schedulerFlags
+      .filter(({ scheduler, bit }) => scheduler === service.scheduler && (bit === 1 ? isFallback : isByPort))
+      .map(({ name }) => name),
     onePacket: service.onePacket && service.protocol === 'udp',
     quorum,
     hysteresis: Math.min(service.hysteresis, quorum - 1),

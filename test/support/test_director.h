@@ -8,6 +8,7 @@
 
 #include "core/net/parse.h"
 #include "core/path/director.h"
+#include "core/schedule/scheduler.h"
 #include "packet_builder.h"
 
 namespace uvs::test {
@@ -22,7 +23,7 @@ inline DestinationSpec dr(const std::string& at, uint32_t weight = 1) {
 }
 
 inline ServiceSpec service(uint8_t protocol, const std::string& at, std::vector<DestinationSpec> destinations,
-                           SchedulerId scheduler = SchedulerId::kRoundRobin) {
+                           const Scheduler* scheduler = scheduler_named("rr")) {
   const Endpoint end = endpoint(at);
   ServiceSpec spec;
   spec.protocol = protocol;
@@ -34,11 +35,11 @@ inline ServiceSpec service(uint8_t protocol, const std::string& at, std::vector<
   return spec;
 }
 inline ServiceSpec tcp_service(const std::string& at, std::vector<DestinationSpec> destinations,
-                               SchedulerId scheduler = SchedulerId::kRoundRobin) {
+                               const Scheduler* scheduler = scheduler_named("rr")) {
   return service(kProtocolTcp, at, std::move(destinations), scheduler);
 }
 inline ServiceSpec udp_service(const std::string& at, std::vector<DestinationSpec> destinations,
-                               SchedulerId scheduler = SchedulerId::kRoundRobin) {
+                               const Scheduler* scheduler = scheduler_named("rr")) {
   return service(kProtocolUdp, at, std::move(destinations), scheduler);
 }
 

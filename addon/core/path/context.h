@@ -20,7 +20,7 @@ namespace uvs {
 
 struct PathContext {
   PathContext(const DirectorOptions& options, NeighbourTable& neighbours)
-      : tables(build_plan),
+      : tables(prepare_service),
         replies(options.reply_buckets, options.reply_key),
         hops(neighbours),
         room(options.connections) {}

@@ -41,6 +41,7 @@ struct Director::Impl {
   // The parts of adopt().
   void adopt_table(const ForwardingTable& table);
   void adopt_change(const ServiceChange& change);
+  uint64_t seed_of(ServiceSlot slot) const;
   void adopt_host_view();
   void sweep_local_flags();
 
@@ -61,6 +62,7 @@ struct Director::Impl {
   std::deque<std::unique_ptr<const HostView>> views;
   std::atomic<const HostView*> newest_view = nullptr;
   std::atomic<const HostView*> adopted_view = nullptr;
+  const uvs_hash_key seed_key;
   size_t local_sweep =
       SIZE_MAX;  // place of the service whose destinations are looked at next; beyond: all were
 };

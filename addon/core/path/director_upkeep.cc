@@ -47,7 +47,8 @@ Director::Impl::Impl(const DirectorOptions& options, NeighbourTable& neighbours)
       ipv4(options, context),
       ipv6(options, context),
       fragments(options.connection_key),
-      rewriter(context, options.connection_key) {
+      rewriter(context, options.connection_key),
+      seed_key(options.connection_key) {
   context.table = &context.tables.first();
   context.timeouts = timeouts_of(context.table->policy);
   views.push_back(std::make_unique<HostView>());  // a machine without routes
@@ -124,11 +125,18 @@ void Director::Impl::adopt_change(const ServiceChange& change) {
     }
   }
   if (change.after == nullptr) return;
-  const SchedulerId id = change.after->key.scheduler;
+  const Scheduler& rule = *change.after->key.scheduler;
+  SchedulerState& state = tables.service_state(change.slot).scheduler;
   ServiceChange seen = change;
-  if (seen.before != nullptr && seen.before->key.scheduler != id) seen.before = nullptr;
-  scheduler(id).adopt(seen, tables.destination_states(),
-                      tables.service_state(change.slot).scheduler);
+  if (seen.before != nullptr && seen.before->key.scheduler != &rule) seen.before = nullptr;
+  if (seen.before == nullptr) state = {.position = 0, .level = 0, .random = seed_of(change.slot)};
+  rule.adopt(seen, tables.destination_states(), state);
+}
+
+// For the scheduler of a service that is new: secret, so that nobody foresees what is drawn.
+uint64_t Director::Impl::seed_of(ServiceSlot slot) const {
+  const uint64_t words[2] = {context.table->generation, slot};
+  return uvs_siphash(words, 2, &seed_key);
 }
 
 void Director::Impl::adopt_host_view() {

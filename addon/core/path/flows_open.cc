@@ -40,7 +40,7 @@ void Flows<F>::open(Item& item) {
   const Service* service = item.service;
   item.decision = to_host();
   if (service == nullptr || service->key.is_draining) return;
-  const Scheduler& rule = scheduler(service->key.scheduler);
+  const Scheduler& rule = *service->key.scheduler;
   const bool is_opening = may_open(item.packet, context_.table->policy);
   // Perhaps one of a connection that found no room for a record.
   const bool may_lack_record = rule.is_by_packet && context_.now < context_.recordless_until;
@@ -49,9 +49,9 @@ void Flows<F>::open(Item& item) {
 
   TableStore& tables = context_.tables;
   SchedulerState& state = tables.service_state(service->slot).scheduler;
+  const Choice choice{*service, tables.destination_states(), state, item.packet, context_.now};
   PassedOver passed_over;
-  while (const Destination* destination =
-             rule.choose(*service, tables.destination_states(), state, item.packet)) {
+  while (const Destination* destination = rule.choose(choice)) {
     if (open_with(item, *destination, is_opening)) return;
     if (!passed_over.add(tables.destination_state(destination->slot))) return;
   }
@@ -74,7 +74,7 @@ bool Flows<F>::open_with(Item& item, const Destination& destination, bool is_ope
     pass(item, record, Direction::kRequest);
   } else {
     if ((packet.tcp_flags & tcp_flag::kRst) != 0 || !context_.room.make()) {
-      if (scheduler(service.key.scheduler).is_by_packet && !record.flags.is_nat) {
+      if (service.key.scheduler->is_by_packet && !record.flags.is_nat) {
         forward_without_record(item, record);
       } else {
         refuse(item, Limit::kConnections, DropReason::kConnectionTableFull);

@@ -1,27 +1,49 @@
-// Which scheduler has which number: one line each, in the order of SchedulerId.
-// The order is a contract with src/model/forwarding-table.ts.
-#include "core/schedule/registry.h"
-
+// Which schedulers there are: one line each, the constant that its file defines.
+#include <algorithm>
 #include <array>
+
+#include "core/schedule/scheduler.h"
+
+#define UVS_SCHEDULERS(each)              \
+  each(kRoundRobinScheduler)              \
+  each(kWeightedRoundRobinScheduler)      \
+  each(kLeastConnectionScheduler)         \
+  each(kWeightedLeastConnectionScheduler) \
+  each(kLocalityScheduler)                \
+  each(kLocalitySetScheduler)             \
+  each(kSourceHashScheduler)              \
+  each(kMaglevHashScheduler)              \
+  each(kDestinationHashScheduler)         \
+  each(kFailoverScheduler)                \
+  each(kOverflowScheduler)                \
+  each(kShortestDelayScheduler)           \
+  each(kNeverQueueScheduler)              \
+  each(kTwoChoicesScheduler)
 
 namespace uvs {
 
+#define UVS_DECLARE(scheduler) extern const Scheduler scheduler;
+UVS_SCHEDULERS(UVS_DECLARE)
+
 namespace {
 
-constexpr std::array<const Scheduler*, kSchedulerCount> kSchedulers = {
-    &kRoundRobinScheduler,               // kRoundRobin
-    &kWeightedRoundRobinScheduler,       // kWeightedRoundRobin
-    &kLeastConnectionScheduler,          // kLeastConnection
-    &kWeightedLeastConnectionScheduler,  // kWeightedLeastConnection
-    &kSourceHashScheduler,               // kSourceHash
-};
+#define UVS_ADDRESS(scheduler) &scheduler,
+constexpr std::array kSchedulers = {UVS_SCHEDULERS(UVS_ADDRESS)};
 
 }  // namespace
 
-const Scheduler& scheduler(SchedulerId id) { return *kSchedulers[static_cast<size_t>(id)]; }
+std::span<const Scheduler* const> schedulers() { return kSchedulers; }
 
-SchedulerPlan build_plan(const Service& service) {
-  return scheduler(service.key.scheduler).plan(service);
+const Scheduler* scheduler_named(std::string_view name) {
+  const auto found = std::ranges::find(kSchedulers, name, &Scheduler::name);
+  return found == kSchedulers.end() ? nullptr : *found;
+}
+
+void prepare_service(Service& service, const Service* before) {
+  const Scheduler& rule = *service.key.scheduler;
+  service.plan = rule.plan(service);
+  const bool is_kept = before != nullptr && before->key.scheduler == &rule;
+  service.memory = is_kept ? before->memory : rule.make_memory();
 }
 
 }  // namespace uvs

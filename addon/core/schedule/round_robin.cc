@@ -1,18 +1,16 @@
 // rr: everyone in turn, whatever their weights. The state points at the destination chosen last, or
 // at the list head.
-#include "core/schedule/registry.h"
+#include "core/schedule/scheduler.h"
 
 namespace uvs {
 
 namespace {
 
-SchedulerPlan plan(const Service&) { return {}; }
-
 // The pointer stays with its destination wherever that stands now. When it was removed, the pointer
 // moves to the entry before it, so that the search goes on with the one after it.
 void adopt(const ServiceChange& change, DestinationStates states, SchedulerState& state) {
   if (change.before == nullptr) {
-    state = {.position = kListHead, .level = 0};
+    state.position = kListHead;
     return;
   }
   for (uint32_t i = state.position; i != kListHead; i--) {  // 0 - 1 is kListHead
@@ -24,8 +22,8 @@ void adopt(const ServiceChange& change, DestinationStates states, SchedulerState
   state.position = kListHead;
 }
 
-const Destination* choose(const Service& service, DestinationStates states, SchedulerState& state,
-                          const ParsedPacket&) {
+const Destination* choose(const Choice& choice) {
+  const auto& [service, states, state, packet, now] = choice;
   const auto count = static_cast<uint32_t>(service.destinations.size());
   uint32_t position = state.position;
   for (uint32_t tried = 0; tried < count; tried++) {
@@ -40,6 +38,6 @@ const Destination* choose(const Service& service, DestinationStates states, Sche
 
 }  // namespace
 
-const Scheduler kRoundRobinScheduler = {"rr", plan, adopt, choose};
+extern const Scheduler kRoundRobinScheduler = {.name = "rr", .choose = choose, .adopt = adopt};
 
 }  // namespace uvs

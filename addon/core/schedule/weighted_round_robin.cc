@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <numeric>
 
-#include "core/schedule/registry.h"
+#include "core/schedule/scheduler.h"
 
 namespace uvs {
 
@@ -26,7 +26,8 @@ SchedulerPlan plan(const Service& service) {
 void adopt(const ServiceChange& change, DestinationStates, SchedulerState& state) {
   const SchedulerPlan& plan = change.after->plan;
   if (change.before == nullptr) {
-    state = {.position = kListHead, .level = plan.weight_top};
+    state.position = kListHead;
+    state.level = plan.weight_top;
     return;
   }
   if (!change.has_new_destinations) return;
@@ -38,8 +39,8 @@ void adopt(const ServiceChange& change, DestinationStates, SchedulerState& state
   }
 }
 
-const Destination* choose(const Service& service, DestinationStates states, SchedulerState& state,
-                          const ParsedPacket&) {
+const Destination* choose(const Choice& choice) {
+  const auto& [service, states, state, packet, now] = choice;
   const SchedulerPlan& plan = service.plan;
   if (plan.weight_top == 0) return nullptr;
   const auto count = static_cast<uint32_t>(service.destinations.size());
@@ -75,6 +76,7 @@ const Destination* choose(const Service& service, DestinationStates states, Sche
 
 }  // namespace
 
-const Scheduler kWeightedRoundRobinScheduler = {"wrr", plan, adopt, choose};
+extern const Scheduler kWeightedRoundRobinScheduler = {
+    .name = "wrr", .choose = choose, .plan = plan, .adopt = adopt};
 
 }  // namespace uvs

@@ -29,13 +29,19 @@ inline constexpr uint32_t kMaxClientPrefixes = 65'536;
 struct Destination {
   DestinationSpec spec;
   DestinationSlot slot = kNoSlot;
+  uint32_t last_weight = 0;  // its weight, or, while that is 0, the last one above 0; 0 when it left the configuration
 };
 
 // What a scheduler computes ahead on the control thread; each uses what it needs.
 struct SchedulerPlan {
   uint32_t weight_step = 1;       // wrr: greatest common divisor of the weights above 0
   uint32_t weight_top = 0;        // wrr: the level that a turn begins at; 0: nobody may be chosen
-  std::vector<uint32_t> buckets;  // sh: index into Service::destinations
+  std::vector<uint32_t> buckets;  // sh, mh, dh: index into Service::destinations
+};
+
+// What a scheduler remembers beyond SchedulerState. The worker's own while any table has it.
+struct SchedulerMemory {
+  virtual ~SchedulerMemory() = default;
 };
 
 struct Service {
@@ -43,6 +49,7 @@ struct Service {
   ServiceSlot slot = kNoSlot;
   std::vector<Destination> destinations;  // in the scheduler's order of visit
   SchedulerPlan plan;
+  std::shared_ptr<SchedulerMemory> memory;  // the same object as long as the service keeps its scheduler
 };
 
 // What one generation changed in one service. `before` is null for a new service, `after` for a

@@ -20,6 +20,7 @@ inline constexpr uint32_t kListHead = 0xffffffff;
 struct SchedulerState {
   uint32_t position;  // rr, wrr: index of the destination chosen last
   uint32_t level;     // wrr: the weight that a destination needs now
+  uint64_t random;    // twos: its generator's; seeded by whoever makes the state
 };
 
 struct alignas(64) ServiceState {

@@ -10,15 +10,11 @@
 
 namespace uvs {
 
-// In the order of `schedulers` in src/model/forwarding-table.ts: the number crosses into the addon.
-enum class SchedulerId : uint8_t {
-  kRoundRobin,
-  kWeightedRoundRobin,
-  kLeastConnection,
-  kWeightedLeastConnection,
-  kSourceHash
-};
-inline constexpr size_t kSchedulerCount = 5;
+struct Scheduler;  // core/schedule
+
+// The kernel's IP_VS_SVC_F_SCHED1 and 2, as the schedulers that have flags read them. Bits; the numbers cross into the
+// addon.
+enum class SchedulerFlag : uint8_t { kFallback = 1, kPort = 2 };
 
 // In the order of `forwardingMethods`.
 enum class ForwardingMethod : uint8_t { kNat, kDirectRoute };
@@ -40,9 +36,8 @@ struct ServiceSpec {
   Family family = Family::kIpv4;
   IpAddress address;
   uint16_t port = 0;  // host order
-  SchedulerId scheduler = SchedulerId::kRoundRobin;
-  bool has_sh_fallback = false;
-  bool has_sh_port = false;
+  const Scheduler* scheduler = nullptr;  // one that is, when it is published
+  uint8_t scheduler_flags = 0;           // SchedulerFlag
   bool is_one_packet = false;
   bool is_draining = false;
   // Another director serves it: what is sent to it goes to the host, connections and counters keep.

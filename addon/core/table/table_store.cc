@@ -44,8 +44,8 @@ bool has_same_destinations(const ServiceSpec& spec, const Service& service) {
 
 bool has_same_settings(const ServiceSpec& spec, const Service& service) {
   const ServiceSpec& key = service.key;
-  return spec.scheduler == key.scheduler && spec.has_sh_fallback == key.has_sh_fallback &&
-         spec.has_sh_port == key.has_sh_port && spec.is_one_packet == key.is_one_packet &&
+  return spec.scheduler == key.scheduler && spec.scheduler_flags == key.scheduler_flags &&
+         spec.is_one_packet == key.is_one_packet &&
          spec.is_draining == key.is_draining && spec.is_standby == key.is_standby;
 }
 
@@ -97,8 +97,8 @@ const char* text(PublishError error) {
   return "";
 }
 
-TableStore::TableStore(BuildPlan build_plan)
-    : build_plan_(build_plan),
+TableStore::TableStore(PrepareService prepare)
+    : prepare_(prepare),
       service_states_(kMaxServices),
       destination_states_(kMaxDestinations) {
   tables_.push_back(std::make_unique<ForwardingTable>());
@@ -204,16 +204,21 @@ std::shared_ptr<const Service> TableStore::build(const ServiceSpec& spec, Servic
     const bool is_new = place == kNoSlot;
     if (is_new) {
       place = destinations_.take(owner);
-      if (place == destination_zero_.size()) destination_zero_.emplace_back();
+      if (place == destination_zero_.size()) {
+        destination_zero_.emplace_back();
+        last_weight_.push_back(0);
+      }
       slot_count_[slot]++;
     }
     destinations_.revive(place);
     if (is_new || before == nullptr) {
       destination_zero_[place] = read(destination_states_[place].traffic);
     }
-    service->destinations.push_back({destination, place});
+    if (is_new || destination.weight > 0) last_weight_[place] = destination.weight;
+    if (destination.is_removed) last_weight_[place] = 0;
+    service->destinations.push_back({destination, place, last_weight_[place]});
   }
-  service->plan = build_plan_(*service);
+  prepare_(*service, before);
   return service;
 }
 

@@ -51,9 +51,10 @@ struct DestinationCounters {
 
 class TableStore {
  public:
-  using BuildPlan = SchedulerPlan (*)(const Service&);
+  // Sets the plan and the memory of a service that follows `before` (null: it is new).
+  using PrepareService = void (*)(Service& service, const Service* before);
 
-  explicit TableStore(BuildPlan build_plan);
+  explicit TableStore(PrepareService prepare);
   ~TableStore();
   TableStore(const TableStore&) = delete;
   TableStore& operator=(const TableStore&) = delete;
@@ -100,7 +101,7 @@ class TableStore {
   void free_retired();
   static void index_services(ForwardingTable& table);
 
-  const BuildPlan build_plan_;
+  const PrepareService prepare_;
   ReservedArray<ServiceState> service_states_;
   ReservedArray<DestinationState> destination_states_;
   std::deque<std::unique_ptr<ForwardingTable>> tables_;  // oldest first, back() is the newest
@@ -112,6 +113,7 @@ class TableStore {
   // has, those whose last connections run out included.
   std::vector<std::shared_ptr<const Service>> in_force_;
   std::vector<uint32_t> slot_count_;
+  std::vector<uint32_t> last_weight_;  // by destination slot: Destination::last_weight
   // By slot: what zero_traffic() and a new owner of the slot have taken off.
   std::vector<Traffic> service_zero_, destination_zero_;
 };

@@ -7,11 +7,11 @@ import {
   type Protocol,
   type Scheduler,
   type SchedulerFlag,
+  schedulerFlags,
   schedulers,
   serviceKey,
 } from '../../model/forwarding-table.js';
 import { inheritFrom } from '../checkers/checker.js';
-import { schedulerNames } from '../grammar/virtual-server.js';
 import type { Word } from '../lexer.js';
 import type { Report } from '../report.js';
 import type { Place } from '../source.js';
@@ -70,7 +70,6 @@ export function readVirtualServer(
   const leftOut =
     unservedPort(port, keyword) ??
     unservedProtocol(protocol, block) ??
-    unservedScheduler(scheduler, block) ??
     unservedMethod([method, ...servers.map((server) => server.method), sorry?.method], keyword);
   if (leftOut !== undefined) {
     const name = protocol === 'sctp' ? `sctp ${address}:${port}` : serviceKey({ protocol, address, port });
@@ -88,7 +87,7 @@ export function readVirtualServer(
     protocol: protocol === 'udp' ? 'udp' : 'tcp',
     address,
     port,
-    scheduler: schedulers.find((known) => known === scheduler) ?? 'wlc',
+    scheduler,
     flags: readFlags(block, scheduler, report),
     onePacket: readOnePacket(block, protocol, report),
     ...readQuorum(block, keyword, realServers, report),
@@ -157,10 +156,10 @@ function readProtocol(block: Block, keyword: Word, report: Report): WrittenProto
   return 'udp';
 }
 
-function readScheduler(block: Block, keyword: Word, report: Report): string {
+function readScheduler(block: Block, keyword: Word, report: Report): Scheduler {
   const text = textOf(block, 'lvs_sched');
   // No scheduler at all is an error already.
-  if (text !== undefined) return schedulerNames.some((name) => name === text) ? text : 'wlc';
+  if (text !== undefined) return schedulers.find((known) => known === text) ?? 'wlc';
   if (!report.hasErrors())
     report.add('default-taken', keyword, 'no scheduler is given: wlc is taken', 'write lvs_sched wlc');
   return 'wlc';
@@ -193,35 +192,33 @@ function unservedProtocol(protocol: WrittenProtocol, block: Block): LeftOut | un
   return protocol === 'sctp' && place !== undefined ? { place, reason: 'SCTP' } : undefined;
 }
 
-function unservedScheduler(scheduler: string, block: Block): LeftOut | undefined {
-  const place = settingOf(block, 'lvs_sched')?.keyword;
-  if (place === undefined || schedulers.some((known) => known === scheduler)) return undefined;
-  return { place, reason: `the scheduler ${scheduler}` };
-}
-
 function unservedMethod(methods: readonly (WrittenMethod | undefined)[], keyword: Word): LeftOut | undefined {
   return methods.includes('TUN') ? { place: keyword, reason: 'forwarding by TUN' } : undefined;
 }
 
 // Settings of the service.
 
-/** The kernel's numbers for the flags of `sh`. */
-const shFlags: readonly (readonly [string, SchedulerFlag])[] = [
-  ['flag-1', 'sh-fallback'],
-  ['sh-fallback', 'sh-fallback'],
-  ['flag-2', 'sh-port'],
-  ['sh-port', 'sh-port'],
+/** Keywords for the kernel's bits, which a scheduler may give a meaning, and for the meanings. */
+const flagKeywords = [
+  { name: 'flag-1', scheduler: undefined, bit: 1 },
+  { name: 'flag-2', scheduler: undefined, bit: 2 },
+  { name: 'flag-3', scheduler: undefined, bit: 4 },
+  ...schedulerFlags,
 ];
 
-function readFlags(block: Block, scheduler: Scheduler | string, report: Report): SchedulerFlag[] {
-  const flags = new Set<SchedulerFlag>();
-  for (const [name, flag] of shFlags) {
-    const statement = settingOf(block, name);
-    if (statement === undefined || flagOf(block, name) === false) continue;
-    if (scheduler === 'sh') flags.add(flag);
-    else report.add('no-effect', statement.keyword, `${name} does nothing with the scheduler ${scheduler}`);
+function readFlags(block: Block, scheduler: Scheduler, report: Report): SchedulerFlag[] {
+  const written = flagKeywords.filter(
+    ({ name }) => settingOf(block, name) !== undefined && flagOf(block, name) !== false,
+  );
+  const flags = schedulerFlags.filter((flag) => flag.scheduler === scheduler);
+  const isMeant = (flag: (typeof schedulerFlags)[number], keyword: (typeof flagKeywords)[number]) =>
+    flag.bit === keyword.bit && (keyword.scheduler ?? scheduler) === scheduler;
+  for (const keyword of written) {
+    const place = settingOf(block, keyword.name)?.keyword;
+    if (place === undefined || flags.some((flag) => isMeant(flag, keyword))) continue;
+    report.add('no-effect', place, `${keyword.name} does nothing with the scheduler ${scheduler}`);
   }
-  return [...flags];
+  return flags.filter((flag) => written.some((keyword) => isMeant(flag, keyword))).map(({ name }) => name);
 }
 
 function readOnePacket(block: Block, protocol: WrittenProtocol, report: Report): boolean {

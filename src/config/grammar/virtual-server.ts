@@ -1,6 +1,7 @@
-// Form of virtual_server, real_server, virtual_server_group and SSL. Names of schedulers and methods that uvs does
-// not have yet are known here, so that they are no spelling mistakes; blocks/virtual-server.ts says what they miss.
+// Form of virtual_server, real_server, virtual_server_group and SSL. Names of methods that uvs does not have yet are
+// known here, so that they are no spelling mistakes; blocks/virtual-server.ts says what they miss.
 
+import { schedulers } from '../../model/forwarding-table.js';
 import { inheritedShapes } from '../checkers/checker.js';
 import { checkerShapes } from '../checkers/index.js';
 import {
@@ -41,10 +42,7 @@ const family = oneOf(['inet', 'inet6']);
 /** A script with the user and group that it runs as. */
 export const script = keyword(argumentsOf({ required: [command], optional: [account, account] }));
 
-/** Every scheduler of IPVS. */
-export const schedulerNames = 'rr wrr lc wlc lblc lblcr sh mh dh fo ovf sed nq twos'.split(' ');
-
-const schedulers = oneOf(schedulerNames);
+const scheduler = oneOf(schedulers);
 
 /** What ipvsadm lists for the methods, and what its options are called. */
 const otherNames = {
@@ -113,10 +111,13 @@ const granularity: CheckArguments = (words, at, report) => {
 
 const virtualServer = keywords({
   now: {
-    lvs_sched: one(schedulers),
+    lvs_sched: one(scheduler),
     lvs_method: method,
     protocol: one(oneOf(['TCP', 'UDP', 'SCTP'], { ignoreCase: true })),
-    ...each(flag, 'flag-1 flag-2 sh-port sh-fallback ops omega inhibit_on_failure'),
+    ...each(
+      flag,
+      'flag-1 flag-2 flag-3 sh-port sh-fallback mh-port mh-fallback ops omega inhibit_on_failure',
+    ),
     persistence_timeout: keyword(persistenceTimeout),
     quorum: one(orElse(integer(1, maxUnsigned), (text) => text === '0', '1')),
     hysteresis: one(integer(0, maxUnsigned)),
@@ -127,7 +128,7 @@ const virtualServer = keywords({
     real_server: blocksOf(addressAndPort, realServer),
   },
   later: {
-    ...each({ ...flag, movesTraffic: true }, 'flag-3 mh-port mh-fallback hashed sorry_server_inhibit'),
+    ...each({ ...flag, movesTraffic: true }, 'hashed sorry_server_inhibit'),
     ha_suspend: flag,
     smtp_alert: { ...choice, ...mail },
     persistence_engine: { ...one(anyWord), movesTraffic: true },

@@ -56,7 +56,7 @@ TableSpec any_table(FuzzInput& input) {
     const uint8_t choice = input.byte();
     if ((choice & 15) == 15) continue;
     ServiceSpec spec = service(end.port == 53 ? kProtocolUdp : kProtocolTcp, at, {},
-                               static_cast<SchedulerId>(choice % kSchedulerCount));
+                               schedulers()[choice % schedulers().size()]);
     spec.is_one_packet = (choice & 16) != 0;
     spec.is_draining = (choice & 0xe0) == 0xe0;
     spec.is_standby = (choice & 0xe0) == 0xc0;

@@ -21,7 +21,7 @@ TableSpec any_table(std::mt19937_64& random) {
   const auto below = [&](uint64_t bound) { return static_cast<uint32_t>(random() % bound); };
   for (uint32_t s = 0; s < 4; s++) {
     if (below(4) == 0) continue;
-    ServiceSpec service = udp_service("10.9.0.1:" + std::to_string(53 + s), {}, static_cast<SchedulerId>(below(kSchedulerCount)));
+    ServiceSpec service = udp_service("10.9.0.1:" + std::to_string(53 + s), {}, schedulers()[below(schedulers().size())]);
     service.is_draining = below(8) == 0;
     service.is_standby = below(8) == 0;
     for (uint32_t d = 1; d <= 6; d++) {

@@ -1,6 +1,7 @@
 // The meaning of virtual_server, real_server and TCP_CHECK: defaults, inheritance, and what is said in words.
 import { describe, expect, test } from 'vitest';
 import type { VirtualServer } from '../../../src/model/director-config.js';
+import { schedulers } from '../../../src/model/forwarding-table.js';
 import { configOf, parseText, said, withoutOrigins } from '../../support/parse-config.js';
 
 const head = 'protocol TCP\nlvs_sched rr\nlvs_method NAT';
@@ -138,7 +139,6 @@ test.each([
   ['10.0.0.1', head],
   ['10.0.0.1 0', head],
   ['10.0.0.1 80', head.replace('TCP', 'SCTP')],
-  ['10.0.0.1 80', head.replace('rr', 'mh')],
   ['10.0.0.1 80', head.replace('NAT', 'TUN type gue port 6080')],
   ['10.0.0.1 80', `${head}\nsorry_server 10.0.0.9\nsorry_server_lvs_method TUN`],
 ])('%s with %j is left out and named', (identity, body) => {
@@ -169,6 +169,8 @@ describe('what cannot have an effect is said', () => {
     ['ops', `${head}\nops\n${rs()}`],
     ['sh-port', `${head}\nsh-port\n${rs()}`],
     ['flag-1', `${head}\nflag-1\n${rs()}`],
+    ['flag-3 of mh', `${head.replace('rr', 'mh')}\nflag-3\n${rs()}`],
+    ['sh-port of mh', `${head.replace('rr', 'mh')}\nsh-port\n${rs()}`],
     ['delay_before_retry', `${head}\n${rs('TCP_CHECK {\nretry 0\ndelay_before_retry 3\n}')}`],
     ['connect_ip', `${head}\n${rs('TCP_CHECK {\nconnect_ip 10.0.0.1\n}')}`],
     ['lthreshold', `${head}\n${rs('uthreshold 5\nlthreshold 6')}`],
@@ -188,6 +190,18 @@ describe('what cannot have an effect is said', () => {
     expect(codesOf(vs(`${head}\npersistence_timeout 0\n${rs()}`))).toEqual([]);
     expect(codesOf(vs(`${head}\npersistence_timeout\n${rs()}`))).toEqual(['not-as-written']);
   });
+});
+
+test.each(schedulers)('the scheduler %s', (name) => {
+  const text = vs(`${head.replace('rr', name)}\n${rs()}`);
+  expect(codesOf(text)).toEqual([]);
+  expect(serviceOf(text).scheduler).toBe(name);
+});
+
+test('the flags of mh by name and by number', () => {
+  const mh = head.replace('rr', 'mh');
+  expect(serviceOf(vs(`${mh}\nmh-port\nmh-fallback\n${rs()}`)).flags).toEqual(['mh-fallback', 'mh-port']);
+  expect(serviceOf(vs(`${mh}\nflag-2\n${rs()}`)).flags).toEqual(['mh-port']);
 });
 
 test('the flags of sh by name and by number', () => {

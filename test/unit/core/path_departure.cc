@@ -27,7 +27,7 @@ struct World {
       first.is_removed = is_removed;
       std::vector<DestinationSpec> servers = {server((is_ipv6 ? "[fd01::2]" : "10.1.0.2") + port, method)};
       if (has_first) servers.insert(servers.begin(), first);
-      services.push_back((port == ":80" ? tcp_service : udp_service)(vip() + port, servers, SchedulerId::kRoundRobin));
+      services.push_back((port == ":80" ? tcp_service : udp_service)(vip() + port, servers, scheduler_named("rr")));
     }
     director.publish(services, policy);
   }

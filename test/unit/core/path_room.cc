@@ -15,7 +15,7 @@ constexpr uint32_t kRoom = 64;
 
 // Clients by number, each with one connection to a service.
 struct World {
-  explicit World(ForwardingMethod method, bool is_ipv6 = false, SchedulerId scheduler = SchedulerId::kRoundRobin,
+  explicit World(ForwardingMethod method, bool is_ipv6 = false, const Scheduler* scheduler = scheduler_named("rr"),
                  size_t reply_buckets = 1024)
       : method(method), is_ipv6(is_ipv6), director(kRoom, reply_buckets) {
     std::vector<ServiceSpec> services;
@@ -162,7 +162,7 @@ TEST_CASE("the limit is one for both families: a flood by the one makes room for
 
 TEST_CASE("a hash scheduler under DR does without a record while all others are confirmed, and gets one when there is room") {
   for (const bool is_ipv6 : {false, true}) {
-    World world(ForwardingMethod::kDirectRoute, is_ipv6, SchedulerId::kSourceHash);
+    World world(ForwardingMethod::kDirectRoute, is_ipv6, scheduler_named("sh"));
     for (uint32_t client = 0; client < kRoom; client++) world.connect(client);
     const int chosen = server_of(world.syn(200));
     CHECK(chosen != 0);
@@ -181,20 +181,20 @@ TEST_CASE("a hash scheduler under DR does without a record while all others are 
     CHECK(world.director->connection_count() == kRoom);
     CHECK(world.director.verdicts(Verdict::kDrop) == 0);
   }
-  World by_nat(ForwardingMethod::kNat, false, SchedulerId::kSourceHash);
+  World by_nat(ForwardingMethod::kNat, false, scheduler_named("sh"));
   for (uint32_t client = 0; client < kRoom; client++) by_nat.connect(client);
   CHECK(by_nat.syn(200).reason == DropReason::kConnectionTableFull);
 }
 
 TEST_CASE("the ACK of a half-open connection that gave way goes where its SYN went, with a hash scheduler under DR") {
-  World world(ForwardingMethod::kDirectRoute, false, SchedulerId::kSourceHash);
+  World world(ForwardingMethod::kDirectRoute, false, scheduler_named("sh"));
   const int chosen = server_of(world.syn(3));
   world.flood(4 * kRoom);
   CHECK(server_of(world.ack(3)) == chosen);
 }
 
 TEST_CASE("a full map of expected replies: the unconfirmed give way, the confirmed stay") {
-  World world(ForwardingMethod::kNat, false, SchedulerId::kRoundRobin, 4);  // 16 places
+  World world(ForwardingMethod::kNat, false, scheduler_named("rr"), 4);  // 16 places
   for (uint32_t client = 0; client < 4; client++) world.connect(client);
   world.flood(10 * kRoom);
   CHECK(world.director.drops(DropReason::kReplyMapFull) < 20);  // both buckets of a key may be full of others
@@ -220,9 +220,9 @@ TEST_CASE("replies that another connection expects: a closed one gives way, then
     };
     const std::string vip = is_ipv6 ? "[fd09::1]" : "10.9.0.1", client = is_ipv6 ? "[fd16::1]:1000" : "172.16.0.1:1000";
     const auto packet = [&](const std::string& port) { return Packet(kProtocolTcp, endpoint(client), endpoint(vip + port)); };
-    for (const SchedulerId scheduler : {SchedulerId::kRoundRobin, SchedulerId::kWeightedRoundRobin,
-                                        SchedulerId::kLeastConnection, SchedulerId::kWeightedLeastConnection}) {
-      CAPTURE(static_cast<int>(scheduler));
+    for (const Scheduler* scheduler : {scheduler_named("rr"), scheduler_named("wrr"),
+                                        scheduler_named("lc"), scheduler_named("wlc")}) {
+      CAPTURE(scheduler->name);
       TestDirector director;
       director.publish({tcp_service(vip + ":80", {nat(at(1, ":80"))}),
                         tcp_service(vip + ":81", {nat(at(1, ":80")), nat(at(2, ":80"))}, scheduler),

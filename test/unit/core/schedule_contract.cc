@@ -12,14 +12,17 @@ using namespace uvs::test;
 
 namespace {
 
-// Refuses clients that meet a server it can't use, although others could be used: the kernel's sh without fallback.
-bool may_refuse(SchedulerId id) { return id == SchedulerId::kSourceHash; }
+bool is_one_of(const Scheduler* id, const std::set<std::string_view>& names) { return names.contains(id->name); }
+// Refuses clients although a server could be used, as the kernel does: those that meet one that can't (sh, mh, dh without
+// fallback), and everybody when all have more connections than their weight (ovf).
+bool may_refuse(const Scheduler* id) { return is_one_of(id, {"sh", "mh", "dh", "ovf"}); }
+// Gives all to one as long as it can: the heaviest.
+bool has_favourite(const Scheduler* id) { return is_one_of(id, {"fo"}); }
 
 template <typename Check>
 void for_each_scheduler(Check check) {
-  for (size_t i = 0; i < kSchedulerCount; i++) {
-    const auto id = static_cast<SchedulerId>(i);
-    CAPTURE(scheduler(id).name);
+  for (const Scheduler* id : schedulers()) {
+    CAPTURE(id->name);
     check(id);
   }
 }
@@ -27,21 +30,28 @@ void for_each_scheduler(Check check) {
 std::string many(ScheduledService& service, size_t count) {
   std::string letters;
   for (size_t i = 0; i < count; i++) {
-    letters += service.choose(1, true, packet_from("172.16." + std::to_string(i % 250) + ".9:1000"));
+    letters += service.choose(1, true, packet_from("172.16." + std::to_string(i % 250) + ".9:1000",
+                                                "10.9." + std::to_string(i % 250) + ".1:80"));
   }
   return letters;
 }
 
 }  // namespace
 
-TEST_CASE("names are those of ipvsadm, each once") {
-  std::set<std::string> names;
-  for_each_scheduler([&](SchedulerId id) { names.insert(scheduler(id).name); });
-  CHECK(names == std::set<std::string>{"rr", "wrr", "lc", "wlc", "sh"});
+TEST_CASE("every scheduler is found by its name, which is short enough to cross") {
+  std::set<std::string_view> names;
+  for_each_scheduler([&](const Scheduler* id) {
+    CHECK(scheduler_named(id->name) == id);
+    CHECK(id->name.size() <= 8);
+    names.insert(id->name);
+  });
+  CHECK(names.size() == schedulers().size());
+  CHECK(scheduler_named("") == nullptr);
+  CHECK(scheduler_named("rrr") == nullptr);
 }
 
 TEST_CASE("nobody is chosen from no destinations, nor when all are quiesced or overloaded") {
-  for_each_scheduler([](SchedulerId id) {
+  for_each_scheduler([](const Scheduler* id) {
     ScheduledService empty(id, {});
     CHECK(many(empty, 3) == "---");
     ScheduledService quiesced(id, {{'a', 0}, {'b', 0}});
@@ -54,27 +64,38 @@ TEST_CASE("nobody is chosen from no destinations, nor when all are quiesced or o
 }
 
 TEST_CASE("only usable destinations are chosen, and one alone gets everything") {
-  for_each_scheduler([](SchedulerId id) {
+  for_each_scheduler([](const Scheduler* id) {
     ScheduledService service(id, {{'a', 0}, {'b', 2}, {'c', 1}});
     service.state('c').is_overloaded.set(true);
     for (const char letter : many(service, 300)) {
       CHECK((letter == 'b' || (may_refuse(id) && letter == '-')));
     }
-    service.set({{'b', 2}});
+    service.set({{'b', 999}});
     CHECK(many(service, 5) == "bbbbb");
   });
 }
 
 TEST_CASE("every usable destination gets something") {
-  for_each_scheduler([](SchedulerId id) {
+  for_each_scheduler([](const Scheduler* id) {
     ScheduledService service(id, {{'a', 3}, {'b', 2}, {'c', 1}});
     const std::string letters = many(service, 240);
-    for (const char letter : {'a', 'b', 'c'}) CHECK(letters.find(letter) != std::string::npos);
+    for (const char letter : {'a', 'b', 'c'}) {
+      if (letter == 'a' || !has_favourite(id)) CHECK(letters.find(letter) != std::string::npos);
+    }
+  });
+}
+
+TEST_CASE("a removed server whose connections run out costs no client") {
+  for_each_scheduler([](const Scheduler* id) {
+    ScheduledService service(id, {{'a', 1}, {'b', 1}});
+    service.set({{'a', 999}, {'b', 0, true}});
+    const std::string letters = many(service, 250);
+    CHECK(letters == std::string(250, 'a'));
   });
 }
 
 TEST_CASE("the list may change at any moment") {
-  for_each_scheduler([](SchedulerId id) {
+  for_each_scheduler([](const Scheduler* id) {
     ScheduledService service(id, {{'a'}});
     uint32_t random = 7;
     for (int round = 0; round < 300; round++) {

@@ -14,12 +14,13 @@ namespace uvs::test {
 struct Letter {
   char name;
   uint32_t weight = 1;
+  bool is_removed = false;
 };
 
 class ScheduledService {
  public:
   // In the order of visit.
-  ScheduledService(SchedulerId id, const std::vector<Letter>& list) : store_(build_plan) {
+  ScheduledService(const Scheduler* id, const std::vector<Letter>& list) : store_(prepare_service) {
     spec_.protocol = kProtocolTcp;
     spec_.address = address("10.9.0.1");
     spec_.port = 80;
@@ -34,13 +35,13 @@ class ScheduledService {
       destination.address = IpAddress::ipv4(10, 1, 0, static_cast<uint8_t>(letter.name));
       destination.port = 80;
       destination.weight = letter.weight;
+      destination.is_removed = letter.is_removed;
       spec_.destinations.push_back(destination);
     }
     publish();
   }
   void set_flags(bool fallback, bool port) {
-    spec_.has_sh_fallback = fallback;
-    spec_.has_sh_port = port;
+    spec_.scheduler_flags = static_cast<uint8_t>((fallback ? 1 : 0) | (port ? 2 : 0));
     publish();
   }
 
@@ -48,8 +49,8 @@ class ScheduledService {
   std::string choose(size_t count, bool opens = false, const ParsedPacket& packet = {}) {
     std::string letters;
     for (size_t i = 0; i < count; i++) {
-      const Destination* chosen = scheduler(spec_.scheduler)
-                                      .choose(current(), store_.destination_states(), scheduler_state(), packet);
+      const Destination* chosen = spec_.scheduler->choose(
+          {current(), store_.destination_states(), scheduler_state(), packet, now});
       letters += chosen == nullptr ? '-' : static_cast<char>(chosen->spec.address.bytes[3]);
       if (chosen == nullptr || !opens) continue;
       store_.destination_state(chosen->slot).bind();
@@ -65,6 +66,7 @@ class ScheduledService {
     std::abort();
   }
   SchedulerState& scheduler_state() { return store_.service_state(current().slot).scheduler; }
+  Micros now = 1'000'000;
   const Service& current() const { return *store_.newest().services[0]; }
 
  private:
@@ -79,7 +81,8 @@ class ScheduledService {
         store_.destination_state(made.slot).current = &made;
         store_.destination_state(made.slot).position = position++;
       }
-      scheduler(spec_.scheduler).adopt(change, store_.destination_states(), scheduler_state());
+      if (change.before == nullptr) scheduler_state() = {.position = 0, .level = 0, .random = 1};
+      spec_.scheduler->adopt(change, store_.destination_states(), scheduler_state());
     }
     store_.report_adopted(store_.newest().generation);
   }
@@ -88,12 +91,14 @@ class ScheduledService {
   ServiceSpec spec_;
 };
 
-inline ParsedPacket packet_from(const std::string& source) {
+// Of a client, to the virtual address of all these services unless another is given.
+inline ParsedPacket packet_from(const std::string& source, const std::string& destination = "10.9.0.1:80") {
   const Endpoint end = endpoint(source);
   ParsedPacket packet;
   packet.family = end.family;
   packet.source = end.address;
   packet.source_port = end.port;
+  packet.destination = endpoint(destination).address;
   return packet;
 }
 

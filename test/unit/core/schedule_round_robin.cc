@@ -8,12 +8,12 @@ using namespace uvs;
 using namespace uvs::test;
 
 TEST_CASE("rr begins with the head of the list and goes round") {
-  ScheduledService service(SchedulerId::kRoundRobin, {{'c'}, {'b'}, {'a'}});
+  ScheduledService service(scheduler_named("rr"), {{'c'}, {'b'}, {'a'}});
   CHECK(service.choose(7) == "cbacbac");
 }
 
 TEST_CASE("rr passes over quiesced and overloaded destinations, and looks at each once") {
-  ScheduledService service(SchedulerId::kRoundRobin, {{'d', 0}, {'c'}, {'b'}, {'a'}});
+  ScheduledService service(scheduler_named("rr"), {{'d', 0}, {'c'}, {'b'}, {'a'}});
   CHECK(service.choose(4) == "cbac");
   service.state('b').is_overloaded.set(true);
   CHECK(service.choose(3) == "aca");
@@ -25,7 +25,7 @@ TEST_CASE("rr passes over quiesced and overloaded destinations, and looks at eac
 }
 
 TEST_CASE("rr's pointer stays with its destination when others come and go") {
-  ScheduledService service(SchedulerId::kRoundRobin, {{'c'}, {'b'}, {'a'}});
+  ScheduledService service(scheduler_named("rr"), {{'c'}, {'b'}, {'a'}});
   CHECK(service.choose(2) == "cb");
   service.set({{'d'}, {'c'}, {'b'}, {'a'}});  // a new one at the head
   CHECK(service.choose(3) == "adc");
@@ -34,7 +34,7 @@ TEST_CASE("rr's pointer stays with its destination when others come and go") {
 }
 
 TEST_CASE("when rr's destination is removed the pointer moves to the one before it") {
-  ScheduledService service(SchedulerId::kRoundRobin, {{'e'}, {'d'}, {'c'}, {'b'}, {'a'}});
+  ScheduledService service(scheduler_named("rr"), {{'e'}, {'d'}, {'c'}, {'b'}, {'a'}});
   CHECK(service.choose(4) == "edcb");
   SUBCASE("its neighbour before") {
     service.set({{'e'}, {'d'}, {'c'}, {'a'}});
@@ -57,20 +57,20 @@ TEST_CASE("when rr's destination is removed the pointer moves to the one before 
 }
 
 TEST_CASE("rr does not move when weights change") {
-  ScheduledService service(SchedulerId::kRoundRobin, {{'c'}, {'b'}, {'a'}});
+  ScheduledService service(scheduler_named("rr"), {{'c'}, {'b'}, {'a'}});
   CHECK(service.choose(1) == "c");
   service.set({{'c', 5}, {'b', 0}, {'a', 2}});
   CHECK(service.choose(3) == "aca");
 }
 
 TEST_CASE("wrr: weights 1, 2, 3 from the head, as recorded") {
-  ScheduledService service(SchedulerId::kWeightedRoundRobin, {{'c', 1}, {'b', 2}, {'a', 3}});
+  ScheduledService service(scheduler_named("wrr"), {{'c', 1}, {'b', 2}, {'a', 3}});
   // Levels 3, 2, 1: a | b a | c b a. The kernel's service was filled one by one (c last), which left the level at 1.
   CHECK(service.choose(12) == "abacbaabacba");
 }
 
 TEST_CASE("wrr goes down by the greatest common divisor") {
-  ScheduledService service(SchedulerId::kWeightedRoundRobin, {{'a', 4}, {'b', 2}});
+  ScheduledService service(scheduler_named("wrr"), {{'a', 4}, {'b', 2}});
   // Step 2, top 3; levels 3 and 1.
   CHECK(service.current().plan.weight_step == 2);
   CHECK(service.current().plan.weight_top == 3);
@@ -78,7 +78,7 @@ TEST_CASE("wrr goes down by the greatest common divisor") {
 }
 
 TEST_CASE("wrr gives each its weight in a turn") {
-  ScheduledService service(SchedulerId::kWeightedRoundRobin, {{'a', 5}, {'b', 0}, {'c', 1}, {'d', 7}});
+  ScheduledService service(scheduler_named("wrr"), {{'a', 5}, {'b', 0}, {'c', 1}, {'d', 7}});
   const std::string turn = service.choose(13);
   CHECK(std::count(turn.begin(), turn.end(), 'a') == 5);
   CHECK(std::count(turn.begin(), turn.end(), 'c') == 1);
@@ -86,7 +86,7 @@ TEST_CASE("wrr gives each its weight in a turn") {
 }
 
 TEST_CASE("wrr starts from the head after a change, at a level that exists") {
-  ScheduledService service(SchedulerId::kWeightedRoundRobin, {{'a', 3}, {'b', 2}, {'c', 1}});
+  ScheduledService service(scheduler_named("wrr"), {{'a', 3}, {'b', 2}, {'c', 1}});
   CHECK(service.choose(2) == "aa");  // levels 3, then 2
   CHECK(service.scheduler_state().level == 2);
   SUBCASE("the level stays when it is below the top") {
@@ -109,7 +109,7 @@ TEST_CASE("wrr starts from the head after a change, at a level that exists") {
 }
 
 TEST_CASE("wrr with nobody usable ends, wherever it began") {
-  ScheduledService service(SchedulerId::kWeightedRoundRobin, {{'a', 3}, {'b', 1}, {'c', 1}});
+  ScheduledService service(scheduler_named("wrr"), {{'a', 3}, {'b', 1}, {'c', 1}});
   for (size_t chosen_before = 0; chosen_before < 6; chosen_before++) {
     service.choose(1);
     for (const char name : {'a', 'b', 'c'}) service.state(name).is_overloaded.set(true);
@@ -125,7 +125,7 @@ TEST_CASE("wrr with nobody usable ends, wherever it began") {
 }
 
 TEST_CASE("wrr finds one that stands before its place and reaches the lowest level only") {
-  ScheduledService service(SchedulerId::kWeightedRoundRobin, {{'a', 1}, {'b', 1}, {'c', 3}});
+  ScheduledService service(scheduler_named("wrr"), {{'a', 1}, {'b', 1}, {'c', 3}});
   CHECK(service.choose(5) == "ccabc");
   service.state('c').is_overloaded.set(true);
   CHECK(service.choose(4) == "abab");

@@ -22,7 +22,7 @@ const std::vector<std::string> kClients = {
 }  // namespace
 
 TEST_CASE("sh chooses as recorded, and refuses who meets a quiesced server") {
-  ScheduledService service(SchedulerId::kSourceHash, {{'d', 0}, {'c', 1}, {'b', 2}, {'a', 3}});
+  ScheduledService service(scheduler_named("sh"), {{'d', 0}, {'c', 1}, {'b', 2}, {'a', 3}});
   CHECK(choices(service, kClients) == "baa-abcaba");
   service.set_flags(true, false);
   CHECK(choices(service, kClients) == "baababcaba");
@@ -31,14 +31,14 @@ TEST_CASE("sh chooses as recorded, and refuses who meets a quiesced server") {
 }
 
 TEST_CASE("sh deals 256 buckets by weight, a quiesced server taking one a round") {
-  ScheduledService service(SchedulerId::kSourceHash, {{'a', 2}, {'b', 0}, {'c', 1}});
+  ScheduledService service(scheduler_named("sh"), {{'a', 2}, {'b', 0}, {'c', 1}});
   const std::vector<uint32_t>& buckets = service.current().plan.buckets;
   REQUIRE(buckets.size() == 256);
   CHECK(std::vector(buckets.begin(), buckets.begin() + 8) == std::vector<uint32_t>{0, 0, 1, 2, 0, 0, 1, 2});
 }
 
 TEST_CASE("sh takes the high bits of the product, of all four words of an IPv6 address") {
-  ScheduledService service(SchedulerId::kSourceHash, {{'a'}, {'b'}});
+  ScheduledService service(scheduler_named("sh"), {{'a'}, {'b'}});
   // Buckets alternate a b. 1 * 0x61C88647 >> 24 = 0x61, odd: b. 2 * … = 0xC391… : 0xC3, odd: b. 3 * … = 0x25: b.
   // 4 * 0x61C88647 = 0x8722191C: 0x87: b. 5: 0xE8EA9F63: 0xE8, even: a.
   CHECK(choices(service, {"0.0.0.1:1", "0.0.0.2:1", "0.0.0.3:1", "0.0.0.4:1", "0.0.0.5:1"}) == "bbbba");
@@ -47,7 +47,7 @@ TEST_CASE("sh takes the high bits of the product, of all four words of an IPv6 a
 }
 
 TEST_CASE("sh with nobody: no buckets, or only unusable ones") {
-  ScheduledService service(SchedulerId::kSourceHash, {});
+  ScheduledService service(scheduler_named("sh"), {});
   CHECK(choices(service, kClients) == "----------");
   service.set_flags(true, true);
   CHECK(choices(service, kClients) == "----------");

@@ -29,7 +29,7 @@ struct FakeWorker {
 };
 
 struct World {
-  TableStore store{build_plan};
+  TableStore store{prepare_service};
   FakeWorker worker{store};
 
   Published publish(std::vector<ServiceSpec> services) { return store.publish({.services = std::move(services), .policy = {}}); }

@@ -10,6 +10,7 @@
 
 #include "core/flow/tcp_state.h"
 #include "core/net/parse.h"
+#include "core/schedule/scheduler.h"
 #include "packet_builder.h"
 
 namespace uvs::test {
@@ -43,8 +44,8 @@ TEST_CASE("rows: what TypeScript writes for a table is read as it was meant") {
                     .family = Family::kIpv4,
                     .address = address("10.9.0.1"),
                     .port = 0x1234,
-                    .scheduler = SchedulerId::kSourceHash,
-                    .has_sh_fallback = true,
+                    .scheduler = scheduler_named("sh"),
+                    .scheduler_flags = static_cast<uint8_t>(SchedulerFlag::kFallback),
                     .is_draining = true,
                     .destinations = {}};
   first.destinations = {{.family = Family::kIpv4,
@@ -66,8 +67,8 @@ TEST_CASE("rows: what TypeScript writes for a table is read as it was meant") {
                            .family = Family::kIpv6,
                            .address = address("2001:db8:9::1"),
                            .port = 0x4567,
-                           .scheduler = SchedulerId::kWeightedLeastConnection,
-                           .has_sh_port = true,
+                           .scheduler = scheduler_named("mh"),
+                           .scheduler_flags = static_cast<uint8_t>(SchedulerFlag::kPort),
                            .is_one_packet = true,
                            .is_standby = true,
                            .destinations = {}};
