@@ -47,8 +47,10 @@ const imports: Readonly<Record<string, readonly string[]>> = {
   vrrp: ['model'],
   health: ['model'],
   dataplane: ['model', 'errors', 'node:'],
+  // What ipvsadm's words mean; who carries them out asks a director.
+  ipvsadm: ['model'],
   runtime: ['vrrp', 'health', 'config', 'dataplane', 'model', 'errors', 'node:', 'pino', 'zod'],
-  cli: ['runtime', 'config', 'model', 'errors', 'node:', 'commander'],
+  cli: ['ipvsadm', 'runtime', 'config', 'model', 'errors', 'node:', 'commander'],
   errors: [],
   index: ['runtime', 'config', 'dataplane', 'model', 'errors'],
 };
