@@ -22,7 +22,8 @@ import { createSerial } from '../serial.js';
 import type { Tracking } from '../tracking/trackers.js';
 import { Announcer } from './announcer.js';
 import { bounded } from './bounded.js';
-import type { RunningGroup } from './group.js';
+import { framesOfTurn } from './frames-of-turn.js';
+import { type RunningGroup, unite } from './group.js';
 import { Holdings } from './holdings.js';
 import type { Instance, InstanceParts, Report, Transition } from './instance.js';
 import { Prober } from './prober.js';
@@ -145,7 +146,8 @@ export class Failover {
     await this.attempt('virtual MACs', () => runner.makeDevices(fresh));
     await this.attempt('virtual routers', () => runner.refresh());
     await this.attempt('virtual routers', () => runner.start(fresh));
-    for (const group of regrouped) await this.attempt('sync groups', () => this.unite(runner, group));
+    for (const group of regrouped)
+      await this.attempt('sync groups', () => unite(group, (member, event) => runner.handle(member, event)));
     for (const instance of changed) runner.handle(instance, { kind: 'changed' });
     for (const instance of retired) runner.handle(instance, { kind: 'release' });
     await this.attempt('forwarding', () => this.publishServed());
@@ -276,14 +278,15 @@ export class Failover {
   private createRunning(): Running {
     const { clock, catcher, isRouter } = this.parts;
     const network = this.parts.network();
+    const frames = framesOfTurn(network, clock);
     const holdings = new Holdings(network, (owner, text) => {
       const instance = runner.instances.get(owner);
       if (instance === undefined) this.warn(text);
       else this.report(instance, { level: 'warning', code: 'address-failed', text });
       runner.retryLater();
     });
-    const announcer = new Announcer({ network, clock, isRouter, pacing: () => this.config.pacing });
-    const prober = new Prober({ network, clock, catcher });
+    const announcer = new Announcer({ network: frames, clock, isRouter, pacing: () => this.config.pacing });
+    const prober = new Prober({ network: frames, clock, catcher });
     const macs = new VirtualMacs({
       network,
       holdings,
@@ -308,6 +311,7 @@ export class Failover {
     });
     const instanceParts: InstanceParts = {
       network,
+      links: frames.links,
       clock,
       holdings,
       announcer,
@@ -375,23 +379,6 @@ export class Failover {
       .catch((error: unknown) => {
         this.parts.log.warn(`can't remove the device ${name}`, { reason: String(error) });
       });
-  }
-
-  /** A group whose members have come from different states: one at fault is the fault of all, one master leads. */
-  private unite(runner: Runner, { members }: RunningGroup): void {
-    for (const member of members) {
-      const faulty = members.find((other) => other !== member && other.state.faults.length > 0);
-      if (faulty?.name !== member.state.groupFault) {
-        runner.handle(member, { kind: 'group-fault', router: faulty?.name });
-      }
-    }
-    const leader = members.find(({ state }) => state.kind === 'master');
-    if (leader === undefined) return;
-    for (const member of members) {
-      if (member.state.kind === 'backup') {
-        runner.handle(member, { kind: 'group', to: 'master', router: leader.name });
-      }
-    }
   }
 
   private onTransition(instance: Instance, transition: Transition): void {

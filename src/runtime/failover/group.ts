@@ -60,3 +60,21 @@ export function groupState(states: readonly VrrpState[]): GroupState | undefined
   if (first === undefined || kinds.some((kind) => kind !== first)) return undefined;
   return first === 'initialize' ? 'stop' : first;
 }
+
+/** A group whose members have come from different states: one at fault is the fault of all, one master leads. */
+export function unite(
+  { members }: RunningGroup,
+  handle: (instance: Instance, event: VrrpEvent) => void,
+): void {
+  for (const member of members) {
+    const faulty = members.find((other) => other !== member && other.state.faults.length > 0);
+    if (faulty?.name !== member.state.groupFault) {
+      handle(member, { kind: 'group-fault', router: faulty?.name });
+    }
+  }
+  const leader = members.find(({ state }) => state.kind === 'master');
+  if (leader === undefined) return;
+  for (const member of members) {
+    if (member.state.kind === 'backup') handle(member, { kind: 'group', to: 'master', router: leader.name });
+  }
+}

@@ -1,7 +1,7 @@
 // One virtual router as it runs: its state, and what executes the actions of its steps. Adverts go out in the turn in
 // which they are decided; the rest follows in a queue.
 
-import type { Network } from '../../dataplane/network.js';
+import type { Link, Network } from '../../dataplane/network.js';
 import type { HostAddress } from '../../dataplane/port.js';
 import type { IpAddress } from '../../model/address.js';
 import type { RouterConfig } from '../../model/failover-config.js';
@@ -47,6 +47,8 @@ export type Report = {
 
 export type InstanceParts = {
   readonly network: Network;
+  /** As of this turn of the event loop. */
+  readonly links: () => readonly Link[];
   readonly clock: Clock;
   readonly holdings: Holdings;
   readonly announcer: Announcer;
@@ -234,7 +236,7 @@ export class Instance {
   /** The director before us on this machine was master, and its peers still wait for its next advert. */
   get isLeftForUs(): boolean {
     const { addresses } = possessionsOf(this.router);
-    const links = this.parts.network.links();
+    const links = this.parts.links();
     const isLeft = ({ address, device }: HostAddress) =>
       links.some(
         (link) =>
@@ -349,9 +351,9 @@ export class Instance {
 
   /** An owner (255) may have addresses that are the machine's own: a stop leaves it those. */
   private async cleanAddresses(): Promise<void> {
-    const { holdings, network } = this.parts;
+    const { holdings, links } = this.parts;
     const possessions = possessionsOf(this.router);
-    if (this.router.priority === 255) holdings.spare(possessions, network.links());
+    if (this.router.priority === 255) holdings.spare(possessions, links());
     await holdings.clean(this.key, possessions);
   }
 

@@ -55,7 +55,8 @@ export class Prober {
       for (const address of addresses) questions.set(address, { until, onAnswer });
       this.gather(device, addresses);
     }
-    this.arm();
+    // Each is open for as long: an alarm that is set already rings first.
+    if (this.cancelAlarm === undefined) this.arm();
   }
 
   /** `onClaim` hears of each who says unasked that it holds one of the targets, until `unwatch`; it may come often. */
@@ -74,18 +75,17 @@ export class Prober {
   /** A frame that the network reports. */
   onFrame(device: string, frame: Uint8Array): void {
     const holder = readHolder(frame);
-    const questions = this.open.get(device);
-    if (holder === undefined || this.isOurs(holder.mac)) return;
+    if (holder === undefined) return;
     const { address, mac } = holder;
+    const questions = this.open.get(device);
     const question = questions?.get(address);
-    if (question !== undefined) {
-      questions?.delete(address);
-      question.onAnswer(address, mac);
-      return;
-    }
-    for (const { targets, onClaim } of [...this.watches.values()]) {
-      if (targets.some((target) => target.device === device && target.address === address)) onClaim();
-    }
+    const isWanted = ({ targets }: Watch) =>
+      targets.some((target) => target.device === device && target.address === address);
+    const watches = question === undefined ? [...this.watches.values()].filter(isWanted) : [];
+    if ((question === undefined && watches.length === 0) || this.isOurs(mac)) return;
+    questions?.delete(address);
+    question?.onAnswer(address, mac);
+    for (const { onClaim } of watches) onClaim();
   }
 
   stop(): void {

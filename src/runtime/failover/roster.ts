@@ -27,18 +27,29 @@ export class Roster {
   private groupsBy = new Map<Instance, RunningGroup>();
   private readonly records = new Map<string, RouterRecord>();
   private order: readonly string[] = [];
+  private lists: { readonly current: readonly Instance[]; readonly all: readonly Instance[] } | undefined;
 
   /** Those that the configuration has, in its order. */
   get current(): readonly Instance[] {
-    const byName = new Map(
-      [...this.instances].filter(({ purpose }) => purpose === 'running').map((one) => [one.name, one]),
-    );
-    return this.order.flatMap((name) => byName.get(name) ?? []);
+    return this.listed().current;
   }
 
   /** Those that give up stand behind. */
   get all(): readonly Instance[] {
-    return [...this.current, ...[...this.instances].filter(({ purpose }) => purpose !== 'running')];
+    return this.listed().all;
+  }
+
+  /** Made once for each change: each step of each virtual router reads them. */
+  private listed() {
+    if (this.lists !== undefined) return this.lists;
+    const instances = [...this.instances];
+    const byName = new Map(
+      instances.filter(({ purpose }) => purpose === 'running').map((one) => [one.name, one]),
+    );
+    const current = this.order.flatMap((name) => byName.get(name) ?? []);
+    const all = [...current, ...instances.filter(({ purpose }) => purpose !== 'running')];
+    this.lists = { current, all };
+    return this.lists;
   }
 
   /** Sync groups and lone virtual routers. */
@@ -93,6 +104,7 @@ export class Roster {
       fresh.push(instance);
     }
     this.order = plans.flatMap((plan) => (plan.kind === 'remove' ? [] : [plan.config.router.name]));
+    this.lists = undefined;
     return { fresh, retired, changed, renamed };
   }
 
@@ -132,6 +144,7 @@ export class Roster {
   /** False when it was removed before. */
   remove(instance: Instance): boolean {
     if (!this.instances.delete(instance)) return false;
+    this.lists = undefined;
     this.groupsBy.delete(instance);
     this.list = this.list.filter(({ members }) => !members.includes(instance) || members.length > 1);
     if (![...this.instances].some(({ name }) => name === instance.name)) this.records.delete(instance.name);

@@ -47,6 +47,8 @@ export type RunnerParts = {
  * a change of devices itself.
  */
 const retryPause = seconds(5);
+/** Hundreds that become master at one moment do so in slices of this. */
+const alarmBudget = micros(10_000);
 
 export class Runner {
   /** By key; those that give up are among them. */
@@ -61,6 +63,7 @@ export class Runner {
   /** To be started as soon as it is known whether they may. */
   private readonly waiting = new Set<Instance>();
   private isStepping = false;
+  private isTogether = false;
   private readonly inbox: (() => void)[] = [];
   private readonly custodyTimer: CustodyTimer;
   private isClosed = false;
@@ -89,12 +92,30 @@ export class Runner {
   handle(instance: Instance, event: VrrpEvent): void {
     if (event.kind === 'release' || event.kind === 'stop') this.waiting.delete(instance);
     this.inbox.push(() => this.step(instance, event));
+    this.together(() => this.drain());
+  }
+
+  private drain(): void {
     if (this.isStepping) return;
     this.isStepping = true;
     try {
       for (let next = this.inbox.shift(); next !== undefined; next = this.inbox.shift()) next();
     } finally {
       this.isStepping = false;
+    }
+  }
+
+  /** The alarm, which looks at every virtual router, is set once for all that happens to any of them. */
+  private together(action: () => void): void {
+    if (this.isTogether) {
+      action();
+      return;
+    }
+    this.isTogether = true;
+    try {
+      action();
+    } finally {
+      this.isTogether = false;
       this.rearm();
     }
   }
@@ -147,15 +168,19 @@ export class Runner {
     this.links = this.parts.network.links();
     const instances = [...this.instances.values()];
     // A master that stood still too long must not act on what it sees first.
+    this.together(() => this.tellAll(instances));
+    this.custodyTimer.lookSoon();
+    this.reportReturned(before);
+    this.armRetry();
+  }
+
+  private tellAll(instances: readonly Instance[]): void {
     for (const instance of instances)
       if (this.isPastLease(instance)) this.handle(instance, { kind: 'deadline' });
     for (const instance of instances) this.settle(instance);
     this.ownSources = instances.flatMap(({ sender: { source } }) => (source === undefined ? [] : [source]));
     for (const instance of instances) this.judge(instance);
     for (const instance of instances) this.withdraw(instance);
-    this.custodyTimer.lookSoon();
-    this.reportReturned(before);
-    this.armRetry();
   }
 
   /** Has them send from where their configuration has them now, before anything else is done for them. */
@@ -167,7 +192,9 @@ export class Runner {
   /** The scripts and files that are tracked say something new. */
   retrack(): void {
     this.run(() => {
-      for (const instance of [...this.instances.values()]) this.judge(instance);
+      this.together(() => {
+        for (const instance of [...this.instances.values()]) this.judge(instance);
+      });
       this.startDecided();
     });
   }
@@ -209,7 +236,7 @@ export class Runner {
   }
 
   private rearm(): void {
-    if (this.isStepping) return;
+    if (this.isTogether) return;
     let first: number = Number.POSITIVE_INFINITY;
     for (const { state } of this.instances.values()) first = Math.min(first, nextDeadline(state) ?? first);
     if (this.isClosed || first === Number.POSITIVE_INFINITY) {
@@ -225,12 +252,17 @@ export class Runner {
 
   private onAlarm(): void {
     this.alarm = undefined;
-    const now = this.parts.clock.now();
-    for (const instance of [...this.instances.values()]) {
-      const deadline = nextDeadline(instance.state);
-      if (deadline !== undefined && deadline <= now) this.handle(instance, { kind: 'deadline' });
-    }
-    this.rearm();
+    const { clock } = this.parts;
+    const now = clock.now();
+    this.together(() => {
+      for (const instance of [...this.instances.values()]) {
+        const deadline = nextDeadline(instance.state);
+        if (deadline === undefined || deadline > now) continue;
+        this.handle(instance, { kind: 'deadline' });
+        // Those that are left ring again at once, behind what waits for this turn to end.
+        if (clock.now() - now >= alarmBudget) return;
+      }
+    });
   }
 
   private isPastLease({ state, router }: Instance): boolean {
@@ -332,12 +364,14 @@ export class Runner {
   }
 
   private startDecided(): void {
-    for (const instance of [...this.waiting]) {
-      if (this.isUndecided(this.parts.groupOf(instance))) continue;
-      const isResumed = instance.isLeftForUs;
-      this.waiting.delete(instance);
-      this.handle(instance, { kind: 'start', isResumed });
-    }
+    this.together(() => {
+      for (const instance of [...this.waiting]) {
+        if (this.isUndecided(this.parts.groupOf(instance))) continue;
+        const isResumed = instance.isLeftForUs;
+        this.waiting.delete(instance);
+        this.handle(instance, { kind: 'start', isResumed });
+      }
+    });
   }
 
   private isUndecided(group: RunningGroup): boolean {
