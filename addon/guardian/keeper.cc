@@ -11,6 +11,7 @@ int Keeper::keep(LeaseSlot slot, LastWill will) {
   Kept kept{std::move(will), std::nullopt};
   Result<AdvertSender> sender = AdvertSender::open(kept.will.egress);
   if (sender.ok()) kept.sender = std::move(sender.value());
+  for (const HostAddress& address : kept.will.addresses) remember_place(address);
   wills_.insert_or_assign(slot, std::move(kept));
   if (sender.ok()) return 0;
   return sender.status().code == ErrorCode::kDeviceMissing ? ENODEV : EADDRNOTAVAIL;

@@ -6,9 +6,12 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <map>
+#include <mutex>
 #include <optional>
 #include <string>
-
+#include <tuple>
+#include <vector>
 
 namespace uvs {
 
@@ -64,6 +67,40 @@ int delete_address(NetlinkSocket& netlink, Family family, const IpAddress& addre
 }
 
 bool is_gone(int error) { return error == EADDRNOTAVAIL || error == ENODEV; }
+
+// On which device each address was put, by what that was called then: it may be called otherwise when the address is to go.
+class Places {
+ public:
+  void note(const HostAddress& address, uint32_t ifindex) {
+    const std::lock_guard lock(mutex_);
+    places_[key_of(address)] = ifindex;
+  }
+  void forget(const HostAddress& address) {
+    const std::lock_guard lock(mutex_);
+    places_.erase(key_of(address));
+  }
+  // 0: nobody knows.
+  uint32_t find(const HostAddress& address) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = places_.find(key_of(address));
+    return found == places_.end() ? 0 : found->second;
+  }
+
+ private:
+  using Key = std::tuple<std::string, std::vector<uint8_t>, uint8_t>;
+  static Key key_of(const HostAddress& address) {
+    const auto* bytes = address.address.bytes.data();
+    return {address.device, {bytes, bytes + address_size(address.family)}, address.prefix_length};
+  }
+
+  mutable std::mutex mutex_;
+  std::map<Key, uint32_t> places_;
+};
+
+Places& places() {
+  static Places all;
+  return all;
+}
 
 // Deletes the addresses with our mark that `is_wanted` chooses.
 template <typename IsWanted>
@@ -136,6 +173,7 @@ Result<bool> ensure_address(NetlinkSocket& netlink, const HostAddress& address) 
   const uint32_t ifindex = if_nametoindex(address.device.c_str());
   if (ifindex == 0) return Status{ErrorCode::kDeviceMissing, "no such device: " + address.device};
   const int error = put_address(netlink, address, ifindex, NLM_F_CREATE | NLM_F_EXCL, kForever);
+  if (error == 0 || error == EEXIST) places().note(address, ifindex);
   if (error == 0) return true;
   if (error == EEXIST) return false;
   return errno_status(error, "cannot add an address to " + address.device);
@@ -181,21 +219,22 @@ Result<bool> take_up_address(const HostAddress& address) {
   return errno_status(error, "cannot take up an address on " + address.device);
 }
 
+void remember_place(const HostAddress& address) {
+  if (const uint32_t ifindex = if_nametoindex(address.device.c_str())) places().note(address, ifindex);
+}
+
 Status remove_address(const HostAddress& address) {
   auto netlink = NetlinkSocket::open();
   if (!netlink.ok()) return netlink.status();
-  const std::string failed = "cannot remove an address from " + address.device;
-  const uint32_t ifindex = if_nametoindex(address.device.c_str());
-  const int error = ifindex == 0 ? ENODEV
-                                 : delete_address(netlink.value(), address.family, address.address,
-                                                  address.prefix_length, ifindex);
-  if (error == 0) return {};
-  if (!is_gone(error)) return errno_status(error, failed);
-  // The device may have another name by now: then our mark tells where the address went.
-  return delete_marked(netlink.value(), failed.c_str(), [&](const AddressRecord& record) {
-    return record.local.family == address.family && record.local.address == address.address &&
-           record.local.prefix_length == address.prefix_length;
-  });
+  for (const uint32_t ifindex : {uint32_t{if_nametoindex(address.device.c_str())}, places().find(address)}) {
+    const int error = ifindex == 0 ? ENODEV
+                                   : delete_address(netlink.value(), address.family, address.address,
+                                                    address.prefix_length, ifindex);
+    if (error == 0) break;
+    if (!is_gone(error)) return errno_status(error, "cannot remove an address from " + address.device);
+  }
+  places().forget(address);
+  return {};
 }
 
 Status remove_leftover_addresses(const std::vector<LocalAddress>& keep) {

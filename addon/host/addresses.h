@@ -51,7 +51,10 @@ Result<bool> ensure_address(NetlinkSocket& netlink, const HostAddress& address);
 Status leave_address(const HostAddress& address, uint32_t seconds);
 // True: the director before has left it for us, and it stays now. Else nothing has changed.
 Result<bool> take_up_address(const HostAddress& address);
-// Fine when the address or the device is gone. A device that was renamed is found by our mark.
+// From now on remove_address() finds the device of that name also when it is renamed, as it does that of an address which this
+// process has put somewhere.
+void remember_place(const HostAddress& address);
+// Fine when the address or the device is gone. The same address on another device stays: it is somebody else's.
 Status remove_address(const HostAddress& address);
 // Removes every address with our mark from this namespace, except those in `keep` (family and
 // address count) and those that were left for us with a lifetime.

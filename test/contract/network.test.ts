@@ -13,7 +13,7 @@ import type { IpAddress, Prefix } from '../../src/model/address.js';
 import { micros, seconds } from '../../src/model/units.js';
 import type { VirtualRoute } from '../../src/model/virtual-router.js';
 import { systemClock } from '../../src/runtime/clock.js';
-import { addressQuestion } from '../support/address-question.js';
+import { addressAnswer, addressQuestion } from '../support/address-question.js';
 
 type End = {
   readonly network: Network;
@@ -29,28 +29,6 @@ type Bench = {
 };
 
 const ip = (text: string) => text as IpAddress;
-
-/** An ARP reply of 198.18.0.77 whose sender's MAC ends in `number`. */
-function addressAnswer(number: number): Uint8Array {
-  const mac = [2, 0, 0, 0, number >> 8, number & 255];
-  const everybody = [255, 255, 255, 255, 255, 255];
-  const head = [8, 6, 0, 1, 8, 0, 6, 4, 0, 2];
-  return Uint8Array.from([
-    ...everybody,
-    ...mac,
-    ...head,
-    ...mac,
-    198,
-    18,
-    0,
-    77,
-    ...everybody,
-    198,
-    18,
-    0,
-    2,
-  ]);
-}
 
 const numberOf = (frame: Uint8Array) => ((frame[10] ?? 0) << 8) | (frame[11] ?? 0);
 
@@ -357,6 +335,21 @@ describe.each(implementations)('$name', ({ name, open }) => {
       await near.network.removeAddress(placed);
       await near.network.removeAddress(placed);
       expect(addressesAt(near)).not.toContain(placed.address);
+    }
+  });
+
+  test('removed is the address of the device that is named, and no other with the same one', async () => {
+    const { near, far } = await opened();
+    for (const address of ['198.18.0.100', 'fd00:18::100']) {
+      const placed = { ...vip, address: ip(address), device: near.device };
+      const elsewhere = { ...placed, device: far.device };
+      await near.network.addAddress(placed);
+      await far.network.addAddress(elsewhere);
+      await near.network.removeAddress({ ...placed, device: 'nodev0' });
+      expect(addressesAt(near)).toContain(address);
+      await near.network.removeAddress(placed);
+      await near.network.removeAddress(placed);
+      expect(addressesAt(far)).toContain(address);
     }
   });
 

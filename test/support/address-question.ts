@@ -1,4 +1,4 @@
-// Frames that ask who holds an address: an ARP request or a neighbour solicitation, as any host sends them.
+// Frames that ask who holds an address, an ARP request or a neighbour solicitation, as any host sends them; and an answer.
 
 import { familyOf, type IpAddress, ipBytes } from '../../src/model/address.js';
 import { internetChecksum } from '../../src/vrrp/checksum.js';
@@ -7,6 +7,18 @@ import { internetChecksum } from '../../src/vrrp/checksum.js';
 export function addressQuestion(mac: string, asker: IpAddress, target: IpAddress): Uint8Array {
   const own = Uint8Array.from(mac.split(':'), (part) => Number.parseInt(part, 16));
   return familyOf(target) === 4 ? arpRequest(own, asker, target) : solicitation(own, asker, target);
+}
+
+/** An ARP reply of 198.18.0.77 whose sender's MAC ends in `number`. */
+export function addressAnswer(number: number): Uint8Array {
+  const mac = [2, 0, 0, 0, number >> 8, number & 255];
+  const everybody = new Array(6).fill(255);
+  const head = [8, 6, 0, 1, 8, 0, 6, 4, 0, 2];
+  const [from, to] = [
+    [198, 18, 0, 77],
+    [198, 18, 0, 2],
+  ] as const;
+  return Uint8Array.from([...everybody, ...mac, ...head, ...mac, ...from, ...everybody, ...to]);
 }
 
 function arpRequest(mac: Uint8Array, asker: IpAddress, target: IpAddress): Uint8Array {
