@@ -18,17 +18,11 @@ class Look {
   Result<bool> ensure(const VirtualMacSpec& mac, bool) { return ensure_virtual_mac(mac.name, mac.parent, mac.mac); }
   Result<bool> ensure(const HostAddress& address, bool is_our_doing) {
     Result<bool> added = ensure_address(netlink_, address);
-    if (added.ok() && added.value()) added_.push_back(address);
     // One that the director before has left is there, and would go when its time is over.
     if (added.ok() && !added.value() && is_our_doing && is_left_for_us(address)) return take_up_address(address);
     return added;
   }
-  Result<bool> ensure(const VirtualRouteSpec& route, bool) {
-    const bool is_source_back = route.source && std::ranges::any_of(added_, [&](const HostAddress& address) {
-                                  return address.family == route.family && address.address == *route.source;
-                                });
-    return ensure_route(netlink_, route, is_source_back);
-  }
+  Result<bool> ensure(const VirtualRouteSpec& route, bool) { return ensure_route(netlink_, route); }
 
  private:
   // One list for the whole look.
@@ -44,7 +38,6 @@ class Look {
   }
 
   NetlinkSocket netlink_;
-  std::vector<HostAddress> added_;
   std::optional<std::vector<AddressRecord>> left_;
 };
 

@@ -4,6 +4,7 @@
 #include <net/if.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <vector>
@@ -149,13 +150,38 @@ Result<uint32_t> device_of(const VirtualRouteSpec& route) {
                                                describe(route) + " leads to"};
 }
 
+// An IPv6 route outlives its source address, without a source and without a word, and is no other to the kernel for that.
+// Asked for is what we have in that table: there is no question about one route by itself.
+bool has_lost_source(NetlinkSocket& netlink, const VirtualRouteSpec& route) {
+  if (route.family == Family::kIpv4 || !route.source) return false;
+  rtmsg body = body_of(route);
+  body.rtm_dst_len = 0;
+  NetlinkRequest request(RTM_GETROUTE, NLM_F_DUMP, body);
+  request.value(RTA_TABLE, route.table.value_or(RT_TABLE_MAIN));
+  const IpAddress destination = masked(route);
+  bool is_lost = false;
+  (void)netlink.request(request, [&](const NetlinkMessage& message) {
+    const auto* told = message.body<rtmsg>();
+    if (!told || message.type != RTM_NEWROUTE || told->rtm_dst_len != route.length) return;
+    const auto attributes = message.attributes<rtmsg>();
+    const auto is = [&](uint16_t type, const IpAddress& address) {
+      const auto bytes = attributes.find(type);
+      return bytes && std::ranges::equal(*bytes, address.bytes);
+    };
+    if (route.length != 0 && !is(RTA_DST, destination)) return;
+    if (attributes.value<uint32_t>(RTA_PRIORITY) != route.metric.value_or(kDefaultMetric6)) return;
+    if (!is(RTA_PREFSRC, *route.source)) is_lost = true;
+  });
+  return is_lost;
+}
+
 }  // namespace
 
-Result<bool> ensure_route(NetlinkSocket& netlink, const VirtualRouteSpec& route, bool is_source_back) {
+Result<bool> ensure_route(NetlinkSocket& netlink, const VirtualRouteSpec& route) {
   const Result<uint32_t> found = device_of(route);
   if (!found.ok()) return found.status();
   const uint32_t ifindex = found.value();
-  if (is_source_back && route.family == Family::kIpv6) (void)remove(netlink, route, ifindex);
+  if (has_lost_source(netlink, route)) (void)remove(netlink, route, ifindex);
   // Appending is refused only where this very route is there: the kernel compares the leg, too.
   int error = add(netlink, route, ifindex, NLM_F_APPEND);
   if (error == EEXIST) return false;

@@ -33,9 +33,9 @@ struct VirtualRouteSpec {
 // there already. DEVICE_MISSING, PRIVILEGE_MISSING, IO (somebody else's route is in the way, the
 // gateway is out of reach, the source is no address of this machine).
 Status add_route(const VirtualRouteSpec& route);
-// True: it was not there, and is now. False: it is there. Asks for this route alone. `is_source_back`: its source address was
-// added again; an IPv6 route has lost it without going away. Errors as add_route.
-Result<bool> ensure_route(NetlinkSocket& netlink, const VirtualRouteSpec& route, bool is_source_back);
+// True: it was not there as it should be, and is now. False: it is there. Asks for this route alone; of an IPv6 route with a
+// source for ours in its table. Errors as add_route.
+Result<bool> ensure_route(NetlinkSocket& netlink, const VirtualRouteSpec& route);
 // Fine when the route or its device is gone. Removes none but ours.
 Status remove_route(const VirtualRouteSpec& route);
 // Removes every route of ours from this namespace, in all tables.

@@ -153,3 +153,35 @@ test('a fight with another program is told as one, and bounded', async () => {
   expect(status.custody.deviations).toEqual([expect.stringContaining('10.1.0.100/24 on eth0 is gone')]);
   expect((await director.cli('status')).stdout).toContain('find out who changes it');
 });
+
+test('an IPv6 route has its source again, however it has lost it', async () => {
+  await using pair = await Pair.create();
+  const config = (length: number) =>
+    directorText([
+      {
+        name: 'V6',
+        priority: 150,
+        interval_s: 0.2,
+        version: 3,
+        addresses: [`fd00:1::100/${length} dev eth0`],
+        lines: ['virtual_routes {\nsrc fd00:1::100 2001:db8::/32 via fd00:1::99 dev eth0\n}'],
+      },
+    ]);
+  const director = await Director.start(pair.a, config(64));
+  const waitForSource = (why: string) =>
+    waitFor(
+      `a source after ${why}`,
+      async () => (await pair.a.ip('-6 route show proto 117')).includes('src fd00:1::100'),
+      { detail: async () => `${await pair.a.ip('-6 route show proto 117')}\n${director.log()}` },
+    );
+  await waitForSource('taking over');
+  // Nobody looks in between: the address is there at each look, and the route too.
+  const batch = pair.a.writeFile(
+    'batch',
+    'addr del fd00:1::100/64 dev eth0\naddr add fd00:1::100/64 dev eth0 nodad\n',
+  );
+  await pair.a.ip(`-6 -batch ${batch}`);
+  await waitForSource('its address was away for a moment');
+  expect((await director.reload(config(128))).code).toBe(0);
+  await waitForSource('its address has another length');
+});
