@@ -10,6 +10,7 @@ import {
   failoverNeeds,
   nowMicros,
   Pair,
+  ping,
   serveDialogue,
   serverAt,
   vip,
@@ -86,14 +87,20 @@ test('two masters behind firewalls: announced once, and downloads through either
     { timeout_s: 30 },
   );
   const settled = nowMicros();
-  const download = await Dialogue.start(pair.client, vip, port, { count: 2, every_ms: 50 });
+  // Both answer the first question for an IPv6 address, and the later answer overrides (there is no pause as ARP has it): what
+  // the client sends between the two would be another's. From the second on the entry stays.
+  for (const address of vips) expect(await ping(pair.client, address)).toBeGreaterThan(1);
+  const downloads = await Promise.all(
+    vips.map((address) => Dialogue.start(pair.client, address, port, { count: 4, every_ms: 50 })),
+  );
   // Longer than three of the rounds that kept the war going, and than a question to the other.
-  await download.waitForAll(settled + 20_000_000);
+  for (const download of downloads) await download.waitForAll(settled + 20_000_000);
   expect(await roundsSince(settled)).toEqual([
     [0, 0],
     [0, 0],
   ]);
-  expect(download.endurance()).toEqual({ open: 2, broken: {}, answered: expect.any(Number) });
+  for (const download of downloads)
+    expect(download.endurance()).toEqual({ open: 4, broken: {}, answered: expect.any(Number) });
   for (const name of names) expect((await a.router(name)).state).toBe('master');
 
   const healed = nowMicros();

@@ -465,10 +465,11 @@ export class Instance {
     );
   }
 
+  /** Not from a virtual MAC's device: it has no address to ask from, and what is asked from `::` is answered to all nodes. */
   private probe(): void {
-    this.parts.prober.probe(this.targets(), (address, mac) =>
-      this.parts.feed(this, { kind: 'address-answered', address, mac }),
-    );
+    const targets = this.targets().map((target) => ({ ...target, device: target.physical }));
+    const { feed, prober } = this.parts;
+    prober.probe(targets, (address, mac) => feed(this, { kind: 'address-answered', address, mac }));
   }
 
   private targets(): readonly Target[] {

@@ -274,6 +274,11 @@ describe('use_vmac', () => {
       'fd00::100 uvs.51',
     ]);
     expect(lab.wire.adverts.at(-1)).toMatchObject({ device: 'uvs.51', source: 'fe80::1' });
+    // Who else holds it is asked from where there is an address to ask from: what `::` asks is answered to all nodes.
+    const questions = a.network.sentFrames.filter(({ frame }) => frame[54] === 135);
+    expect(
+      questions.map(({ device, frame }) => [device, Buffer.from(frame.slice(22, 38)).toString('hex')]),
+    ).toEqual([['eth0', 'fe800000000000000000000000000001']]);
   });
 
   test('unicast adverts leave by the device itself', async () => {
