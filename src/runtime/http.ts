@@ -1,4 +1,4 @@
-// A small HTTP server for control: bounded in connections, header and body size, and time, so that a hostile or stuck
+// A small HTTP server for control: bounded in connections, requests ahead, header and body size, and time, so that a hostile or stuck
 // client costs one connection and nothing else, and not for long: where all places are taken the oldest connection makes
 // room. Answers stream in pieces and let the event loop run in between.
 
@@ -6,6 +6,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from 'node:net';
 import { type Duplex, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { createSerial } from './serial.js';
 
 export type HttpRequest = {
   readonly method: string;
@@ -38,6 +39,8 @@ export class HttpError extends Error {
 export const httpLimits = {
   /** For each listener: whoever reaches the metrics takes no place of the control socket. */
   connections: 128,
+  /** Of one client, that wait for the answer to the one before or for their own: whoever asks further ahead is cut. */
+  requests: 16,
   header_bytes: 8_192,
   body_bytes: 8 * 1024 * 1024,
   /** Until the headers are there, and until the whole request is. */
@@ -52,6 +55,9 @@ export const httpLimits = {
 } as const;
 
 export type HttpLimits = { readonly [Name in keyof typeof httpLimits]: number };
+
+/** A client may ask ahead, and costs no more for it: the next answer is begun when it has taken the one before. */
+type Queue = { readonly inTurn: ReturnType<typeof createSerial>; length: number };
 
 /** `onError` turns whatever the handler throws into an answer; a handler may take its time. */
 export function createHttpServer(
@@ -75,8 +81,24 @@ export function createHttpServer(
     const [oldest] = open;
     if (open.size > limits.connections) oldest?.destroy();
   });
+  const queues = new WeakMap<Socket, Queue>();
   server.on('request', (request, response) => {
-    answer(request, response, { handler, onError, limits }).catch(() => response.destroy());
+    const { socket } = request;
+    const queue = queues.get(socket) ?? { inTurn: createSerial(), length: 0 };
+    queues.set(socket, queue);
+    if (queue.length >= limits.requests) {
+      socket.destroy();
+      return;
+    }
+    queue.length += 1;
+    queue
+      .inTurn(async () => {
+        if (!socket.destroyed) await answer(request, response, { handler, onError, limits });
+      })
+      .catch(() => response.destroy())
+      .finally(() => {
+        queue.length -= 1;
+      });
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     if (socket.destroyed) return;

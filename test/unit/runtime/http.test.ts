@@ -99,6 +99,44 @@ test('where all places are taken the oldest makes room', async () => {
   for (const client of silent) client.destroy();
 });
 
+test('what a client asks ahead is answered one after another', async () => {
+  let running = 0;
+  let most = 0;
+  await listen(async ({ url }) => {
+    running += 1;
+    most = Math.max(most, running);
+    await pause(1);
+    running -= 1;
+    return { status: 200, contentType: 'text/plain', body: [`answer to ${url.pathname}`] };
+  });
+  const client = await stubborn(
+    '/a /b /c '.replaceAll(/(\S+) /g, 'GET $1 HTTP/1.1\r\nHost: director\r\n\r\n'),
+  );
+  let heard = '';
+  client.on('data', (bytes) => {
+    heard += bytes;
+  });
+  while (!heard.includes('answer to /c')) await pause(5);
+  expect(heard.match(/answer to \/\w/g)).toEqual(['answer to /a', 'answer to /b', 'answer to /c']);
+  expect(most).toBe(1);
+  client.destroy();
+});
+
+test('a client that asks on without taking its answers costs one answer, and is cut', async () => {
+  let begun = 0;
+  await listen(async () => {
+    begun += 1;
+    return { status: 200, contentType: 'text/plain', body: endless() };
+  });
+  const client = connect(path).pause();
+  client.on('error', () => {});
+  client.write('GET / HTTP/1.1\r\nHost: director\r\n\r\n'.repeat(1000));
+  const [, response] = await once(server, 'request');
+  await once(response, 'close');
+  expect(begun).toBeLessThanOrEqual(1);
+  client.destroy();
+});
+
 function* endless(): Generator<string> {
   for (;;) yield 'x'.repeat(65_536);
 }
