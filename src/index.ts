@@ -8,7 +8,7 @@ export type { ConnectionPage, ConnectionRecord, Dataplane, Traffic } from './dat
 export { DirectorError, type ErrorCode } from './errors.js';
 export type { IpAddress } from './model/address.js';
 export type { DirectorConfig, RealServer, VirtualServer } from './model/director-config.js';
-export type { DestinationId, ServiceId } from './model/forwarding-table.js';
+export type { DestinationId, ServiceId } from './model/service-id.js';
 export type { Micros } from './model/units.js';
 export type { ChangeRequest } from './runtime/changes.js';
 export type { Clock } from './runtime/clock.js';

@@ -22,13 +22,16 @@ std::optional<Family> family_of(uint8_t number) {
   return static_cast<Family>(number);
 }
 
+// Of the kinds of services: the others are not served yet, and the control plane refuses them with words.
+constexpr uint8_t kAddressAndPort = 0;
+
 std::optional<ServiceSpec> decode_service(const uint8_t* row) {
   const std::optional<Family> family = family_of(row[19]);
   const uint8_t protocol = row[18];
   const bool has_protocol = protocol == kProtocolTcp || protocol == kProtocolUdp;
   const auto* name = reinterpret_cast<const char*>(row + kRowSize);
   const Scheduler* scheduler = scheduler_named({name, strnlen(name, kSchedulerNameSize)});
-  if (!family || !has_protocol || scheduler == nullptr) return std::nullopt;
+  if (!family || !has_protocol || row[22] != kAddressAndPort || scheduler == nullptr) return std::nullopt;
   ServiceSpec service;
   service.address = IpAddress::load_ipv6(row);
   service.port = load<uint16_t>(row + 16);

@@ -61,9 +61,12 @@ export const publishBench = {
 
 function service(index: number, servers: number): Service {
   return {
-    protocol: 'tcp',
-    address: `10.0.${index >> 8}.${index & 255}` as IpAddress,
-    port: 80,
+    id: {
+      kind: 'endpoint',
+      protocol: 'tcp',
+      address: `10.0.${index >> 8}.${index & 255}` as IpAddress,
+      port: 80,
+    },
     scheduler: 'wlc',
     flags: [],
     onePacket: false,

@@ -65,7 +65,7 @@ export async function measureStall(options: StallOptions): Promise<readonly Step
     await step('all fail', () => liveCount(0));
     isFailing = false;
     await step('all come back', () => liveCount(options.services * options.servers));
-    const service = { protocol: 'tcp', address: '10.0.0.0', port: 80 } as const;
+    const service = { kind: 'endpoint', protocol: 'tcp', address: '10.0.0.0', port: 80 } as const;
     const added = Math.min(10_000, options.services * options.servers);
     const additions = Array.from({ length: added }, (_, i) => ({
       kind: 'add-server' as const,

@@ -9,6 +9,7 @@ import {
   formatTimeouts,
   formatVersionLine,
   type ListingKind,
+  listedEndpoints,
   type NameEndpoint,
   numericName,
 } from './listing.js';
@@ -82,5 +83,5 @@ function kindOf(options: ListOptions): ListingKind {
 }
 
 function nameServices(services: readonly ServiceView[]): Promise<NameEndpoint> {
-  return resolveNames(services.flatMap((service) => [service, ...service.destinations]));
+  return resolveNames(services.flatMap(({ id, destinations }) => [...listedEndpoints(id), ...destinations]));
 }

@@ -3,11 +3,12 @@
 
 import { familyOf, ipBytes } from '../model/address.js';
 import type { LeftOutService } from '../model/director-config.js';
-import type { DestinationId, Protocol, ServiceId } from '../model/forwarding-table.js';
+import { type DestinationId, familyOfService, type Protocol, type ServiceId } from '../model/service-id.js';
 import type { ConnectionRecord, DestinationView, Traffic } from '../runtime/views.js';
 
 /** What a listing shows of a service; the views of the API have it. */
-export type ListedService = ServiceId & {
+export type ListedService = {
+  readonly id: ServiceId;
   readonly scheduler: string;
   readonly flags: readonly string[];
   readonly onePacket: boolean;
@@ -63,10 +64,10 @@ export function formatServices(
   const ordered = options.isSorted ? services.toSorted(compareServices) : services;
   const lines = layout.head.map((line) => `${line}\n`);
   for (const service of ordered) {
-    lines.push(`${layout.service(service, name(service, service.protocol), options)}\n`);
+    lines.push(`${layout.service(service, serviceName(service.id, name), options)}\n`);
     const rows = options.isSorted ? service.destinations.toSorted(compareEndpoints) : service.destinations;
     for (const row of rows) {
-      const label = `  -> ${name(row, service.protocol).padEnd(28)}`;
+      const label = `  -> ${name(row, protocolOf(service.id)).padEnd(28)}`;
       lines.push(`${label}${layout.destination(row, options)}\n`);
     }
   }
@@ -115,12 +116,12 @@ const layouts: Readonly<Record<ListingKind, Layout>> = {
   },
   stats: {
     head: [countersHead('Conns', 'InPkts', 'OutPkts', 'InBytes', 'OutBytes'), '  -> RemoteAddress:Port'],
-    service: (service, name, options) => serviceCounters(service, name, service.traffic, options),
+    service: (service, name, options) => serviceCounters(name, service.traffic, options),
     destination: (row, options) => counters(row.traffic, options),
   },
   rate: {
     head: [countersHead('CPS', 'InPPS', 'OutPPS', 'InBPS', 'OutBPS'), '  -> RemoteAddress:Port'],
-    service: (service, name, options) => serviceCounters(service, name, service.rates, options),
+    service: (service, name, options) => serviceCounters(name, service.rates, options),
     destination: (row, options) => counters(row.rates, options),
   },
   thresholds: {
@@ -145,7 +146,7 @@ const layouts: Readonly<Record<ListingKind, Layout>> = {
 
 function scheduledService(service: ListedService, name: string): string {
   const flags = service.flags.length === 0 ? '' : ` (${service.flags.join(',')})`;
-  return `${serviceName(service, name)} ${service.scheduler}${flags}${service.onePacket ? ' ops' : ''}${marksText(service)}`;
+  return `${name} ${service.scheduler}${flags}${service.onePacket ? ' ops' : ''}${marksText(service)}`;
 }
 
 /** Behind the flags, where who reads ipvsadm's columns doesn't look. */
@@ -154,16 +155,37 @@ function marksText({ marks = [] }: ListedService): string {
 }
 
 function serviceCounters(
-  service: ListedService,
   name: string,
   values: Readonly<Record<keyof Traffic, number | bigint>>,
   options: ListingOptions,
 ): string {
-  return `${serviceName(service, name).padEnd(33)}${counters(values, options)}`;
+  return `${name.padEnd(33)}${counters(values, options)}`;
 }
 
-function serviceName(service: ListedService, name: string): string {
-  return `${service.protocol.toUpperCase().padEnd(4)} ${name}`;
+/** `TCP  10.0.0.1:80`, `UDP  10.0.0.1:0` (every port), `FWM  3`, `FWM  3 IPv6`. */
+function serviceName(id: ServiceId, name: NameEndpoint): string {
+  if (id.kind === 'mark') return `FWM  ${id.mark}${id.family === 6 ? ' IPv6' : ''}`;
+  const [endpoint] = listedEndpoints(id).map((one) => name(one, id.protocol));
+  return `${id.protocol.toUpperCase().padEnd(4)} ${endpoint}`;
+}
+
+/** What a listing shows of it as address and port: every port is port 0, and a mark is no address. */
+export function listedEndpoints(id: ServiceId): readonly DestinationId[] {
+  switch (id.kind) {
+    case 'endpoint':
+      return [id];
+    case 'any-port':
+      return [{ address: id.address, port: 0 }];
+    case 'mark':
+      return [];
+    default:
+      return id satisfies never;
+  }
+}
+
+/** The names of a marked service's ports are those of TCP. */
+function protocolOf(id: ServiceId): Protocol {
+  return id.kind === 'mark' ? 'tcp' : id.protocol;
 }
 
 function counters(
@@ -232,11 +254,15 @@ function twoDigits(value: number): string {
   return String(value).padStart(2, '0');
 }
 
-function compareServices(a: ListedService, b: ListedService): number {
+/** Marks stand last, by their number. */
+function compareServices({ id: a }: ListedService, { id: b }: ListedService): number {
+  const [markOfA, markOfB] = [a, b].map((id) => (id.kind === 'mark' ? id.mark : 0));
+  const [endpointOfA, endpointOfB] = [a, b].map((id) => listedEndpoints(id)[0]);
   return (
-    familyOf(a.address) - familyOf(b.address) ||
-    protocolNumber[a.protocol] - protocolNumber[b.protocol] ||
-    compareEndpoints(a, b)
+    (markOfA ?? 0) - (markOfB ?? 0) ||
+    familyOfService(a) - familyOfService(b) ||
+    protocolNumber[protocolOf(a)] - protocolNumber[protocolOf(b)] ||
+    (endpointOfA && endpointOfB ? compareEndpoints(endpointOfA, endpointOfB) : 0)
   );
 }
 

@@ -1,10 +1,10 @@
 // `director status`: how the director is, for people: what is in force, what is up, and what is wrong.
 
+import { endpointText, serviceKey } from '../model/service-id.js';
 import { durationText } from '../model/units.js';
 import type { CheckerView, DirectorStatus, ServerView, ServiceView } from '../runtime/views.js';
 import { type AddVerb, clientOf, jsonOption, print, printJson, socketOption } from './command.js';
 import { formatFailover, formatScripts } from './failover-text.js';
-import { numericName } from './listing.js';
 
 type Options = { readonly socket: string; readonly json?: true; readonly verbose?: true };
 
@@ -106,7 +106,7 @@ function serversText({ total, live, unchecked }: DirectorStatus['servers']): str
 }
 
 function troubleOf(service: ServiceView): string[] {
-  const name = `${service.protocol} ${numericName(service, service.protocol)}`;
+  const name = serviceKey(service.id);
   const lines: string[] = [];
   if (service.isDraining) lines.push(`draining       ${name}: removed, its connections run out`);
   else if (service.isStandby) lines.push(`standby        ${name}: another director holds its address`);
@@ -117,7 +117,7 @@ function troubleOf(service: ServiceView): string[] {
   const unchecked = service.servers.filter(({ isChecked }) => !isChecked).length;
   if (unchecked > 0) lines.push(`not checked    ${name}: ${unchecked} of ${service.servers.length} servers`);
   for (const server of service.servers) {
-    const subject = `${numericName(server, service.protocol)} of ${name}`;
+    const subject = `${endpointText(server)} of ${name}`;
     if (!server.isLive) lines.push(`down           ${subject}: ${reasonOf(server)}`);
     else lines.push(...server.checkers.flatMap((checker) => failingText(subject, checker)));
   }

@@ -1,7 +1,7 @@
 // The block tree to the DirectorConfig: each block's meaning, then what only shows when all are known.
 
 import type { DirectorConfig, LeftOutService, VirtualServer } from '../model/director-config.js';
-import { serviceKey } from '../model/forwarding-table.js';
+import { serviceKey } from '../model/service-id.js';
 import { readClients } from './blocks/clients.js';
 import { readDirector } from './blocks/director.js';
 import { readFailover } from './blocks/failover.js';
@@ -43,7 +43,7 @@ function isFirst(
   seen: Map<string, Word>,
   report: Report,
 ): boolean {
-  const key = serviceKey(service);
+  const key = serviceKey(service.id);
   const first = seen.get(key);
   if (first === undefined) {
     seen.set(key, keyword);

@@ -12,7 +12,8 @@ import {
   type StaticAddress,
   type VirtualServer,
 } from '../model/director-config.js';
-import { endpointText, type ForwardingMethod } from '../model/forwarding-table.js';
+import type { ForwardingMethod } from '../model/forwarding-table.js';
+import { endpointText, type ServiceId } from '../model/service-id.js';
 import { checkerOfKind } from './checkers/index.js';
 import { failoverBlocks, failoverGlobalLines } from './print-failover.js';
 import { flag, type Lines, override, setting, unless, word } from './print-words.js';
@@ -32,7 +33,7 @@ export function printConfig(config: DirectorConfig, options: PrintOptions = {}):
   }
   blocks.push(...failoverBlocks(failover));
   for (const service of config.virtualServers) {
-    blocks.push([`virtual_server ${service.address} ${service.port}`, serviceLines(service)]);
+    blocks.push([`virtual_server ${serviceWords(service.id)}`, serviceLines(service)]);
   }
   if (options.withDirector !== false) {
     blocks.push(['director', [...directorLines(config.director), ...clientLines(config.clients)]]);
@@ -73,12 +74,26 @@ function staticAddressLine(entry: StaticAddress): string {
   return `${entry.address}/${entry.length} ${options.join(' ')}`;
 }
 
+/** `10.0.0.1 80`; `10.0.0.1 0` is every port. */
+function serviceWords(id: ServiceId): string {
+  switch (id.kind) {
+    case 'endpoint':
+      return `${id.address} ${id.port}`;
+    case 'any-port':
+      return `${id.address} 0`;
+    case 'mark':
+      return `fwmark ${id.mark}${id.family === 6 ? ' inet6' : ''}`;
+    default:
+      return id satisfies never;
+  }
+}
+
 function serviceLines(service: VirtualServer): Lines {
   const [first] = service.realServers;
   const method = first?.method ?? 'nat';
   const { sorryServer } = service;
   return [
-    `protocol ${service.protocol.toUpperCase()}`,
+    ...(service.id.kind === 'mark' ? [] : [`protocol ${service.id.protocol.toUpperCase()}`]),
     `lvs_sched ${service.scheduler}`,
     `lvs_method ${methodText(method)}`,
     ...service.flags,

@@ -5,14 +5,11 @@ import { DirectorError } from '../errors.js';
 import { maxClientNetworks } from '../model/client-rules.js';
 import {
   type Destination,
-  type DestinationId,
   emptyTable,
-  endpointText,
   type ForwardingTable,
   type Service,
-  type ServiceId,
-  serviceKey,
 } from '../model/forwarding-table.js';
+import { type DestinationId, endpointText, type ServiceId, serviceKey } from '../model/service-id.js';
 import { type Belonging, type CustodyOutcome, MemoryCustody } from './custody.js';
 import type {
   ConnectionPage,
@@ -27,6 +24,8 @@ import type {
   ServiceStatus,
   Traffic,
 } from './port.js';
+
+import { requireServed } from './served.js';
 
 export type MemoryLimits = {
   readonly services: number;
@@ -90,6 +89,7 @@ export class MemoryDataplane implements Dataplane {
   async publish(table: ForwardingTable): Promise<number> {
     this.requireRunning();
     if (this.publishFailure !== undefined) throw this.publishFailure;
+    requireServed(table);
     const destinationCount = table.services.reduce((sum, service) => sum + service.destinations.length, 0);
     requireBelow('services', table.services.length, this.limits.services);
     requireBelow('destinations', destinationCount, this.limits.destinations);
@@ -111,9 +111,7 @@ export class MemoryDataplane implements Dataplane {
 
   services(): Iterable<ServiceStatus> {
     return this.rows.map(({ service, slot, slots }) => ({
-      protocol: service.protocol,
-      address: service.address,
-      port: service.port,
+      id: service.id,
       traffic: slot.traffic,
       destinations: service.destinations.map((row, i) => this.destinationStatus(row, slots[i] ?? newSlot())),
     }));
@@ -267,8 +265,8 @@ export class MemoryDataplane implements Dataplane {
   }
 
   private placeRow(service: Service): Row {
-    const slot = this.serviceSlot(service);
-    const slots = service.destinations.map((destination) => this.destinationSlot(service, destination));
+    const slot = this.serviceSlot(service.id);
+    const slots = service.destinations.map((destination) => this.destinationSlot(service.id, destination));
     const kept = new Set(slots);
     for (const [key, old] of slot.destinations) {
       if (!kept.has(old) && old.active + old.inactive + old.persistent === 0) slot.destinations.delete(key);

@@ -15,6 +15,7 @@ import type {
   LocalAddress,
   ServiceStatus,
 } from './port.js';
+import { requireServed } from './served.js';
 import {
   counterCount,
   decodeConnections,
@@ -39,6 +40,7 @@ export class NativeTables {
   /** One at a time and in order: the addon builds on threads that might overtake each other. */
   publish(table: ForwardingTable): Promise<number> {
     const published = this.publishing.then(async () => {
+      requireServed(table);
       const generation = await checked(() => this.core.publish(encodeTable(table)));
       // The addon switches the order of its counters in the same turn of the event loop that resolves the promise.
       this.table = table;

@@ -3,14 +3,8 @@
 
 import type { IpAddress } from '../model/address.js';
 import type { ClientRules } from '../model/client-rules.js';
-import type {
-  DestinationId,
-  ForwardingMethod,
-  ForwardingTable,
-  Protocol,
-  Service,
-  ServiceId,
-} from '../model/forwarding-table.js';
+import type { ForwardingMethod, ForwardingTable, Service } from '../model/forwarding-table.js';
+import type { DestinationId, Protocol, ServiceId } from '../model/service-id.js';
 import type { Belonging, CustodyOutcome, CustodyStatus } from './custody.js';
 import type { HostAddress, LocalAddress } from './host-address.js';
 
@@ -51,7 +45,8 @@ export type DestinationStatus = DestinationId & {
   readonly traffic: Traffic;
 };
 
-export type ServiceStatus = ServiceId & {
+export type ServiceStatus = {
+  readonly id: ServiceId;
   readonly traffic: Traffic;
   /** In the scheduler's order. */
   readonly destinations: readonly DestinationStatus[];

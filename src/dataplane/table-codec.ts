@@ -5,8 +5,9 @@
 
 import { type Family, familyOf, formatIp, type IpAddress, ipBytes } from '../model/address.js';
 import type { ClientRules } from '../model/client-rules.js';
-import type { Destination, ForwardingTable, Protocol, Service } from '../model/forwarding-table.js';
+import type { Destination, ForwardingTable, Service } from '../model/forwarding-table.js';
 import { forwardingMethods, nodestRules, schedulerFlags } from '../model/forwarding-table.js';
+import { familyOfService, type Protocol, type ServiceId } from '../model/service-id.js';
 import type { ConnectionRecord, DestinationStatus, ServiceStatus, Traffic } from './port.js';
 
 const headerSize = 32;
@@ -16,6 +17,12 @@ const closedAddressSize = 32;
 const clientSize = 32;
 const clientsPerStep = 64;
 const protocolNumbers = { tcp: 6, udp: 17 } as const satisfies Record<Protocol, number>;
+
+/** What a service is known by; the addon refuses what it doesn't serve yet. */
+const serviceKinds = { endpoint: 0, 'any-port': 1, mark: 2 } as const satisfies Record<
+  ServiceId['kind'],
+  number
+>;
 
 const flagOnePacket = 1;
 const flagDraining = 2;
@@ -93,10 +100,7 @@ export function encodeService(service: Service): Uint8Array {
   if (known !== undefined) return known;
   const bytes = new Uint8Array(serviceSize + service.destinations.length * destinationSize);
   const view = new DataView(bytes.buffer);
-  bytes.set(ipBytes(service.address), 0);
-  view.setUint16(16, service.port, true);
-  view.setUint8(18, protocolNumbers[service.protocol]);
-  view.setUint8(19, familyOf(service.address));
+  encodeServiceId(service.id, bytes, view);
   view.setUint8(20, schedulerFlagBits(service));
   view.setUint8(21, serviceFlags(service));
   view.setUint32(24, service.destinations.length, true);
@@ -111,6 +115,27 @@ export function encodeService(service: Service): Uint8Array {
 function schedulerFlagBits({ scheduler, flags }: Service): number {
   const set = schedulerFlags.filter((flag) => flag.scheduler === scheduler && flags.includes(flag.name));
   return set.reduce((bits, { bit }) => bits | bit, 0);
+}
+
+function encodeServiceId(id: ServiceId, bytes: Uint8Array, view: DataView): void {
+  view.setUint8(19, familyOfService(id));
+  view.setUint8(22, serviceKinds[id.kind]);
+  switch (id.kind) {
+    case 'endpoint':
+      bytes.set(ipBytes(id.address), 0);
+      view.setUint16(16, id.port, true);
+      view.setUint8(18, protocolNumbers[id.protocol]);
+      return;
+    case 'any-port':
+      bytes.set(ipBytes(id.address), 0);
+      view.setUint8(18, protocolNumbers[id.protocol]);
+      return;
+    case 'mark':
+      view.setUint32(28, id.mark, true);
+      return;
+    default:
+      id satisfies never;
+  }
 }
 
 function serviceFlags(service: Service): number {
@@ -204,11 +229,8 @@ export function* decodeCounters(
 }
 
 function serviceStatus(service: Service, numbers: BigUint64Array, at: number): ServiceStatus {
-  const { protocol, address, port } = service;
   return {
-    protocol,
-    address,
-    port,
+    id: service.id,
     traffic: trafficAt(numbers, at),
     destinations: service.destinations.map((destination, i): DestinationStatus => {
       const row = at + serviceCounters + i * destinationCounters;

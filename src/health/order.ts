@@ -2,7 +2,8 @@
 // The kernel puts a new server at the head of its list, so the newest is visited first, and a server that left after a
 // failed check is the newest when it comes back; schedulers break ties and start by this order.
 
-import { type Destination, endpointText } from '../model/forwarding-table.js';
+import type { Destination } from '../model/forwarding-table.js';
+import { endpointText } from '../model/service-id.js';
 
 /** `kernel`: newest first. `config`: as in the file. */
 export type ServerOrder = 'kernel' | 'config';

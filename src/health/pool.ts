@@ -2,7 +2,8 @@
 // The order in which the scheduler visits them is order.ts.
 
 import type { RealServer, VirtualServer } from '../model/director-config.js';
-import type { Destination, DestinationId } from '../model/forwarding-table.js';
+import type { Destination } from '../model/forwarding-table.js';
+import type { DestinationId } from '../model/service-id.js';
 import { nextQuorum } from './quorum.js';
 
 export type Pool = {

@@ -32,7 +32,7 @@ import {
   type VirtualServer,
 } from './director-config.js';
 import { noFailover } from './failover-config.js';
-import { type DestinationId, endpointText, type ServiceId, serviceKey } from './forwarding-table.js';
+import { type DestinationId, endpointText, type ServiceId, serviceKey } from './service-id.js';
 
 export { isSame, isStepEnd } from './diff-lists.js';
 
@@ -101,9 +101,9 @@ export function* diffSteps(before: DirectorConfig, after: DirectorConfig): Gener
   if (!isSame(before.leftOut, after.leftOut)) {
     changes.push({ kind: 'left-out-changed', before: before.leftOut, after: after.leftOut });
   }
-  const lists = compare(before.virtualServers, after.virtualServers, serviceKey);
+  const lists = compare(before.virtualServers, after.virtualServers, keyOf);
   for (const service of lists.removed) {
-    changes.push({ kind: 'service-removed', service: serviceIdOf(service) });
+    changes.push({ kind: 'service-removed', service: service.id });
   }
   for (const service of lists.added) changes.push({ kind: 'service-added', service });
   for (const [i, [old, next]] of lists.kept.entries()) {
@@ -128,7 +128,7 @@ function diffAddresses(before: DirectorConfig, after: DirectorConfig): Change[] 
 }
 
 function* diffService(before: VirtualServer, after: VirtualServer): Generator<void, Change[]> {
-  const service = serviceIdOf(after);
+  const service = after.id;
   const changes: Change[] = [];
   const [old, next] = [settingsOf(before), settingsOf(after)];
   if (!isSame(old, next)) changes.push({ kind: 'service-changed', service, before: old, after: next });
@@ -156,7 +156,7 @@ function orderChange<T>(lists: Comparison<T>, make: (order: readonly string[]) =
 export function apply(changes: readonly Change[], before: DirectorConfig): DirectorConfig {
   let { global, director, clients, staticAddresses, leftOut, failover } = before;
   // A map keeps its order and finds a service at once, however many changes there are.
-  let services = new Map(before.virtualServers.map((service) => [serviceKey(service), service]));
+  let services = new Map(before.virtualServers.map((service) => [keyOf(service), service]));
   for (const change of changes) {
     if (isFailoverChange(change)) {
       failover = applyFailover(change, failover);
@@ -185,14 +185,14 @@ export function apply(changes: readonly Change[], before: DirectorConfig): Direc
         staticAddresses = ordered(staticAddresses, addressKey, change.order);
         break;
       case 'service-added':
-        services.set(serviceKey(change.service), change.service);
+        services.set(keyOf(change.service), change.service);
         break;
       case 'service-removed':
         services.delete(serviceKey(change.service));
         break;
       case 'services-reordered': {
-        const list = ordered([...services.values()], serviceKey, change.order);
-        services = new Map(list.map((service) => [serviceKey(service), service]));
+        const list = ordered([...services.values()], keyOf, change.order);
+        services = new Map(list.map((service) => [keyOf(service), service]));
         break;
       }
       default: {
@@ -237,12 +237,15 @@ function applyToService(service: VirtualServer, change: ServiceChange): VirtualS
 
 /** The services that a change touches itself, by `serviceKey`; their order is none of it. */
 export function touchedServices(changes: readonly Change[]): ReadonlySet<string> {
-  const keys = changes.flatMap((change) => ('service' in change ? [serviceKey(change.service)] : []));
+  const keys = changes.flatMap((change) => {
+    if (change.kind === 'service-added') return [keyOf(change.service)];
+    return 'service' in change ? [serviceKey(change.service)] : [];
+  });
   return new Set(keys);
 }
 
-function serviceIdOf({ protocol, address, port }: VirtualServer): ServiceId {
-  return { protocol, address, port };
+function keyOf({ id }: VirtualServer): string {
+  return serviceKey(id);
 }
 
 function destinationIdOf({ address, port }: RealServer): DestinationId {
@@ -282,7 +285,7 @@ export function describe(change: Change): string {
     case 'service-added': {
       const { service } = change;
       const count = service.realServers.length;
-      return `service ${serviceKey(service)} added: ${service.scheduler}, ${count} server${count === 1 ? '' : 's'}`;
+      return `service ${keyOf(service)} added: ${service.scheduler}, ${count} server${count === 1 ? '' : 's'}`;
     }
     case 'service-removed':
       return `service ${serviceKey(change.service)} removed`;

@@ -8,11 +8,11 @@ import {
   defaultPolicy,
   type ForwardingMethod,
   type NodestRule,
-  type Protocol,
   type Scheduler,
   type SchedulerFlag,
 } from './forwarding-table.js';
 import type { Origin } from './origin.js';
+import type { ServiceId } from './service-id.js';
 import type { Micros } from './units.js';
 
 export type DirectorConfig = {
@@ -45,9 +45,7 @@ export type StaticAddress = Prefix & {
 };
 
 export type VirtualServer = {
-  readonly protocol: Protocol;
-  readonly address: IpAddress;
-  readonly port: number;
+  readonly id: ServiceId;
   readonly scheduler: Scheduler;
   readonly flags: readonly SchedulerFlag[];
   readonly onePacket: boolean;

@@ -3,8 +3,7 @@
 
 import type { IpAddress } from './address.js';
 import { type ClientRules, everyClient } from './client-rules.js';
-
-export type Protocol = 'tcp' | 'udp';
+import type { DestinationId, ServiceId } from './service-id.js';
 
 /** The schedulers of IPVS; names as in ipvsadm and keepalived. Each has its file in addon/core/schedule. */
 export const schedulers = [
@@ -37,19 +36,6 @@ export const schedulerFlags = [
 ] as const satisfies readonly { name: string; scheduler: Scheduler; bit: number }[];
 export type SchedulerFlag = (typeof schedulerFlags)[number]['name'];
 
-export type ServiceId = {
-  readonly protocol: Protocol;
-  readonly address: IpAddress;
-  /** 1–65535. */
-  readonly port: number;
-};
-
-export type DestinationId = {
-  readonly address: IpAddress;
-  /** 1–65535. */
-  readonly port: number;
-};
-
 export type Destination = DestinationId & {
   readonly method: ForwardingMethod;
   /** 0–65535; 0 is quiesced: no new connections, the old ones run on. */
@@ -62,7 +48,8 @@ export type Destination = DestinationId & {
   readonly isRemoved?: true;
 };
 
-export type Service = ServiceId & {
+export type Service = {
+  readonly id: ServiceId;
   readonly scheduler: Scheduler;
   readonly flags: readonly SchedulerFlag[];
   /** Every datagram is scheduled anew and leaves no connection behind (UDP only; ipvsadm `-o`). */
@@ -116,13 +103,3 @@ export const emptyTable: ForwardingTable = {
   clients: everyClient,
   policy: defaultPolicy,
 };
-
-/** `tcp 10.0.0.1:80`, `udp [fd00::1]:53`: one key a service, for maps and messages. */
-export function serviceKey(id: ServiceId): string {
-  return `${id.protocol} ${endpointText(id)}`;
-}
-
-/** `10.0.0.1:80`, `[fd00::1]:53`. */
-export function endpointText(id: DestinationId): string {
-  return id.address.includes(':') ? `[${id.address}]:${id.port}` : `${id.address}:${id.port}`;
-}

@@ -104,10 +104,8 @@ async function getStats(director: Director): Promise<Iterable<string>> {
   const services = await director.services();
   const { dataplane, custody } = director.status();
   const { verdicts, drops, passes, flowEvents, connectionCount, connectionLimit } = dataplane;
-  const rows = services.map(({ protocol, address, port, traffic, rates, destinations }) => ({
-    protocol,
-    address,
-    port,
+  const rows = services.map(({ id, traffic, rates, destinations }) => ({
+    id,
     traffic,
     rates,
     destinations: destinations.map((row) => ({

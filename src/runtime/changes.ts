@@ -3,16 +3,19 @@
 
 import { z } from 'zod';
 import { DirectorError } from '../errors.js';
-import { type IpAddress, parseIp } from '../model/address.js';
+import { familyOf, type IpAddress, parseIp } from '../model/address.js';
 import type { DirectorConfig, RealServer, VirtualServer } from '../model/director-config.js';
+import { forwardingMethods, schedulerFlags, schedulers } from '../model/forwarding-table.js';
+import type { Origin } from '../model/origin.js';
 import {
   endpointText,
-  forwardingMethods,
-  schedulerFlags,
-  schedulers,
+  familyOfService,
+  maxMark,
+  notServedYet,
+  type Protocol,
+  type ServiceId,
   serviceKey,
-} from '../model/forwarding-table.js';
-import type { Origin } from '../model/origin.js';
+} from '../model/service-id.js';
 import type { YieldTurn } from './slices.js';
 
 const address = z.string().transform((text, context): IpAddress => {
@@ -27,7 +30,25 @@ const threshold = z
   .min(0)
   .max(2 ** 32 - 1);
 
-const serviceId = z.strictObject({ protocol: z.enum(['tcp', 'udp']), address, port });
+const protocol = z.enum(['tcp', 'udp']);
+const serviceIds = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('endpoint'), protocol, address, port }),
+  z.strictObject({ kind: z.literal('any-port'), protocol, address }),
+  z.strictObject({ kind: z.literal('mark'), mark: z.int().min(1).max(maxMark), family: z.literal([4, 6]) }),
+]);
+/** Without a `kind` it is an address and a port. */
+const serviceId = z.preprocess(
+  (value: z.input<typeof serviceIds> | { protocol: Protocol; address: string; port: number }) =>
+    typeof value === 'object' && value !== null && !('kind' in value)
+      ? { kind: 'endpoint', ...value }
+      : value,
+  serviceIds.transform((id, context): ServiceId => {
+    const reason = notServedYet(id);
+    if (reason === undefined) return id;
+    context.addIssue({ code: 'custom', message: `${reason} is not in effect yet` });
+    return z.NEVER;
+  }),
+);
 const serverId = z.strictObject({ address, port });
 
 const serviceSettings = {
@@ -94,7 +115,7 @@ export async function applyChanges(
 ): Promise<DirectorConfig> {
   const list = parse(requestSchema, requests, []);
   const services = new Map<string, VirtualServer | Draft>(
-    config.virtualServers.map((service) => [serviceKey(service), service]),
+    config.virtualServers.map((service) => [serviceKey(service.id), service]),
   );
   for (const [index, request] of list.entries()) {
     await yieldTurn();
@@ -161,7 +182,7 @@ const origin: Origin = { file: '(change)', line: 1, column: 1 };
 
 function addService(change: Extract<Change, { kind: 'add-service' }>, path: string): Draft {
   const policy: VirtualServer = {
-    ...change.service,
+    id: change.service,
     scheduler: 'wlc',
     flags: [],
     onePacket: false,
@@ -182,7 +203,7 @@ function addService(change: Extract<Change, { kind: 'add-service' }>, path: stri
 
 function addServer({ policy, servers }: Draft, server: z.output<typeof newServer>, path: string): void {
   const name = endpointText(server);
-  if (servers.has(name)) throw invalid(path, `the server ${name} exists already in ${serviceKey(policy)}`);
+  if (servers.has(name)) throw invalid(path, `the server ${name} exists already in ${serviceKey(policy.id)}`);
   const added: RealServer = {
     method: 'dr',
     weight: 1,
@@ -205,22 +226,23 @@ function updateServer(
   const name = endpointText(change.server);
   const server = servers.get(name);
   if (server === undefined)
-    throw invalid(`${path}.server`, `there is no server ${name} in ${serviceKey(policy)}`);
+    throw invalid(`${path}.server`, `there is no server ${name} in ${serviceKey(policy.id)}`);
   servers.set(name, checkedServer(policy, { ...server, ...defined(change.set) }, `${path}.set`));
 }
 
 function checkedService(service: VirtualServer, path: string): VirtualServer {
-  if (service.onePacket && service.protocol !== 'udp')
+  if (service.onePacket && service.id.kind !== 'mark' && service.id.protocol !== 'udp')
     throw invalid(`${path}.onePacket`, 'only for UDP services');
   return service;
 }
 
 function checkedServer(service: VirtualServer, server: RealServer, path: string): RealServer {
-  if (service.address.includes(':') !== server.address.includes(':')) {
+  if (familyOfService(service.id) !== familyOf(server.address)) {
     throw invalid(`${path}.address`, 'the server and the service must be of one address family');
   }
-  if (server.method === 'dr' && server.port !== service.port) {
-    throw invalid(`${path}.port`, `DR can't map ports: it must be the service's, ${service.port}`);
+  const { id } = service;
+  if (id.kind === 'endpoint' && server.method === 'dr' && server.port !== id.port) {
+    throw invalid(`${path}.port`, `DR can't map ports: it must be the service's, ${id.port}`);
   }
   return server;
 }

@@ -6,15 +6,14 @@ import type { IpAddress } from '../model/address.js';
 import { type ClientRules, everyClient } from '../model/client-rules.js';
 import { type Change, diff, emptyConfig, isSame, touchedServices } from '../model/diff.js';
 import type { DirectorConfig } from '../model/director-config.js';
+import { type DataplanePolicy, defaultPolicy, type ForwardingTable } from '../model/forwarding-table.js';
 import {
-  type DataplanePolicy,
   type DestinationId,
-  defaultPolicy,
   endpointText,
-  type ForwardingTable,
   type ServiceId,
   serviceKey,
-} from '../model/forwarding-table.js';
+  virtualAddressOf,
+} from '../model/service-id.js';
 import { addMicros, seconds } from '../model/units.js';
 import type { Cancel, Clock } from './clock.js';
 import type { DirectorEvent } from './events.js';
@@ -199,7 +198,7 @@ export class Engine {
     let hasChanged = !isSame(closed, this.closedAddresses);
     this.closedAddresses = closed;
     for (const state of this.services.values()) {
-      if (setStandby(state, isStandby(state.policy.address))) hasChanged = true;
+      if (setStandby(state, isStandbyFor(isStandby, state.policy.id))) hasChanged = true;
     }
     return hasChanged;
   }
@@ -224,9 +223,9 @@ export class Engine {
     };
     for (const policy of config.virtualServers) {
       await yieldTurn();
-      const key = serviceKey(policy);
+      const key = serviceKey(policy.id);
       const old = this.services.get(key);
-      const isStandby = roles.isStandby(policy.address);
+      const isStandby = isStandbyFor(roles.isStandby, policy.id);
       const isKept = old !== undefined && !old.isDraining && !isReordered && old.isStandby === isStandby;
       if (isKept && !touched.has(key)) services.set(key, old);
       else {
@@ -291,7 +290,7 @@ export class Engine {
   private onVerdict(service: ServiceState, server: ServerState, reason: string): void {
     const { clock, log, emit } = this.parts;
     const fields = { service: service.key, server: endpointText(server.policy) };
-    const event = { service: idOf(service), server: endpointOf(server.policy) };
+    const event = { service: service.policy.id, server: endpointOf(server.policy) };
     if (server.isUp) {
       log.info('server up', fields);
       emit({ kind: 'server-up', ...event });
@@ -325,11 +324,11 @@ export class Engine {
     const hasSorryServer = service.policy.sorryServer !== undefined;
     if (service.isQuorumUp) {
       log.info('service up: the quorum is reached', { service: service.key });
-      emit({ kind: 'service-up', service: idOf(service) });
+      emit({ kind: 'service-up', service: service.policy.id });
     } else {
       const rest = hasSorryServer ? ', the sorry server takes over' : '';
       log.warn(`service down: the quorum is lost${rest}`, { service: service.key });
-      emit({ kind: 'service-down', service: idOf(service), hasSorryServer });
+      emit({ kind: 'service-down', service: service.policy.id, hasSorryServer });
     }
   }
 
@@ -361,7 +360,7 @@ export class Engine {
     let hasChanged = false;
     return {
       row: (row) => {
-        const state = this.isPlanning ? undefined : this.services.get(serviceKey(row));
+        const state = this.isPlanning ? undefined : this.services.get(serviceKey(row.id));
         if (state === undefined || !inForce.has(state.row)) return;
         if (state.isDraining) hasChanged = this.endDraining(state, row) || hasChanged;
         else if (state.quiesced.length > 0) hasChanged = this.endQuiesced(state, row) || hasChanged;
@@ -402,7 +401,7 @@ export class Engine {
     const fields = { service: state.key, ...(server === undefined ? {} : { server: endpointText(server) }) };
     this.parts.log.info(`removed ${what} has no connections left`, fields);
     const gone = server === undefined ? undefined : endpointOf(server);
-    this.parts.emit({ kind: 'drained', service: idOf(state), server: gone });
+    this.parts.emit({ kind: 'drained', service: state.policy.id, server: gone });
   }
 
   /** What the kernel refuses, or can't be asked, is tried again by and by. */
@@ -423,19 +422,23 @@ export class Engine {
   }
 
   private async settleAddresses(): Promise<void> {
-    const draining = new Set<string>();
-    for (const state of this.services.values()) if (state.isDraining) draining.add(state.policy.address);
+    const draining = new Set<IpAddress>();
+    for (const { isDraining, policy } of this.services.values()) {
+      const address = virtualAddressOf(policy.id);
+      if (isDraining && address !== undefined) draining.add(address);
+    }
     await this.staticAddresses.reconcile(this.config.staticAddresses, (address) => draining.has(address));
     this.checkVips();
   }
 
   private checkVips(): void {
     const { isVirtual } = this.parts.roles;
-    const inForce = [...this.services.values()].filter(
-      ({ isDraining, policy }) => !isDraining && !isVirtual(policy.address),
-    );
+    const inForce = [...this.services.values()].flatMap(({ isDraining, policy, key }) => {
+      const address = virtualAddressOf(policy.id);
+      return isDraining || address === undefined || isVirtual(address) ? [] : [{ address, key }];
+    });
     this.vips.check(
-      inForce.map((state) => ({ address: state.policy.address, key: state.key })),
+      inForce,
       new Set([
         ...this.parts.dataplane.localAddresses().map(({ address }) => address),
         ...this.staticAddresses.added,
@@ -480,8 +483,10 @@ function isEmpty(row: {
   return row.active + row.inactive + row.persistent === 0;
 }
 
-function idOf({ policy: { protocol, address, port } }: ServiceState): ServiceId {
-  return { protocol, address, port };
+/** A mark is nobody's address: its packets are taken wherever they arrive. */
+function isStandbyFor(isStandby: AddressRoles['isStandby'], id: ServiceId): boolean {
+  const address = virtualAddressOf(id);
+  return address !== undefined && isStandby(address);
 }
 
 function endpointOf({ address, port }: DestinationId): DestinationId {

@@ -1,7 +1,7 @@
 // What a director tells its caller: events as values, through a bounded buffer per listener that drops the oldest and
 // says how many.
 
-import type { DestinationId, ServiceId } from '../model/forwarding-table.js';
+import type { DestinationId, ServiceId } from '../model/service-id.js';
 import type { Micros } from '../model/units.js';
 import type { Cause } from '../vrrp/cause.js';
 import type { VrrpState } from '../vrrp/state.js';

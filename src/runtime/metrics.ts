@@ -2,7 +2,7 @@
 // table of thousands of servers makes megabytes.
 
 import type { Traffic } from '../dataplane/port.js';
-import type { DestinationId, ServiceId } from '../model/forwarding-table.js';
+import type { DestinationId, ServiceId } from '../model/service-id.js';
 import { failoverFamilies } from './failover-metrics.js';
 import { bit, counter, type Family, gauge, label, type Sample } from './metric-family.js';
 import type { DestinationView, DirectorStatus, ServerView, ServiceView } from './views.js';
@@ -101,7 +101,7 @@ function families(status: DirectorStatus, services: readonly ServiceView[]): Fam
 
 function serviceFamilies(services: readonly ServiceView[]): Family[] {
   const each = (read: (service: ServiceView) => number | bigint) =>
-    services.map((service): Sample => [serviceLabels(service), read(service)]);
+    services.map((service): Sample => [serviceLabels(service.id), read(service)]);
   return [
     gauge(
       'uvs_service_up',
@@ -190,7 +190,7 @@ function* destinationSamples(
   read: (destination: DestinationView) => number | bigint,
 ): Generator<Sample, void> {
   for (const service of services) {
-    const labels = serviceLabels(service);
+    const labels = serviceLabels(service.id);
     for (const destination of service.destinations) {
       yield [
         `${labels},${serverLabels(destination)},${label('method', destination.method)}`,
@@ -205,7 +205,7 @@ function* serverSamples(
   read: (labels: string, server: ServerView) => readonly Sample[],
 ): Generator<Sample, void> {
   for (const service of services) {
-    const labels = serviceLabels(service);
+    const labels = serviceLabels(service.id);
     for (const server of service.servers) yield* read(`${labels},${serverLabels(server)}`, server);
   }
 }
@@ -224,8 +224,18 @@ function trafficFamilies(
   ];
 }
 
-function serviceLabels(service: ServiceId): string {
-  return `protocol="${service.protocol}",address="${service.address}",port="${service.port}"`;
+/** Every port is port 0. */
+function serviceLabels(id: ServiceId): string {
+  switch (id.kind) {
+    case 'endpoint':
+      return `protocol="${id.protocol}",address="${id.address}",port="${id.port}"`;
+    case 'any-port':
+      return `protocol="${id.protocol}",address="${id.address}",port="0"`;
+    case 'mark':
+      return `fwmark="${id.mark}",family="${id.family}"`;
+    default:
+      return id satisfies never;
+  }
 }
 
 function serverLabels(server: DestinationId): string {

@@ -2,7 +2,7 @@
 // One read of the counters serves both; the work on them is sliced.
 
 import type { Dataplane, ServiceStatus } from '../dataplane/port.js';
-import { type DestinationId, endpointText, type ServiceId, serviceKey } from '../model/forwarding-table.js';
+import { type DestinationId, endpointText, type ServiceId, serviceKey } from '../model/service-id.js';
 import { addMicros, seconds } from '../model/units.js';
 import type { Cancel, Clock } from './clock.js';
 import {
@@ -62,7 +62,7 @@ export class Observer {
     for (const service of this.dataplane.services()) {
       await yieldTurn();
       if (this.isStopped) return;
-      const key = serviceKey(service);
+      const key = serviceKey(service.id);
       next.set(key, sampleService(this.rates.get(key), service));
       look.row(service);
     }

@@ -6,7 +6,8 @@ import { isLive, nextPool } from '../health/pool.js';
 import { initialQuorum, nextQuorum } from '../health/quorum.js';
 import { isSame, isStepEnd } from '../model/diff.js';
 import type { RealServer, VirtualServer } from '../model/director-config.js';
-import { type Destination, endpointText, type Service, serviceKey } from '../model/forwarding-table.js';
+import type { Destination, Service } from '../model/forwarding-table.js';
+import { endpointText, serviceKey } from '../model/service-id.js';
 import type { Checker, HealthRunner } from './health-runner.js';
 
 export type ServerState = {
@@ -49,7 +50,7 @@ export type ServiceContext = {
 /** A service without servers yet. */
 function createServiceState(policy: VirtualServer): ServiceState {
   return {
-    key: serviceKey(policy),
+    key: serviceKey(policy.id),
     policy,
     servers: [],
     liveWeight: 0,
@@ -262,6 +263,6 @@ function judge(context: ServiceContext, state: ServiceState, server: ServerState
 }
 
 function rowHead(policy: VirtualServer): Omit<Service, 'isDraining' | 'isStandby' | 'destinations'> {
-  const { protocol, address, port, scheduler, flags, onePacket } = policy;
-  return { protocol, address, port, scheduler, flags, onePacket };
+  const { id, scheduler, flags, onePacket } = policy;
+  return { id, scheduler, flags, onePacket };
 }

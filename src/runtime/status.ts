@@ -2,7 +2,7 @@
 
 import { sumOfCustody } from '../dataplane/custody.js';
 import type { Dataplane, ServiceStatus, Traffic } from '../dataplane/port.js';
-import { endpointText, serviceKey } from '../model/forwarding-table.js';
+import { endpointText, serviceKey } from '../model/service-id.js';
 import type { Engine } from './engine.js';
 import type { FailoverView } from './failover/views.js';
 import type { Checker } from './health-runner.js';
@@ -50,7 +50,7 @@ export async function serviceViews(
 ): Promise<ServiceView[]> {
   const rows = new Map<string, ServiceStatus>();
   for (const row of dataplane.services()) {
-    rows.set(serviceKey(row), row);
+    rows.set(serviceKey(row.id), row);
     await yieldTurn();
   }
   const views: ServiceView[] = [];
@@ -78,19 +78,17 @@ function counts(engine: Engine): Pick<DirectorStatus, 'services' | 'servers'> {
 }
 
 function serviceView(engine: Engine, state: ServiceState, row: ServiceStatus | undefined): ServiceView {
-  const { protocol, address, port, scheduler, flags, onePacket } = state.policy;
+  const { id, scheduler, flags, onePacket } = state.policy;
   const { observer } = engine;
   const destinations = (row?.destinations ?? []).map(
     (destination): DestinationView => ({
       ...destination,
-      rates: observer.destinationRates(state.policy, destination),
+      rates: observer.destinationRates(id, destination),
     }),
   );
   const inTable = new Set(destinations.map(endpointText));
   return {
-    protocol,
-    address,
-    port,
+    id,
     scheduler,
     flags,
     onePacket,
@@ -99,7 +97,7 @@ function serviceView(engine: Engine, state: ServiceState, row: ServiceStatus | u
     isStandby: state.isStandby,
     notAsWritten: state.policy.notAsWritten,
     traffic: row?.traffic ?? noTraffic,
-    rates: observer.serviceRates(state.policy),
+    rates: observer.serviceRates(id),
     destinations,
     servers: state.servers.map((server) => serverView(server, inTable.has(endpointText(server.policy)))),
   };

@@ -4,7 +4,8 @@
 import type { CustodyStatus } from '../dataplane/custody.js';
 import type { DataplaneStatus, DestinationStatus, Traffic } from '../dataplane/port.js';
 import type { CheckerPolicy, LeftOutService } from '../model/director-config.js';
-import type { DestinationId, Scheduler, SchedulerFlag, ServiceId } from '../model/forwarding-table.js';
+import type { Scheduler, SchedulerFlag } from '../model/forwarding-table.js';
+import type { DestinationId, ServiceId } from '../model/service-id.js';
 import type { Micros } from '../model/units.js';
 import type { FailoverView } from './failover/views.js';
 import type { UnwrittenLines } from './log.js';
@@ -37,7 +38,8 @@ export type ServerView = DestinationId & {
 /** A row of the table: what takes packets now. */
 export type DestinationView = DestinationStatus & { readonly rates: Rates };
 
-export type ServiceView = ServiceId & {
+export type ServiceView = {
+  readonly id: ServiceId;
   readonly scheduler: Scheduler;
   readonly flags: readonly SchedulerFlag[];
   readonly onePacket: boolean;

@@ -13,6 +13,7 @@ import {
   type ForwardingTable,
   type Service,
 } from '../../src/model/forwarding-table.js';
+import { type ServiceId, serviceKey } from '../../src/model/service-id.js';
 
 type Implementation = {
   readonly name: string;
@@ -45,9 +46,7 @@ const destination = (host: number, fields: Partial<Destination> = {}): Destinati
 });
 
 const service = (port: number, hosts: readonly number[], fields: Partial<Service> = {}): Service => ({
-  protocol: 'tcp',
-  address: '198.18.0.1' as IpAddress,
-  port,
+  id: { kind: 'endpoint', protocol: 'tcp', address: '198.18.0.1' as IpAddress, port },
   scheduler: 'rr',
   flags: [],
   onePacket: false,
@@ -87,10 +86,7 @@ describe.each(implementations)('$name', ({ create }) => {
     const dataplane = await started();
     await dataplane.publish(table(service(80, [2, 1]), service(443, [])));
     const rows = [...dataplane.services()];
-    expect(rows.map(({ protocol, address, port }) => ({ protocol, address, port }))).toEqual([
-      { protocol: 'tcp', address: '198.18.0.1', port: 80 },
-      { protocol: 'tcp', address: '198.18.0.1', port: 443 },
-    ]);
+    expect(rows.map(({ id }) => serviceKey(id))).toEqual(['tcp 198.18.0.1:80', 'tcp 198.18.0.1:443']);
     expect(rows[0]?.destinations.map(({ address }) => address)).toEqual(['198.18.1.2', '198.18.1.1']);
     expect(rows[0]?.destinations[0]).toMatchObject({
       active: 0,
@@ -107,6 +103,22 @@ describe.each(implementations)('$name', ({ create }) => {
     });
   });
 
+  test('a service of a kind that is not in effect yet is refused, and the table before stays', async () => {
+    const dataplane = await started();
+    const generation = await dataplane.publish(table(service(80, [1])));
+    const ids: readonly ServiceId[] = [
+      { kind: 'any-port', protocol: 'tcp', address: '198.18.0.1' as IpAddress },
+      { kind: 'mark', mark: 7, family: 6 },
+    ];
+    for (const id of ids) {
+      await expect(dataplane.publish(table(service(80, [1], { id })))).rejects.toMatchObject({
+        code: 'INVALID_CHANGE',
+      });
+    }
+    expect(dataplane.status().generation).toBe(generation);
+    expect([...dataplane.services()].map(({ id }) => serviceKey(id))).toEqual(['tcp 198.18.0.1:80']);
+  });
+
   test('a later table replaces the one before', async () => {
     const dataplane = await started();
     await dataplane.publish(table(service(80, [1, 2])));
@@ -120,7 +132,11 @@ describe.each(implementations)('$name', ({ create }) => {
 
   test('a service that stands by keeps its row, and comes back from it', async () => {
     const dataplane = await started();
-    const rows = () => [...dataplane.services()].map(({ port, destinations }) => [port, destinations.length]);
+    const rows = () =>
+      [...dataplane.services()].map(({ id, destinations }) => [
+        id.kind === 'endpoint' && id.port,
+        destinations.length,
+      ]);
     for (const isStandby of [false, true, true, false]) {
       const generation = await dataplane.publish(
         table(service(80, [1, 2], { isStandby }), service(443, [1])),
@@ -198,8 +214,8 @@ describe('memory alone', () => {
     await dataplane.start(options, () => {});
     const web = service(80, [1, 2]);
     await dataplane.publish(table(web));
-    dataplane.setCounts(web, destination(1), { active: 3 });
-    dataplane.addTraffic(web, destination(1), { inPackets: 7n });
+    dataplane.setCounts(web.id, destination(1), { active: 3 });
+    dataplane.addTraffic(web.id, destination(1), { inPackets: 7n });
     await dataplane.publish(table(service(80, [1, 2], { isStandby: true })));
     await dataplane.publish(table(service(443, []), service(80, [2, 1])));
     const [, row] = dataplane.services();

@@ -8,13 +8,12 @@ import {
   type Destination,
   defaultPolicy,
   type ForwardingMethod,
-  type Protocol,
   type Scheduler,
   type SchedulerFlag,
   type Service,
   schedulers,
-  serviceKey,
 } from '../../src/model/forwarding-table.js';
+import { addressService, type Protocol, serviceKey } from '../../src/model/service-id.js';
 import { MemoryDirector, type Output } from '../support/memory-director.js';
 import type { TransportPacket } from '../support/packets.js';
 
@@ -79,7 +78,8 @@ export class CommandTable {
       return;
     }
     const protocol: Protocol = words.includes('-u') ? 'udp' : 'tcp';
-    const id = { protocol, ...endpoint(option(words, protocol === 'udp' ? '-u' : '-t') ?? '') };
+    const { address, port } = endpoint(option(words, protocol === 'udp' ? '-u' : '-t') ?? '');
+    const id = addressService(protocol, address, port);
     const key = serviceKey(id);
     if (words[0] === '-A') {
       const flags = (option(words, '-b') ?? '')
@@ -88,7 +88,7 @@ export class CommandTable {
       const scheduler = (option(words, '-s') ?? 'wlc') as Scheduler;
       const onePacket = words.includes('-o');
       this.services.set(key, {
-        ...id,
+        id,
         scheduler,
         flags,
         onePacket,

@@ -2,7 +2,7 @@
 // the server's counts must be the kernel's. `>` is a packet of the client, `<` one of the server, `w3` three seconds.
 
 import { type IpAddress, parseIp } from '../../src/model/address.js';
-import type { Protocol } from '../../src/model/forwarding-table.js';
+import type { Protocol } from '../../src/model/service-id.js';
 import { MemoryDirector } from '../support/memory-director.js';
 import type { TransportPacket } from '../support/packets.js';
 import { CommandTable } from './scenario.js';

@@ -124,9 +124,12 @@ async function runningDownloads(director: Director): Promise<number> {
 
 /** Of the servers in the table of the service on that port. */
 async function weightsOf(director: Director, port: number): Promise<number[]> {
-  type Service = { readonly port: number; readonly destinations: readonly { readonly weight: number }[] };
+  type Service = {
+    readonly id: { readonly port: number };
+    readonly destinations: readonly { readonly weight: number }[];
+  };
   const { services } = (await director.api('GET', '/v1/services')).body as { services: readonly Service[] };
-  return (services.find((service) => service.port === port)?.destinations ?? []).map(({ weight }) => weight);
+  return (services.find(({ id }) => id.port === port)?.destinations ?? []).map(({ weight }) => weight);
 }
 
 /** Short requests one after another until it is stopped. */

@@ -1,9 +1,11 @@
 // apply(diff(a, b), a) is b, nothing is done twice, and every change has one line of words.
+
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { apply, describe, diff } from '../../src/model/diff.js';
 import type { DirectorConfig } from '../../src/model/director-config.js';
 import type { FailoverConfig } from '../../src/model/failover-config.js';
+import { serviceKey } from '../../src/model/service-id.js';
 import { arbitraryConfig } from '../support/arbitrary-config.js';
 import { withoutOrigins } from '../support/parse-config.js';
 
@@ -20,7 +22,7 @@ const pair = fc
       return { ...service, realServers: isReversed ? servers.toReversed() : servers };
     });
     const virtualServers = (dice[12] ?? 0) < 5 ? [...changed, ...b.virtualServers] : changed.toReversed();
-    const unique = new Map(virtualServers.map((s) => [`${s.protocol} ${s.address} ${s.port}`, s]));
+    const unique = new Map(virtualServers.map((s) => [serviceKey(s.id), s]));
     return [a, { ...b, virtualServers: [...unique.values()], failover: mixed(a.failover, b.failover, dice) }];
   });
 

@@ -19,9 +19,9 @@ import {
   nodestRules,
   schedulerFlags,
   schedulers,
-  serviceKey,
 } from '../../src/model/forwarding-table.js';
 import type { Origin } from '../../src/model/origin.js';
+import { serviceKey } from '../../src/model/service-id.js';
 import { type Micros, micros } from '../../src/model/units.js';
 import { arbitraryFailover } from './arbitrary-failover.js';
 
@@ -131,9 +131,12 @@ function virtualServer(options: ConfigOptions): fc.Arbitrary<VirtualServer> {
     .record({ family: fc.constantFrom<4 | 6>(4, 6), port })
     .chain(({ family, port: servicePort }) =>
       fc.record({
-        protocol: fc.constantFrom<'tcp' | 'udp'>('tcp', 'udp'),
-        address: addressOf(family),
-        port: fc.constant(servicePort),
+        id: fc.record({
+          kind: fc.constant('endpoint' as const),
+          protocol: fc.constantFrom('tcp', 'udp'),
+          address: addressOf(family),
+          port: fc.constant(servicePort),
+        }),
         scheduler: fc.constantFrom(...schedulers),
         isFallback: fc.boolean(),
         isByPort: fc.boolean(),
@@ -167,7 +170,7 @@ function consistent({
     flags: schedulerFlags
       .filter(({ scheduler, bit }) => scheduler === service.scheduler && (bit === 1 ? isFallback : isByPort))
       .map(({ name }) => name),
-    onePacket: service.onePacket && service.protocol === 'udp',
+    onePacket: service.onePacket && service.id.kind === 'endpoint' && service.id.protocol === 'udp',
     quorum,
     hysteresis: Math.min(service.hysteresis, quorum - 1),
   };
@@ -208,7 +211,10 @@ export function arbitraryConfig(options: ConfigOptions = {}): fc.Arbitrary<Direc
       maxLength: 3,
       selector: ({ address, length, device }) => `${address}/${length} ${device}`,
     }),
-    virtualServers: fc.uniqueArray(virtualServer(options), { maxLength: 4, selector: serviceKey }),
+    virtualServers: fc.uniqueArray(virtualServer(options), {
+      maxLength: 4,
+      selector: ({ id }) => serviceKey(id),
+    }),
     leftOut: fc.constant<DirectorConfig['leftOut']>([]),
     failover: arbitraryFailover(options),
     director: directorSettings(options),

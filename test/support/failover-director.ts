@@ -16,6 +16,7 @@ import {
   type Pacing,
 } from '../../src/model/failover-config.js';
 import type { ForwardingTable } from '../../src/model/forwarding-table.js';
+import { virtualAddressOf } from '../../src/model/service-id.js';
 import { type Micros, micros, seconds } from '../../src/model/units.js';
 import type { SyncGroup, Track, VirtualRouter } from '../../src/model/virtual-router.js';
 import { controlServers } from '../../src/runtime/admin-server.js';
@@ -122,7 +123,9 @@ class JournalDataplane extends MemoryDataplane {
 
   override async publish(table: ForwardingTable): Promise<number> {
     const generation = await super.publish(table);
-    const standing = table.services.filter(({ isStandby }) => isStandby).map(({ address }) => address);
+    const standing = table.services
+      .filter(({ isStandby }) => isStandby)
+      .flatMap(({ id }) => virtualAddressOf(id) ?? []);
     const said = standing.length === 0 ? 'forward all' : `standby ${standing.join(' ')}`;
     if (said !== this.before) this.note(said);
     this.before = said;
@@ -307,7 +310,9 @@ export class FailoverDirector {
 
   /** Addresses whose services stand by. */
   standby(): string[] {
-    return this.dataplane.current.services.filter(({ isStandby }) => isStandby).map(({ address }) => address);
+    return this.dataplane.current.services
+      .filter(({ isStandby }) => isStandby)
+      .flatMap(({ id }) => virtualAddressOf(id) ?? []);
   }
 
   /** What the next start or reload reads. */

@@ -3,7 +3,7 @@
 
 import { MemoryDataplane } from '../../src/dataplane/memory.js';
 import type { IpAddress } from '../../src/model/address.js';
-import type { ServiceId } from '../../src/model/forwarding-table.js';
+import { type ServiceId, serviceKey } from '../../src/model/service-id.js';
 import { micros } from '../../src/model/units.js';
 import { createDirector } from '../../src/runtime/create-director.js';
 import type { Director } from '../../src/runtime/director.js';
@@ -12,7 +12,7 @@ import { FakeProbes } from './fake-probes.js';
 import { ManualClock } from './manual-clock.js';
 
 export const vip = '10.0.0.1' as IpAddress;
-export const web: ServiceId = { protocol: 'tcp', address: vip, port: 80 };
+export const web = { kind: 'endpoint', protocol: 'tcp', address: vip, port: 80 } as const satisfies ServiceId;
 export const endpoint = (host: number) => ({ address: `10.1.0.${host}` as IpAddress, port: 80 });
 
 /** A configuration of one service with checked servers 10.1.0.HOST. */
@@ -82,7 +82,7 @@ export class TestDirector {
   /** `3 2:0 1(removed)`: hosts in the scheduler's order, with weights other than 1. */
   table(service: ServiceId = web): string {
     const row = this.dataplane.current.services.find(
-      (candidate) => candidate.address === service.address && candidate.port === service.port,
+      (candidate) => serviceKey(candidate.id) === serviceKey(service),
     );
     if (row === undefined) return 'none';
     const rows = row.destinations.map(({ address, weight, isRemoved }) => {

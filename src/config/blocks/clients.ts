@@ -1,8 +1,8 @@
 // `allow` and `deny` of director { }: which clients may open connections.
 
-import { familyOf } from '../../model/address.js';
 import { type ClientRules, everyClient, maxClientNetworks, type Network } from '../../model/client-rules.js';
 import type { VirtualServer } from '../../model/director-config.js';
+import { familyOfService } from '../../model/service-id.js';
 import type { Word } from '../lexer.js';
 import type { Report } from '../report.js';
 import type { Block } from '../tree.js';
@@ -66,7 +66,7 @@ function reportOpenFamily(
   const everybody = isIpv4 ? '::/0' : '0.0.0.0/0';
   const isOfOther = (network: Network) => isOfIpv4(network) !== isIpv4;
   if ([...allow.keys()].some(isOfOther) || deny.has(everybody)) return;
-  if (!services.some(({ address }) => (familyOf(address) === 4) !== isIpv4)) return;
+  if (!services.some(({ id }) => (familyOfService(id) === 4) !== isIpv4)) return;
   const [named, other] = isIpv4 ? ['IPv4', 'IPv6'] : ['IPv6', 'IPv4'];
   const message = `allow names ${named} alone: every ${other} client is let in`;
   report.add('open-family', first[1], message, `allow ${other} networks, too, or write deny ${everybody}`);

@@ -4,13 +4,19 @@
 import type { IpAddress } from '../../model/address.js';
 import type { LeftOutService, RealServer, SorryServer, VirtualServer } from '../../model/director-config.js';
 import {
-  type Protocol,
   type Scheduler,
   type SchedulerFlag,
   schedulerFlags,
   schedulers,
-  serviceKey,
 } from '../../model/forwarding-table.js';
+import {
+  addressService,
+  endpointText,
+  notServedYet,
+  type Protocol,
+  type ServiceId,
+  serviceKey,
+} from '../../model/service-id.js';
 import { inheritFrom } from '../checkers/checker.js';
 import type { Word } from '../lexer.js';
 import type { Report } from '../report.js';
@@ -67,13 +73,14 @@ export function readVirtualServer(
   reportDuplicateServers(servers, report);
   const sorry = readSorryServer(block, service, report);
 
+  const id = protocol === 'sctp' ? undefined : addressService(protocol, address, port);
   const leftOut =
-    unservedPort(port, keyword) ??
+    unservedId(id, keyword) ??
     unservedProtocol(protocol, block) ??
     unservedMethod([method, ...servers.map((server) => server.method), sorry?.method], keyword);
-  if (leftOut !== undefined) {
-    const name = protocol === 'sctp' ? `sctp ${address}:${port}` : serviceKey({ protocol, address, port });
-    return leaveOut(leftOut, statement, name, report);
+  if (leftOut !== undefined || id === undefined) {
+    const name = id === undefined ? `sctp ${endpointText({ address, port })}` : serviceKey(id);
+    return leaveOut(leftOut ?? { place: keyword, reason: 'SCTP' }, statement, name, report);
   }
   if (realServers.length === 0) {
     const message = 'this service has no real servers: it is left out, and its packets stay with this host';
@@ -84,9 +91,7 @@ export function readVirtualServer(
 
   reportIdle(block, servers, report);
   return {
-    protocol: protocol === 'udp' ? 'udp' : 'tcp',
-    address,
-    port,
+    id,
     scheduler,
     flags: readFlags(block, scheduler, report),
     onePacket: readOnePacket(block, protocol, report),
@@ -183,8 +188,9 @@ function readServiceMethod(block: Block, keyword: Word, report: Report): Written
 
 // What uvs does not do yet.
 
-function unservedPort(port: number, keyword: Word): LeftOut | undefined {
-  return port === 0 ? { place: keyword, reason: 'a service for every port' } : undefined;
+function unservedId(id: ServiceId | undefined, keyword: Word): LeftOut | undefined {
+  const reason = id && notServedYet(id);
+  return reason === undefined ? undefined : { place: keyword, reason };
 }
 
 function unservedProtocol(protocol: WrittenProtocol, block: Block): LeftOut | undefined {

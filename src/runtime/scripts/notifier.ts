@@ -9,7 +9,7 @@ import {
   type ScriptCommand,
   type ScriptPolicy,
 } from '../../model/failover-config.js';
-import type { DestinationId, ServiceId } from '../../model/forwarding-table.js';
+import type { DestinationId, ServiceId } from '../../model/service-id.js';
 import { seconds } from '../../model/units.js';
 import type { Clock } from '../clock.js';
 import type { Log } from '../log.js';

@@ -1,6 +1,6 @@
 // The words by which scripts and FIFOs hear of changes, to the letter those of keepalived 2.2.
 
-import type { DestinationId, ServiceId } from '../../model/forwarding-table.js';
+import type { DestinationId, Protocol, ServiceId } from '../../model/service-id.js';
 
 /** As scripts and FIFOs read them. The last two are a new priority in that state (`notify_priority_changes`). */
 export type NotifyState =
@@ -31,17 +31,30 @@ export function notifyLine(kind: SubjectKind, name: string, state: NotifyState, 
   return `${kind} "${name}" ${state} ${shownPriority}\n`;
 }
 
-/** `VS [10.0.0.1]:tcp:80 UP`; with the line end. */
+/** `VS [10.0.0.1]:tcp:80 UP`, `VS FWM 3 UP`; with the line end. */
 export function serviceLine(service: ServiceId, isUp: boolean): string {
-  return `VS ${endpoint(service.protocol, service)} ${isUp ? 'UP' : 'DOWN'}\n`;
+  return `VS ${serviceWord(service)} ${isUp ? 'UP' : 'DOWN'}\n`;
 }
 
 /** `RS [10.1.0.1]:tcp:80 [10.0.0.1]:tcp:80 DOWN`: the server, then its service; with the line end. */
 export function serverLine(service: ServiceId, server: DestinationId, isUp: boolean): string {
-  const { protocol } = service;
-  return `RS ${endpoint(protocol, server)} ${endpoint(protocol, service)} ${isUp ? 'UP' : 'DOWN'}\n`;
+  const protocol = service.kind === 'mark' ? 'tcp' : service.protocol;
+  return `RS ${endpoint(protocol, server)} ${serviceWord(service)} ${isUp ? 'UP' : 'DOWN'}\n`;
 }
 
-function endpoint(protocol: ServiceId['protocol'], { address, port }: DestinationId): string {
+function serviceWord(id: ServiceId): string {
+  switch (id.kind) {
+    case 'endpoint':
+      return endpoint(id.protocol, id);
+    case 'any-port':
+      return endpoint(id.protocol, { address: id.address, port: 0 });
+    case 'mark':
+      return `FWM ${id.mark}`;
+    default:
+      return id satisfies never;
+  }
+}
+
+function endpoint(protocol: Protocol, { address, port }: DestinationId): string {
   return `[${address}]:${protocol}:${port}`;
 }

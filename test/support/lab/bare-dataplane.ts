@@ -9,6 +9,7 @@ import type { ConnectionRecord, DeviceStatus } from '../../../src/dataplane/port
 import type { IpAddress } from '../../../src/model/address.js';
 import { everyClient } from '../../../src/model/client-rules.js';
 import { defaultPolicy, type Service } from '../../../src/model/forwarding-table.js';
+import { addressService } from '../../../src/model/service-id.js';
 import type { ServiceSpec } from './config.js';
 import type { Question } from './dataplane-process.js';
 import { repository } from './director.js';
@@ -81,9 +82,7 @@ export class BareDataplane {
 /** A row of the table from what a test says of a service. */
 export function serviceRow(spec: ServiceSpec, isStandby = false): Service {
   return {
-    protocol: spec.protocol === 'UDP' ? 'udp' : 'tcp',
-    address: spec.address as IpAddress,
-    port: spec.port,
+    id: addressService(spec.protocol === 'UDP' ? 'udp' : 'tcp', spec.address as IpAddress, spec.port),
     scheduler: 'rr',
     flags: [],
     onePacket: false,

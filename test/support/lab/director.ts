@@ -89,7 +89,7 @@ export type FailoverStatus = {
 };
 
 type Endpoint = { readonly address: string; readonly port: number };
-type Table = Endpoint & { readonly destinations: readonly Endpoint[] };
+type Table = { readonly id: Endpoint; readonly destinations: readonly Endpoint[] };
 
 /** As `list -n` writes it. */
 function endpointText({ address, port }: Endpoint): string {
@@ -161,7 +161,7 @@ export class Director {
     // By the socket: on a busy machine the start of a command takes longer than what is waited for.
     const present = async () => {
       const { services } = (await this.api('GET', '/v1/services')).body as { services: readonly Table[] };
-      const service = services.find((candidate) => endpointText(candidate) === vip);
+      const service = services.find(({ id }) => endpointText(id) === vip);
       return (service?.destinations ?? []).map(endpointText).sort().join(' ');
     };
     await waitFor(`${vip} to have [${wanted}]`, async () => (await present()) === wanted, {

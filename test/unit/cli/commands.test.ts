@@ -221,7 +221,12 @@ describe('verbs that ask a director', () => {
   afterAll(() => director.stop());
 
   test('list -n', async () => {
-    const service = { protocol: 'tcp', address: '10.0.0.1' as IpAddress, port: 80 } as const;
+    const service = {
+      kind: 'endpoint',
+      protocol: 'tcp',
+      address: '10.0.0.1' as IpAddress,
+      port: 80,
+    } as const;
     dataplane.setCounts(service, { address: '10.1.0.1' as IpAddress, port: 80 }, { active: 4, inactive: 2 });
     expect(await ask('list', '-n')).toEqual({
       code: 0,

@@ -15,7 +15,9 @@ import {
 } from '../../../src/cli/listing.js';
 import type { ConnectionRecord, Traffic } from '../../../src/dataplane/port.js';
 import type { IpAddress } from '../../../src/model/address.js';
-import type { DestinationId, ForwardingMethod } from '../../../src/model/forwarding-table.js';
+import type { ForwardingMethod } from '../../../src/model/forwarding-table.js';
+import type { DestinationId } from '../../../src/model/service-id.js';
+import { addressService } from '../../../src/model/service-id.js';
 
 const recorded = ['dr-rr', 'dr-wlc', 'nat-lc', 'nat-wrr'];
 const listings: [command: string, kind: ListingKind, isExact: boolean, isSorted: boolean][] = [
@@ -50,27 +52,37 @@ describe.each(recorded)('%s', (name) => {
   });
 });
 
-test('services come by family, protocol, address as a number, and port', () => {
+test('services come by family, protocol, address as a number, and port; marks last, by number', () => {
   const service = (protocol: 'tcp' | 'udp', address: string, port: number): ListedService => ({
     ...emptyService,
-    protocol,
-    address: address as IpAddress,
-    port,
+    id: addressService(protocol, address as IpAddress, port),
+  });
+  const mark = (number: number, family: 4 | 6): ListedService => ({
+    ...emptyService,
+    id: { kind: 'mark', mark: number, family },
   });
   const services = [
+    mark(300, 4),
+    mark(4, 6),
+    mark(2, 4),
     service('tcp', 'fd00::1', 80),
     service('udp', '10.0.0.1', 53),
     service('tcp', '10.0.0.10', 80),
     service('tcp', '10.0.0.9', 443),
     service('tcp', '10.0.0.9', 80),
+    service('tcp', '10.0.0.9', 0),
   ];
   const text = formatServices(services, { kind: 'plain', isExact: false, isSorted: true });
   expect(text.split('\n').slice(2, -1)).toEqual([
+    'TCP  10.0.0.9:0 rr',
     'TCP  10.0.0.9:80 rr',
     'TCP  10.0.0.9:443 rr',
     'TCP  10.0.0.10:80 rr',
     'UDP  10.0.0.1:53 rr',
     'TCP  [fd00::1]:80 rr',
+    'FWM  2 rr',
+    'FWM  4 IPv6 rr',
+    'FWM  300 rr',
   ]);
 });
 
@@ -78,7 +90,7 @@ test('flags, one-packet scheduling and local servers', () => {
   const local = { ...emptyRow, address: '10.0.0.1' as IpAddress, port: 80 };
   const service: ListedService = {
     ...emptyService,
-    protocol: 'udp',
+    id: addressService('udp', '10.0.0.1' as IpAddress, 80),
     scheduler: 'sh',
     flags: ['sh-fallback', 'sh-port'],
     onePacket: true,
@@ -130,9 +142,7 @@ const emptyRow: ListedDestination = {
 };
 
 const emptyService: ListedService = {
-  protocol: 'tcp',
-  address: '10.0.0.1' as IpAddress,
-  port: 80,
+  id: { kind: 'endpoint', protocol: 'tcp', address: '10.0.0.1' as IpAddress, port: 80 },
   scheduler: 'rr',
   flags: [],
   onePacket: false,
@@ -158,7 +168,9 @@ function readService(outputs: Map<string, string>): { head: ListedService; row: 
   const [, address = '', scheduler = ''] = line.split(/\s+/);
   const methods: Record<string, ForwardingMethod> = { Masq: 'nat', Route: 'dr' };
   const method = methods[first.trim().split(/\s+/)[2] ?? ''] ?? 'nat';
-  return { head: { ...emptyService, ...readEndpoint(address), scheduler }, row: { ...emptyRow, method } };
+  const endpoint = readEndpoint(address);
+  const id = addressService('tcp', endpoint.address, endpoint.port);
+  return { head: { ...emptyService, id, scheduler }, row: { ...emptyRow, method } };
 }
 
 function readRows(output: string, kind: ListingKind): Partial<ListedDestination>[] {

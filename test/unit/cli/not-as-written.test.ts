@@ -76,7 +76,7 @@ test('--lenient: served without, marked in status, list and JSON; left out, and 
   ]);
 
   // A connection keeps the service that the next file leaves out.
-  const second = { protocol: 'tcp', address: '10.0.0.2' as IpAddress, port: 80 } as const;
+  const second = { kind: 'endpoint', protocol: 'tcp', address: '10.0.0.2' as IpAddress, port: 80 } as const;
   dataplane.setCounts(second, { address: '10.1.0.1' as IpAddress, port: 80 }, { active: 1, inactive: 0 });
   writeFileSync(file, `${service('10.0.0.1', 'NAT')}${service('10.0.0.2', 'TUN')}`);
   const reload = await ask('reload');

@@ -1,7 +1,9 @@
 // The meaning of virtual_server, real_server and TCP_CHECK: defaults, inheritance, and what is said in words.
+
 import { describe, expect, test } from 'vitest';
 import type { VirtualServer } from '../../../src/model/director-config.js';
 import { schedulers } from '../../../src/model/forwarding-table.js';
+import { serviceKey } from '../../../src/model/service-id.js';
 import { configOf, parseText, said, withoutOrigins } from '../../support/parse-config.js';
 
 const head = 'protocol TCP\nlvs_sched rr\nlvs_method NAT';
@@ -23,9 +25,7 @@ test('the least that makes a service, with every default of keepalived', () => {
     '1:1 notice default-taken',
   ]);
   expect(withoutOrigins(serviceOf(text))).toEqual({
-    protocol: 'udp',
-    address: '10.0.0.1',
-    port: 80,
+    id: { kind: 'endpoint', protocol: 'udp', address: '10.0.0.1', port: 80 },
     scheduler: 'wlc',
     flags: [],
     onePacket: false,
@@ -250,7 +250,10 @@ test.each([
 
 test('TCP and UDP on one address and port are two services', () => {
   const both = vs(`${head}\n${rs()}`) + vs(`${head.replace('TCP', 'UDP')}\n${rs()}`);
-  expect(configOf(both).virtualServers.map(({ protocol }) => protocol)).toEqual(['tcp', 'udp']);
+  expect(configOf(both).virtualServers.map(({ id }) => serviceKey(id))).toEqual([
+    'tcp 10.0.0.1:80',
+    'udp 10.0.0.1:80',
+  ]);
 });
 
 test('of a scheduler that does not exist one thing is said', () => {

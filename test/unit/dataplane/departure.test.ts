@@ -18,9 +18,7 @@ const usual = { method: 'nat', weight: 1, upperThreshold: 0, lowerThreshold: 0, 
 
 function table(expireNodestConn: NodestRule, isFirstRemoved: boolean): ForwardingTable {
   const service: Service = {
-    protocol: 'udp',
-    address: vip,
-    port: 53,
+    id: { kind: 'endpoint', protocol: 'udp', address: vip, port: 53 },
     scheduler: 'rr',
     flags: [],
     onePacket: false,

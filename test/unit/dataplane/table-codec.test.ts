@@ -7,10 +7,12 @@ import {
   counterCount,
   decodeConnections,
   decodeCounters,
+  encodeService,
   encodeTable,
 } from '../../../src/dataplane/table-codec.js';
 import type { IpAddress } from '../../../src/model/address.js';
 import type { ForwardingTable } from '../../../src/model/forwarding-table.js';
+import type { ServiceId } from '../../../src/model/service-id.js';
 
 const ip = (text: string) => text as IpAddress;
 
@@ -25,9 +27,7 @@ const table: ForwardingTable = {
   },
   services: [
     {
-      protocol: 'tcp',
-      address: ip('10.9.0.1'),
-      port: 0x1234,
+      id: { kind: 'endpoint', protocol: 'tcp', address: ip('10.9.0.1'), port: 0x1234 },
       scheduler: 'sh',
       flags: ['sh-fallback'],
       onePacket: false,
@@ -54,9 +54,7 @@ const table: ForwardingTable = {
       ],
     },
     {
-      protocol: 'udp',
-      address: ip('2001:db8:9::1'),
-      port: 0x4567,
+      id: { kind: 'endpoint', protocol: 'udp', address: ip('2001:db8:9::1'), port: 0x4567 },
       scheduler: 'mh',
       flags: ['mh-port'],
       onePacket: true,
@@ -102,6 +100,29 @@ test("C++'s bytes become connections", () => {
       expires_ms: 4,
     },
   ]);
+});
+
+test.each<[ServiceId, { kind: number; protocol: number; family: number; port: number; mark: number }]>([
+  [
+    { kind: 'any-port', protocol: 'udp', address: ip('10.9.0.1') },
+    { kind: 1, protocol: 17, family: 4, port: 0, mark: 0 },
+  ],
+  [
+    { kind: 'mark', mark: 0xfedc_ba98, family: 6 },
+    { kind: 2, protocol: 0, family: 6, port: 0, mark: 0xfedc_ba98 },
+  ],
+])('a service by %j', (id, expected) => {
+  const [service] = table.services;
+  if (service === undefined) throw new Error('no service');
+  const bytes = encodeService({ ...service, id });
+  const view = new DataView(bytes.buffer);
+  expect({
+    kind: view.getUint8(22),
+    protocol: view.getUint8(18),
+    family: view.getUint8(19),
+    port: view.getUint16(16, true),
+    mark: view.getUint32(28, true),
+  }).toEqual(expected);
 });
 
 test("C++'s numbers become the counters of each service and destination", () => {

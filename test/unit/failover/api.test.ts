@@ -60,7 +60,7 @@ test('status has the virtual routers, their groups and the timeline', async () =
     'unsettledCount',
   ]);
   const services = await ask(b, 'GET', '/v1/services');
-  expect(services.body.services[0]).toMatchObject({ address: '10.0.0.100', isStandby: true });
+  expect(services.body.services[0]).toMatchObject({ id: { address: '10.0.0.100' }, isStandby: true });
 });
 
 describe('switchover', () => {

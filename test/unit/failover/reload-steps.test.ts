@@ -56,8 +56,8 @@ function stateOf({ director, dataplane, network }: FailoverDirector): object {
   return {
     config: director.config(),
     isCurrent: director.status().isCurrent,
-    table: dataplane.current.services.map(({ address, isDraining, isStandby, destinations }) => ({
-      address,
+    table: dataplane.current.services.map(({ id, isDraining, isStandby, destinations }) => ({
+      id,
       isDraining,
       isStandby,
       servers: destinations

@@ -75,7 +75,7 @@ async function started(): Promise<FailoverDirector> {
   b.configure(configOf(routers(100)));
   await Promise.all([a, b].map(({ director }) => director.start()));
   a.dataplane.setCounts(
-    { protocol: 'tcp', address: '10.0.0.100' as IpAddress, port: 80 },
+    { kind: 'endpoint', protocol: 'tcp', address: '10.0.0.100' as IpAddress, port: 80 },
     { address: '10.1.0.3' as IpAddress, port: 80 },
     { active: 1 },
   );
@@ -107,7 +107,7 @@ async function live(a: FailoverDirector): Promise<void> {
     () => dataplane.emit({ kind: 'addresses-changed' }),
     () =>
       dataplane.setCounts(
-        { protocol: 'tcp', address: '10.0.0.100' as IpAddress, port: 80 },
+        { kind: 'endpoint', protocol: 'tcp', address: '10.0.0.100' as IpAddress, port: 80 },
         { address: '10.1.0.3' as IpAddress, port: 80 },
         { active: 0 },
       ),

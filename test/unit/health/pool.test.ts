@@ -28,9 +28,7 @@ function server(name: string, fields: Partial<RealServer> = {}): RealServer {
 
 function service(realServers: readonly RealServer[], fields: Partial<VirtualServer> = {}): VirtualServer {
   return {
-    protocol: 'tcp',
-    address: '10.0.0.1' as IpAddress,
-    port: 80,
+    id: { kind: 'endpoint', protocol: 'tcp', address: '10.0.0.1' as IpAddress, port: 80 },
     scheduler: 'rr',
     flags: [],
     onePacket: false,

@@ -95,6 +95,16 @@ TEST_CASE("rows: a client's prefix that is longer than its family's addresses is
   CHECK(!decode_table(bytes).has_value());
 }
 
+TEST_CASE("rows: a service of a kind that is not served is refused") {
+  for (const uint8_t kind : {1, 2, 255}) {
+    Octets bytes = row("table");
+    REQUIRE(decode_table(bytes).has_value());
+    REQUIRE(bytes[32 + 22] == 0);
+    bytes[32 + 22] = kind;
+    CHECK(!decode_table(bytes).has_value());
+  }
+}
+
 TEST_CASE("rows: connections are written as TypeScript reads them") {
   const std::array connections = {
       ConnectionView{.family = Family::kIpv4,

@@ -37,7 +37,7 @@ virtual_server 10.0.0.1 80 {
 }
 `;
 const dataplane = new MemoryDataplane();
-const web = { protocol: 'tcp', address: '10.0.0.1' as IpAddress, port: 80 } as const;
+const web = { kind: 'endpoint', protocol: 'tcp', address: '10.0.0.1' as IpAddress, port: 80 } as const;
 const firstServer = { address: '10.1.0.1' as IpAddress, port: 80 };
 let director: Director;
 
@@ -113,7 +113,7 @@ describe('routes', () => {
     expect(body).toMatchObject({
       services: [
         {
-          ...web,
+          id: web,
           scheduler: 'wlc',
           isUp: true,
           traffic: { inBytes: '1152921504606846977' },
@@ -160,7 +160,7 @@ describe('routes', () => {
       verdicts: { drop: '0' },
       drops: [],
       passes: [],
-      services: [{ port: 80, destinations: [{}, {}] }],
+      services: [{ id: web, destinations: [{}, {}] }],
     });
   });
 

@@ -21,7 +21,7 @@ class BusyClock extends ManualClock {
 const addressOf = (i: number) => `10.1.${i >> 8}.${i & 255}`;
 const serverCount = 520;
 const watched = [0, 300, serverCount - 1].map(addressOf).sort();
-const service = { protocol: 'tcp', address: '10.0.0.1', port: 80 } as const;
+const service = { kind: 'endpoint', protocol: 'tcp', address: '10.0.0.1', port: 80 } as const;
 const servers = Array.from({ length: serverCount }, (_, i) => {
   const check = 'TCP_CHECK {\n connect_timeout 1000\n retry 0\n warmup 0\n }';
   return `real_server ${addressOf(i)} 80 {\n ${check}\n }`;

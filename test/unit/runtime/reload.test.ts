@@ -136,7 +136,7 @@ describe('reload', () => {
     await f.reload(config([1, 2], { service: 'delay_loop 1' }));
     const published = f.publishCount;
     await f.clock.advance(seconds(3));
-    expect(f.dataplane.current.services.map(({ port }) => port)).toEqual([80]);
+    expect(f.dataplane.current.services.map(({ id }) => id)).toEqual([web]);
     expect(f.publishCount - published).toBeLessThan(6);
   });
 
@@ -290,6 +290,15 @@ describe('changes', () => {
       'changes[0].service: the service tcp 10.0.0.1:80 exists already',
     ],
     [[{ kind: 'explode' }], 'changes[0].kind'],
+    [[{ kind: 'add-service', service: { protocol: 'tcp', address: '10.0.0.9' } }], 'changes[0].service.port'],
+    [
+      [{ kind: 'add-service', service: { kind: 'any-port', protocol: 'tcp', address: '10.0.0.9' } }],
+      'changes[0].service: a service for every port is not in effect yet',
+    ],
+    [
+      [{ kind: 'remove-service', service: { kind: 'mark', mark: 3, family: 6 } }],
+      'changes[0].service: a service by firewall mark is not in effect yet',
+    ],
     [{}, 'changes: '],
     [[], 'changes: '],
   ])('%j is refused with its place', async (changes, message) => {

@@ -5,6 +5,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
+import { virtualAddressOf } from '../../../../src/model/service-id.js';
 import type { FileLimits } from '../../../../src/runtime/loading/files.js';
 import { readSource } from '../../../../src/runtime/loading/read-source.js';
 
@@ -34,7 +35,11 @@ test('includes of includes, by patterns over directories', () => {
   write('deep.conf', service(3));
   const { config, diagnostics } = load(write('main.conf', `include ${folder}/d/*/*.conf\n`));
   expect(diagnostics.filter(({ severity }) => severity === 'error')).toEqual([]);
-  expect(config?.virtualServers.map(({ address }) => address)).toEqual(['10.0.0.1', '10.0.0.3', '10.0.0.2']);
+  expect(config?.virtualServers.map(({ id }) => virtualAddressOf(id))).toEqual([
+    '10.0.0.1',
+    '10.0.0.3',
+    '10.0.0.2',
+  ]);
 });
 
 test('a FIFO is not waited for, as the file and as an include', () => {

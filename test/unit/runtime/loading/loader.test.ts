@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import type { DirectorConfig } from '../../../../src/model/director-config.js';
+import { virtualAddressOf } from '../../../../src/model/service-id.js';
 import { createConfigLoader } from '../../../../src/runtime/loading/loader.js';
 import { readSource } from '../../../../src/runtime/loading/read-source.js';
 
@@ -27,8 +28,8 @@ test('a file of 3,000 services, and the value that it means', async () => {
   expect(loaded).toStrictEqual(readSource({ source: { configFile }, options }));
   const config = loaded.config as DirectorConfig;
   const again = (await load({ config })).config;
-  expect(again?.virtualServers.map(({ address }) => address)).toEqual(
-    config.virtualServers.map(({ address }) => address),
+  expect(again?.virtualServers.map(({ id }) => virtualAddressOf(id))).toEqual(
+    config.virtualServers.map(({ id }) => virtualAddressOf(id)),
   );
 });
 

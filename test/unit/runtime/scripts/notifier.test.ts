@@ -92,12 +92,15 @@ test('a stop waits for its scripts, at most so long, and leaves them running', a
 });
 
 test('lines about virtual servers', () => {
-  const service = { protocol: 'tcp', address: ip('10.0.0.1'), port: 80 } as const;
+  const service = { kind: 'endpoint', protocol: 'tcp', address: ip('10.0.0.1'), port: 80 } as const;
   expect(serviceLine(service, true)).toBe('VS [10.0.0.1]:tcp:80 UP\n');
   const server = { address: ip('10.1.0.1'), port: 8080 };
   expect(serverLine(service, server, false)).toBe('RS [10.1.0.1]:tcp:8080 [10.0.0.1]:tcp:80 DOWN\n');
-  const sixth = { protocol: 'udp', address: ip('fd00::1'), port: 53 } as const;
+  const sixth = { kind: 'endpoint', protocol: 'udp', address: ip('fd00::1'), port: 53 } as const;
   expect(serverLine(sixth, { address: ip('fd00::2'), port: 53 }, true)).toBe(
     'RS [fd00::2]:udp:53 [fd00::1]:udp:53 UP\n',
   );
+  const everyPort = { kind: 'any-port', protocol: 'tcp', address: ip('10.0.0.1') } as const;
+  expect(serviceLine(everyPort, false)).toBe('VS [10.0.0.1]:tcp:0 DOWN\n');
+  expect(serviceLine({ kind: 'mark', mark: 3, family: 4 }, true)).toBe('VS FWM 3 UP\n');
 });

@@ -208,7 +208,7 @@ test('each hears what it is for; priorities only where they are asked for', () =
   notifications.configure(configOf({}, { fifos }));
   notifications.routerChanged('VI_1', 'BACKUP_PRIORITY', 80);
   notifications.routerChanged('VI_2', 'BACKUP_PRIORITY', 80);
-  const service = { protocol: 'tcp', address: ip('10.0.0.1'), port: 80 } as const;
+  const service = { kind: 'endpoint', protocol: 'tcp', address: ip('10.0.0.1'), port: 80 } as const;
   notifications.serverChanged(service, { address: ip('10.1.0.1'), port: 80 }, false);
   notifications.serviceChanged(service, false);
   const routers = 'INSTANCE "VI_1" BACKUP_PRIORITY 80\n';
