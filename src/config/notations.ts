@@ -2,11 +2,25 @@
 // for a value. What a keyword is for is said by its row (row.ts).
 
 import type { IpAddress } from '../model/address.js';
+import type { ScriptCommand } from '../model/failover-config.js';
 import type { Micros } from '../model/units.js';
+import type { Account } from '../model/virtual-router.js';
+import { commandText, splitCommand } from './command-line.js';
+import type { Word } from './lexer.js';
 import { secondsText, word } from './print-words.js';
-import { choice, flag, type NamelessShape, one } from './shapes.js';
+import { argumentsOf, choice, flag, keyword, type NamelessShape, one } from './shapes.js';
 import { isOn, type Statement } from './tree.js';
-import { address, anyWord, readAddress, readInteger, readTimer, timer, type ValueKind } from './values.js';
+import {
+  account,
+  address,
+  anyWord,
+  command,
+  readAddress,
+  readInteger,
+  readTimer,
+  timer,
+  type ValueKind,
+} from './values.js';
 
 export type Notation<V> = {
   readonly shape: NamelessShape;
@@ -38,6 +52,16 @@ export function time(min?: number, max?: number): Notation<Micros> {
   };
 }
 
+/** Each value has a word; another word that the form lets through stands for nothing. */
+export function oneWord<const V>(kind: ValueKind, values: Readonly<Record<string, V>>): Notation<V> {
+  const words = new Map(Object.entries(values).map(([name, value]) => [value, name]));
+  return {
+    shape: one(kind),
+    read: (statement) => values[firstText(statement)],
+    write: (value) => words.get(value),
+  };
+}
+
 export const ip: Notation<IpAddress> = {
   shape: one(address),
   read: (statement) => readAddress(firstText(statement)),
@@ -55,13 +79,36 @@ export const yesOrNo: Notation<boolean> = {
 };
 
 /** The keyword says that something is not so. */
-export function not({ shape, read, write }: Notation<boolean>): Notation<boolean> {
+export function not(notation: Notation<boolean>): Notation<boolean> {
+  return either(notation, false, true);
+}
+
+/** `yes` where the keyword is on, `no` where it is off. */
+export function either<const V>(notation: Notation<boolean>, yes: V, no: V): Notation<V> {
   return {
-    shape,
+    shape: notation.shape,
     read: (statement) => {
-      const value = read(statement);
-      return value === undefined ? undefined : !value;
+      const value = notation.read(statement);
+      return value === undefined ? undefined : value ? yes : no;
     },
-    write: (value) => write(!value),
+    write: (value) => notation.write(value === yes),
   };
+}
+
+/** `COMMAND [USER [GROUP]]`: a program with its arguments, and whom it runs as. */
+export const script: Notation<ScriptCommand> = {
+  shape: keyword(argumentsOf({ required: [command], optional: [account, account] })),
+  read: ({ arguments: [words, user, group] }) =>
+    words === undefined ? undefined : { words: splitCommand(words.text), account: readAccount(user, group) },
+  write: ({ words, account: runsAs }) =>
+    [word(commandText(words)), accountText(runsAs)].filter((part) => part !== undefined).join(' '),
+};
+
+export function readAccount(user: Word | undefined, group: Word | undefined): Account | undefined {
+  return user === undefined ? undefined : { user: user.text, group: group?.text };
+}
+
+export function accountText(runsAs: Account | undefined): string | undefined {
+  if (runsAs === undefined) return undefined;
+  return [word(runsAs.user), word(runsAs.group)].filter((part) => part !== undefined).join(' ');
 }

@@ -130,10 +130,7 @@ function checkerLines(policy: CheckerPolicy, server: RealServer): [string, Lines
     throw new TypeError(`there is no checker ${kind} (server ${server.address} ${server.port})`);
   }
   const { address, port, alpha } = server;
-  return [
-    checker.keyword,
-    checker.print(policy, { address, port, inherited: { alpha }, logAllFailures: false }),
-  ];
+  return [checker.keyword, checker.print(policy, { address, port, inherited: { alpha } })];
 }
 
 function directorLines(settings: DirectorSettings): Lines {

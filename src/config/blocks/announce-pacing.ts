@@ -1,25 +1,10 @@
-// garp_group { } and `garp_extra_if`: how far apart announcements are, and which devices hear one every now and then.
+// garp_group { }: how far apart announcements are.
 
 import type { Pacing } from '../../model/failover-config.js';
-import { micros, seconds } from '../../model/units.js';
-import { type AnnouncePolicy, defaultAnnouncePolicy } from '../../model/virtual-router.js';
+import { micros } from '../../model/units.js';
 import type { Report } from '../report.js';
 import { type Block, type Statement, settingOf } from '../tree.js';
-import { readInteger } from '../values.js';
 import { timerOf } from './settings.js';
-
-/** undefined when the keyword does not stand there. 0 says that it is off. */
-export function readExtraAnnouncements(
-  block: Block,
-  keyword: 'garp_extra_if' | 'vrrp_garp_extra_if',
-): Pick<AnnouncePolicy, 'extra' | 'extraDevices'> | undefined {
-  const words = settingOf(block, keyword)?.arguments.map(({ text }) => text);
-  if (words === undefined) return undefined;
-  const isAll = words[0] === 'all';
-  const every_s = readInteger(words[isAll ? 1 : 0] ?? '') ?? 0;
-  const { extraDevices } = defaultAnnouncePolicy;
-  return { extra: seconds(every_s), extraDevices: isAll && every_s > 0 ? 'all' : extraDevices };
-}
 
 /** As in keepalived: a group that says no interval is none, and a device belongs to the first that names it. */
 export function readPacingGroups(root: Block, report: Report): Pacing['groups'] {

@@ -3,10 +3,10 @@
 
 import { type FailoverConfig, type Fifo, noFailover } from '../../model/failover-config.js';
 import type { Word } from '../lexer.js';
-import { type Block, settingOf } from '../tree.js';
-import { commandOf, readAccount } from './notify.js';
+import { readAccount, script as scriptNotation } from '../notations.js';
+import { type Last, writtenAs } from '../row.js';
+import { settingOf } from '../tree.js';
 import { flagOf, textOf } from './settings.js';
-import type { Last } from './vrrp-defaults.js';
 
 export type EventSettings = Pick<FailoverConfig, 'fifos' | 'scriptPolicy' | 'writesStatesOnReload' | 'dumps'>;
 
@@ -38,6 +38,6 @@ function readFifo(
   const keyword = hears === 'all' ? 'notify_fifo' : `${hears}_notify_fifo`;
   const [path, user, group] = words(keyword) ?? [];
   if (path === undefined) return undefined;
-  const script = last((block: Block) => commandOf(block, `${keyword}_script`));
+  const script = last(writtenAs(`${keyword}_script`, scriptNotation).written);
   return { hears, path: path.text, account: readAccount(user, group), script };
 }

@@ -48,7 +48,7 @@ export function readFailover(
     routerNames: new Set(instances.map(nameOf)),
     grouped: new Map(),
     known,
-    notifiesPriority: defaults.notifiesPriority,
+    notify: defaults.notify,
   };
   const groups: GroupConfig[] = [];
   for (const statement of blocks('vrrp_sync_group')) {

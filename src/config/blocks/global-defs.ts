@@ -1,17 +1,19 @@
 // global_defs { }: the settings that have an effect, and the defaults that other blocks take from here.
 
 import type { GlobalConfig } from '../../model/director-config.js';
+import { type Inherited, scheduleRows } from '../checkers/checker.js';
+import { type Last, readGlobals } from '../row.js';
 import { type Block, settingOf } from '../tree.js';
 import { readInteger } from '../values.js';
 import { type EventSettings, readEventSettings } from './events.js';
-import { flagOf, textOf } from './settings.js';
-import { type Last, readVrrpDefaults, type VrrpDefaults } from './vrrp-defaults.js';
+import { textOf } from './settings.js';
+import { readVrrpDefaults, type VrrpDefaults } from './vrrp-defaults.js';
 
 /** What global_defs says about other blocks. */
 export type GlobalDefaults = {
   /** For addresses without `dev`. */
   readonly interface: string;
-  readonly logAllFailures: boolean;
+  readonly checks: Inherited;
   readonly vrrp: VrrpDefaults;
   readonly events: EventSettings;
 };
@@ -31,7 +33,7 @@ export function readGlobalDefs(blocks: readonly Block[]): { global: GlobalConfig
     },
     defaults: {
       interface: device,
-      logAllFailures: last((block) => flagOf(block, 'checker_log_all_failures')) ?? false,
+      checks: readGlobals(scheduleRows, last),
       vrrp: readVrrpDefaults(last, device),
       events: readEventSettings(last),
     },

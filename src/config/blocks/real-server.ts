@@ -31,7 +31,6 @@ export type ServiceAround = {
   readonly weight: number;
   readonly inhibitOnFailure: boolean;
   readonly inherited: Inherited;
-  readonly logAllFailures: boolean;
 };
 
 export type ReadServer = {
@@ -63,7 +62,6 @@ export function readRealServer(
     port: written,
     serviceAddress: service.address,
     inherited,
-    logAllFailures: service.logAllFailures,
   };
   const checkers: CheckerPolicy[] = [];
   for (const { shape, block: settings } of block.repeated) {

@@ -2,8 +2,9 @@
 // them: that of the first address. keepalived drops addresses of the other family; here they go with the excluded ones.
 
 import { type Family, familyOf } from '../../model/address.js';
-import type { VirtualAddress, VirtualRoute } from '../../model/virtual-router.js';
+import type { VirtualAddress, VirtualRoute, VirtualRouter } from '../../model/virtual-router.js';
 import type { Word } from '../lexer.js';
+import { flag, type Lines, setting, word } from '../print-words.js';
 import type { Report } from '../report.js';
 import type { Block } from '../tree.js';
 import { readAddress } from '../values.js';
@@ -130,4 +131,54 @@ function withoutDuplicates(all: readonly WrittenAddress[], device: string, repor
     }
   }
   return unique;
+}
+
+export function addressBlock(
+  name: string,
+  addresses: readonly VirtualAddress[],
+  router: VirtualRouter,
+): Lines {
+  return addresses.length === 0 ? [] : [[name, addresses.map((address) => addressLine(address, router))]];
+}
+
+function addressLine(entry: VirtualAddress, router: VirtualRouter): string {
+  return [
+    `${entry.address}/${entry.length}`,
+    ...setting('brd', entry.broadcast),
+    ...setting('dev', word(entry.device)),
+    ...(entry.scope === 'global' ? [] : [`scope ${entry.scope}`]),
+    ...setting('label', word(entry.label)),
+    ...untracked(entry.device, router),
+  ].join(' ');
+}
+
+export function routeBlock(router: VirtualRouter): Lines {
+  if (router.routes.length === 0) return [];
+  return [['virtual_routes', router.routes.map((route) => routeLine(route, router))]];
+}
+
+function routeLine(route: VirtualRoute, router: VirtualRouter): string {
+  return [
+    ...(route.kind === 'unicast' ? [] : [route.kind]),
+    ...setting('src', route.source),
+    `${route.destination.address}/${route.destination.length}`,
+    ...setting('via', route.gateway),
+    ...setting('dev', word(route.device)),
+    ...setting('scope', route.scope),
+    ...flag('onlink', route.isOnLink),
+    ...setting('metric', route.metric),
+    ...setting('table', route.table),
+    // keepalived has a remark about a route that it cannot track.
+    ...(route.device === undefined ? ['no_track'] : untracked(route.device, router)),
+  ].join(' ');
+}
+
+/** A device that comes with an address or route is tracked unless that is said. */
+function untracked(device: string | undefined, router: VirtualRouter): string[] {
+  if (device === undefined || device === router.device) return [];
+  return flag('no_track', !tracksDevice(router, device));
+}
+
+function tracksDevice({ tracks }: VirtualRouter, device: string): boolean {
+  return tracks.some(({ kind, name }) => kind === 'interface' && name === device);
 }

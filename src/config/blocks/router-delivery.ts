@@ -2,29 +2,42 @@
 
 import { type Family, familyOf, type IpAddress } from '../../model/address.js';
 import { decodeText, encodeText } from '../../model/text.js';
-import type { Authentication, Delivery, UnicastPeer, VrrpVersion } from '../../model/virtual-router.js';
+import type {
+  Authentication,
+  Delivery,
+  UnicastPeer,
+  VirtualRouter,
+  VrrpVersion,
+} from '../../model/virtual-router.js';
 import type { Word } from '../lexer.js';
+import { flag, type Lines, setting, unless, word } from '../print-words.js';
 import type { Report } from '../report.js';
 import { type Block, settingOf } from '../tree.js';
 import { readAddress, readInteger } from '../values.js';
 import { addressOf, flagOf, integerOf, textOf } from './settings.js';
-import type { VrrpDefaults } from './vrrp-defaults.js';
 
-/** Where the instance begins, its family, and what it inherits. */
-export type InstanceAround = {
-  readonly keyword: Word;
-  readonly family: Family;
-  readonly defaults: VrrpDefaults;
+export const defaultGroup4 = '224.0.0.18' as IpAddress;
+export const defaultGroup6 = 'ff02::12' as IpAddress;
+
+/** What global_defs says. */
+export type DeliveryDefaults = {
+  readonly group4: IpAddress;
+  readonly group6: IpAddress;
+  readonly checksUnicastSource: boolean;
 };
 
-export function readDelivery(block: Block, around: InstanceAround, report: Report): Delivery {
-  const { family, defaults } = around;
+export function readDelivery(
+  block: Block,
+  family: Family,
+  defaults: DeliveryDefaults,
+  report: Report,
+): Delivery {
   const lists = block.repeated.filter(({ shape }) => shape.name === 'unicast_peer');
   const [first] = lists;
   const waitsForPeers = flagOf(block, 'unicast_fault_no_peer') ?? false;
   if (first === undefined && !waitsForPeers) {
     reportNoPeers(block, report);
-    return { kind: 'multicast', group: readGroup(block, around, report) };
+    return { kind: 'multicast', group: readGroup(block, family, defaults, report) };
   }
   const lines = lists.flatMap((list) => list.block?.items ?? []);
   const peers = readPeers(lines, family, report);
@@ -41,7 +54,11 @@ export function readDelivery(block: Block, around: InstanceAround, report: Repor
 }
 
 /** As in keepalived, a limit of the TTL can only be held against a known peer. */
-function readSourceCheck(block: Block, lines: readonly (readonly Word[])[], defaults: VrrpDefaults): boolean {
+function readSourceCheck(
+  block: Block,
+  lines: readonly (readonly Word[])[],
+  defaults: DeliveryDefaults,
+): boolean {
   const hasLimits = lines.some((words) => words.length > 1);
   return hasLimits || (flagOf(block, 'check_unicast_src') ?? defaults.checksUnicastSource);
 }
@@ -56,7 +73,7 @@ function reportNoPeers(block: Block, report: Report): void {
   }
 }
 
-function readGroup(block: Block, { family, defaults }: InstanceAround, report: Report): IpAddress {
+function readGroup(block: Block, family: Family, defaults: DeliveryDefaults, report: Report): IpAddress {
   const usual = family === 4 ? defaults.group4 : defaults.group6;
   const group = addressOf(block, 'mcast_dst_ip');
   const place = settingOf(block, 'mcast_dst_ip')?.arguments[0];
@@ -151,4 +168,33 @@ export function readAuthentication(block: Block, version: VrrpVersion, report: R
   const cut = decodeText(bytes.subarray(0, passwordLength));
   report.add('auth-cut', password, `a password has ${passwordLength} bytes at most: ${cut} is taken`);
   return { kind: 'simple', password: cut };
+}
+
+export function authenticationLines({ authentication }: VirtualRouter): Lines {
+  if (authentication.kind === 'none') return [];
+  return [['authentication', ['auth_type PASS', `auth_pass ${word(authentication.password)}`]]];
+}
+
+/** With the source address, whose keyword depends on the way. */
+export function deliveryLines({ delivery, family, source }: VirtualRouter): Lines {
+  if (delivery.kind === 'multicast') {
+    return [
+      ...setting('mcast_dst_ip', unless(delivery.group, family === 4 ? defaultGroup4 : defaultGroup6)),
+      ...setting('mcast_src_ip', source),
+    ];
+  }
+  return [
+    ...setting('unicast_src_ip', source),
+    [
+      'unicast_peer',
+      delivery.peers.map(({ address, minTtl, maxTtl }) =>
+        [address, ...setting('min_ttl', unless(minTtl, 0)), ...setting('max_ttl', unless(maxTtl, 255))].join(
+          ' ',
+        ),
+      ),
+    ],
+    ...setting('unicast_ttl', unless(delivery.ttl, 255)),
+    ...flag('check_unicast_src', delivery.checksSource),
+    ...flag('unicast_fault_no_peer', delivery.peers.length === 0),
+  ];
 }

@@ -34,6 +34,14 @@ export function flagOf(block: Block, keyword: string): boolean | undefined {
   return statement === undefined ? undefined : isOn(statement);
 }
 
+/** Of two keywords that say the opposite, the later one counts; `KEYWORD no` is the opposite of itself. */
+export function choiceOf(block: Block, yes: string, no: string): boolean | undefined {
+  const names = block.settings.map(({ shape }) => shape.name);
+  const isNoLater = names.lastIndexOf(no) > names.lastIndexOf(yes);
+  const flag = flagOf(block, isNoLater ? no : yes);
+  return flag === undefined ? undefined : flag !== isNoLater;
+}
+
 export function originOf(place: Place): Origin {
   return { file: place.file.name, line: place.line, column: place.column };
 }

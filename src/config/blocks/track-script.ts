@@ -4,10 +4,10 @@ import type { TrackFile } from '../../model/failover-config.js';
 import { seconds } from '../../model/units.js';
 import type { TrackScript } from '../../model/virtual-router.js';
 import { splitCommand } from '../command-line.js';
+import { readAccount } from '../notations.js';
 import type { Report } from '../report.js';
 import { type Block, createBlock, type Statement, settingOf } from '../tree.js';
 import { readInteger } from '../values.js';
-import { readAccount } from './notify.js';
 import { flagOf, integerOf, textOf, timerOf } from './settings.js';
 import type { Trackable } from './tracks.js';
 

@@ -5,6 +5,7 @@ import { nearest } from '../../model/nearest.js';
 import type { Track } from '../../model/virtual-router.js';
 import type { Severity } from '../codes.js';
 import type { Word } from '../lexer.js';
+import { type Lines, word } from '../print-words.js';
 import type { Report } from '../report.js';
 import type { Statement } from '../tree.js';
 import { readInteger } from '../values.js';
@@ -111,4 +112,17 @@ export function reportUnknownName(
   const help = meant === undefined ? `write ${keyword} ${place.text} { … }` : `did you mean ${meant}?`;
   const outcome = severity === undefined ? '' : ': nothing is tracked here';
   report.add('unknown-name', place, `no ${keyword} is called ${place.text}${outcome}`, help, severity);
+}
+
+export function trackLines(tracks: readonly Track[]): Lines {
+  return (['interface', 'script', 'file'] as const).flatMap((kind) => {
+    const lines = tracks.filter((track) => track.kind === kind).map(trackLine);
+    return lines.length === 0 ? [] : [[`track_${kind}`, lines] as const];
+  });
+}
+
+function trackLine({ kind, name, weight, isReversed }: Track): string {
+  // A script's own weight is not printed; a file's is, and may be reversed.
+  const direction = isReversed ? ' reverse' : kind === 'file' ? ' noreverse' : '';
+  return `${word(name)} weight ${weight}${direction}`;
 }

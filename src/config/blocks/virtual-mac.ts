@@ -4,6 +4,7 @@
 import type { RouterConfig } from '../../model/failover-config.js';
 import type { VirtualRouter } from '../../model/virtual-router.js';
 import type { Word } from '../lexer.js';
+import { word } from '../print-words.js';
 import type { Report } from '../report.js';
 import { type Statement, settingOf } from '../tree.js';
 
@@ -69,4 +70,9 @@ export function usualMac({
   virtualRouterId,
 }: Pick<VirtualRouter, 'family' | 'virtualRouterId'>): string {
   return `00:00:5e:00:0${family === 4 ? 1 : 2}:${virtualRouterId.toString(16).padStart(2, '0')}`;
+}
+
+export function macLine({ virtualMacDevice, virtualMac }: VirtualRouter): string[] {
+  if (virtualMacDevice === undefined) return [];
+  return [`use_vmac ${word(virtualMacDevice)} ${virtualMac}`];
 }

@@ -61,8 +61,7 @@ export function readVirtualServer(
     method,
     weight: integerOf(block, 'weight') ?? 1,
     inhibitOnFailure: flagOf(block, 'inhibit_on_failure') ?? false,
-    inherited: inheritFrom(block, {}),
-    logAllFailures: defaults.logAllFailures,
+    inherited: inheritFrom(block, defaults.checks),
   };
   const servers: ReadServer[] = [];
   for (const server of block.repeated) {

@@ -1,11 +1,12 @@
 // vrrp_sync_group { }: virtual routers that move together. As in keepalived, a router belongs to the first group that
 // names it.
 
-import type { GroupConfig } from '../../model/failover-config.js';
+import type { GroupConfig, NotifyScripts } from '../../model/failover-config.js';
 import type { Word } from '../lexer.js';
 import type { Report } from '../report.js';
+import { readRows } from '../row.js';
+import { notifyRows } from '../rows/notify.js';
 import type { Block, Statement } from '../tree.js';
-import { readNotify } from './notify.js';
 import { flagOf, originOf } from './settings.js';
 import { readTracks, reportUnknownName, type Trackables } from './tracks.js';
 
@@ -15,7 +16,7 @@ export type GroupSurroundings = {
   /** Who is in a group already, with the place that says so; grows with each group. */
   readonly grouped: Map<string, Word>;
   readonly known: Trackables;
-  readonly notifiesPriority: boolean;
+  readonly notify: Partial<NotifyScripts>;
 };
 
 /** undefined when nobody is left in it. Yields between some hundreds of members, and after unknown ones. */
@@ -43,7 +44,7 @@ export function readSyncGroup(
       tracks: readTracks(statement, around.known, report).map(({ track }) => track),
       hasMemberWeights: flagOf(block, 'sync_group_tracking_weight') ?? false,
     },
-    notify: readNotify(block, around.notifiesPriority),
+    notify: readRows(notifyRows, block, { inherited: around.notify }),
     origin: originOf(keyword),
   };
 }

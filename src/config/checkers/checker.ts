@@ -5,10 +5,18 @@
 import type { IpAddress } from '../../model/address.js';
 import type { CheckerPolicy, CheckSchedule } from '../../model/director-config.js';
 import { seconds } from '../../model/units.js';
-import { type Notation, time, whole, yesOrNo } from '../notations.js';
+import { time, whole, yesOrNo } from '../notations.js';
 import type { Lines } from '../print-words.js';
 import type { Report } from '../report.js';
-import { printRows, readRows, type Setting, setting, shapesOf, type Table } from '../row.js';
+import {
+  type Inheriting,
+  inherited,
+  printRows,
+  readRows,
+  type Setting,
+  shapesOf,
+  type Table,
+} from '../row.js';
 import {
   argumentsOf,
   blocksOf,
@@ -28,18 +36,21 @@ export type ServerAround = {
   /** As written, before the port is set to the service's: this is where the server listens. */
   readonly port: number;
   readonly inherited: Inherited;
-  readonly logAllFailures: boolean;
 };
 
 export type CheckedServer = ServerAround & { readonly serviceAddress: IpAddress };
 
 /** What a level says about the checkers below it. */
-export type Inherited = Partial<Omit<CheckSchedule, 'logAllFailures'>>;
+export type Inherited = Partial<CheckSchedule>;
 
 const maxUnsigned = 4_294_967_295;
 
 type ScheduleTable = {
-  readonly [Field in keyof CheckSchedule]: Setting<CheckSchedule[Field], CheckSchedule, ServerAround>;
+  readonly [Field in keyof CheckSchedule]: Setting<
+    CheckSchedule[Field],
+    CheckSchedule,
+    Inheriting<CheckSchedule>
+  >;
 };
 
 /** The defaults in which checkers differ. */
@@ -50,32 +61,27 @@ const usualSchedule: UsualSchedule = { timeout: seconds(5), retries: 1, delayBef
 export function scheduleOf(own: Partial<UsualSchedule> = {}): ScheduleTable {
   const usual = { ...usualSchedule, ...own };
   return {
-    timeout: inheriting('timeout', 'connect_timeout', time(1, maxUnsigned), () => usual.timeout),
-    delayLoop: inheriting('delayLoop', 'delay_loop', time(1), () => seconds(60)),
-    retries: inheriting('retries', 'retry', whole(integer(0, maxUnsigned)), () => usual.retries),
-    delayBeforeRetry: inheriting(
+    timeout: inherited('timeout', 'connect_timeout', time(1, maxUnsigned), () => usual.timeout),
+    delayLoop: inherited('delayLoop', 'delay_loop', time(1), () => seconds(60)),
+    retries: inherited('retries', 'retry', whole(integer(0, maxUnsigned)), () => usual.retries),
+    delayBeforeRetry: inherited(
       'delayBeforeRetry',
       'delay_before_retry',
       time(),
       () => usual.delayBeforeRetry,
     ),
-    warmup: inheriting('warmup', 'warmup', time(), ({ delayLoop }) => delayLoop),
-    alpha: inheriting('alpha', 'alpha', yesOrNo, () => false),
-    logAllFailures: setting('log_all_failures', yesOrNo, ({ logAllFailures }) => logAllFailures),
+    warmup: inherited('warmup', 'warmup', time(), ({ delayLoop }) => delayLoop),
+    alpha: inherited('alpha', 'alpha', yesOrNo, () => false),
+    logAllFailures: inherited('logAllFailures', 'log_all_failures', yesOrNo, () => false, {
+      global: ['checker_log_all_failures', yesOrNo],
+    }),
   };
 }
 
-/** Where the checker is silent its server or service may speak. */
-function inheriting<Field extends keyof Inherited>(
-  field: Field,
-  keyword: string,
-  notation: Notation<CheckSchedule[Field]>,
-  usual: (item: CheckSchedule) => CheckSchedule[Field],
-): Setting<CheckSchedule[Field], CheckSchedule, ServerAround> {
-  return setting(keyword, notation, ({ inherited }, item) => inherited[field] ?? usual(item));
-}
-
 const common = scheduleOf();
+
+/** For the grammar and the meaning of global_defs. */
+export const scheduleRows: Table<CheckSchedule, Inheriting<CheckSchedule>> = common;
 const { logAllFailures: _, ...inheritedRows } = common;
 
 /** Settings that virtual_server and real_server hand down to the checkers; `alpha` of a service can't be off. */
@@ -85,12 +91,12 @@ const inheritedFields = Object.entries(inheritedRows);
 
 /** The settings of a block over those of the block around it. */
 export function inheritFrom(block: Block, outer: Inherited): Inherited {
-  const inherited: Record<string, unknown> = { ...outer };
+  const found: Record<string, unknown> = { ...outer };
   for (const [field, { written }] of inheritedFields) {
     const value = written(block);
-    if (value !== undefined) inherited[field] = value;
+    if (value !== undefined) found[field] = value;
   }
-  return inherited;
+  return found;
 }
 
 /** `Question` is what its probe needs to know. */
@@ -120,7 +126,7 @@ export function defineChecker<Kind extends string, Question extends object>({
   schedule = common,
   examine = () => {},
 }: Parts<Kind, Question>): CheckerDefinition<Kind, Question> {
-  const scheduleTable: Table<CheckSchedule, ServerAround> = schedule;
+  const scheduleTable: Table<CheckSchedule, Inheriting<CheckSchedule>> = schedule;
   return {
     kind,
     keyword: name,

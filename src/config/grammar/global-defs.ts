@@ -1,5 +1,11 @@
 // Form of global_defs and of the keywords outside blocks.
 
+import { scheduleRows } from '../checkers/checker.js';
+import { script } from '../notations.js';
+import { globalShapesOf } from '../row.js';
+import { globalAnnounceShapes } from '../rows/announce.js';
+import { notifyRows } from '../rows/notify.js';
+import { routerRows } from '../rows/vrrp-instance.js';
 import {
   argumentsOf,
   blockOf,
@@ -27,8 +33,6 @@ import {
   port,
   timer,
 } from '../values.js';
-import { extraAnnouncements } from './addresses.js';
-import { script } from './virtual-server.js';
 
 const count = integer(0, 4_294_967_295);
 const seconds = integer(1, 2_147_483);
@@ -64,32 +68,19 @@ const globalDefs = keywords({
     router_id: text,
     default_interface: one(deviceName),
     lvs_timeouts: timeouts,
-    checker_log_all_failures: choice,
+    ...globalShapesOf(scheduleRows),
     include_check: anyWords,
-    vrrp_garp_extra_if: extraAnnouncements,
+    ...globalShapesOf(routerRows),
+    ...globalAnnounceShapes,
+    ...globalShapesOf(notifyRows),
     vrrp_mcast_group4: one(multicastGroup(4)),
     vrrp_mcast_group6: one(multicastGroup(6)),
-    vrrp_version: one(integer(2, 3)),
-    ...each(
-      flag,
-      'vrrp_check_unicast_src vrrp_skip_check_adv_addr vrrp_strict vrrp_owner_ignore_adverts v3_checksum_as_v2',
-    ),
-    ...each(
-      choice,
-      'vrrp_lower_prio_no_advert vrrp_higher_prio_send_advert vrrp_min_garp vrrp_notify_priority_changes',
-    ),
-    vrrp_down_timer_adverts: one(integer(1, 100)),
-    vrrp_startup_delay: one(timer()),
+    vrrp_check_unicast_src: flag,
     vmac_prefix: text,
-    ...each(one(timer()), 'vrrp_garp_master_delay vrrp_garp_lower_prio_delay vrrp_garp_master_refresh'),
     ...each(one(timer()), 'vrrp_garp_interval vrrp_gna_interval'),
-    ...each(
-      one(count),
-      'vrrp_garp_master_repeat vrrp_garp_lower_prio_repeat vrrp_garp_master_refresh_repeat',
-    ),
     // Events and dumps.
     ...each(fifo, 'notify_fifo vrrp_notify_fifo lvs_notify_fifo'),
-    ...each(script, 'notify_fifo_script vrrp_notify_fifo_script lvs_notify_fifo_script'),
+    ...each(script.shape, 'notify_fifo_script vrrp_notify_fifo_script lvs_notify_fifo_script'),
     ...each(flag, 'fifo_write_vrrp_states_on_reload enable_script_security'),
     script_user: keyword(argumentsOf({ required: [account], optional: [account] })),
     ...each(text, 'state_dump_file stats_dump_file json_dump_file'),
@@ -109,7 +100,7 @@ const globalDefs = keywords({
     ...each({ ...choice, ...mail }, 'smtp_alert smtp_alert_vrrp smtp_alert_checker no_checker_emails'),
     no_email_faults: { ...flag, ...mail },
     // Scripts at start and stop.
-    ...each(script, 'startup_script shutdown_script'),
+    ...each(script.shape, 'startup_script shutdown_script'),
     ...each(one(integer(1, 1_000)), 'startup_script_timeout shutdown_script_timeout'),
     rs_init_notifies: choice,
     // Interfaces.

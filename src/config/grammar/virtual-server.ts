@@ -4,6 +4,7 @@
 import { schedulers } from '../../model/forwarding-table.js';
 import { inheritedShapes } from '../checkers/checker.js';
 import { checkerShapes } from '../checkers/index.js';
+import { script } from '../notations.js';
 import {
   argumentsOf,
   blockOf,
@@ -20,27 +21,12 @@ import {
   one,
   type Shapes,
 } from '../shapes.js';
-import {
-  account,
-  address,
-  addressRange,
-  anyWord,
-  command,
-  integer,
-  mask,
-  oneOf,
-  orElse,
-  port,
-  portOrNone,
-} from '../values.js';
+import { address, addressRange, anyWord, integer, mask, oneOf, orElse, port, portOrNone } from '../values.js';
 import { checkersLater } from './checkers.js';
 
 const maxUnsigned = 4_294_967_295;
 const mark = integer(1, maxUnsigned, 'a firewall mark');
 const family = oneOf(['inet', 'inet6']);
-
-/** A script with the user and group that it runs as. */
-export const script = keyword(argumentsOf({ required: [command], optional: [account, account] }));
 
 const scheduler = oneOf(schedulers);
 
@@ -93,7 +79,7 @@ const realServer = keywords({
   },
   later: {
     ...checkersLater,
-    ...each(script, 'notify_up notify_down'),
+    ...each(script.shape, 'notify_up notify_down'),
     smtp_alert: { ...choice, ...mail },
     ...texts,
   },
@@ -135,7 +121,7 @@ const virtualServer = keywords({
     persistence_granularity: keyword(granularity, { movesTraffic: true }),
     ip_family: one(family),
     ...texts,
-    ...each(script, 'quorum_up quorum_down'),
+    ...each(script.shape, 'quorum_up quorum_down'),
   },
   never: {
     nat_mask: keyword(argumentsOf({ required: [mask] }), { remark: 'NAT never had a use for it' }),

@@ -1,5 +1,8 @@
 // Form of the VRRP and BFD blocks and of what they track. Values are checked also where a keyword has no effect yet.
 
+import { shapesOf } from '../row.js';
+import { groupNotifyRows, notifyRows } from '../rows/notify.js';
+import { routerRows } from '../rows/vrrp-instance.js';
 import {
   argumentsOf,
   blockOf,
@@ -28,17 +31,13 @@ import {
   decimal,
   deviceName,
   integer,
-  macAddress,
-  multicastGroup,
   oneOf,
-  orElse,
   timer,
 } from '../values.js';
-import { extraAnnouncements, routesOrRules, tracked, virtualAddresses } from './addresses.js';
-import { script } from './virtual-server.js';
+import { routesOrRules, tracked } from './addresses.js';
 
-const second = 1_000_000;
-const count = integer(0, 2_147_483_647);
+const _second = 1_000_000;
+const _count = integer(0, 2_147_483_647);
 const name = argumentsOf({ required: [blockName] });
 const weighted = (limit: number) =>
   keyword(argumentsOf({ required: [integer(-limit, limit)], options: { reverse: [], noreverse: [] } }));
@@ -57,18 +56,6 @@ const trackShapesLater: Shapes = {
   track_bfd: list(tracked(anyWord, 253)),
 };
 
-const notifyShapes: Shapes = {
-  ...each(script, 'notify_master notify_backup notify_fault notify_stop notify'),
-  notify_priority_changes: choice,
-};
-
-const hop = integer(0, 255);
-const peer = argumentsOf({ required: [address], options: { min_ttl: [hop], max_ttl: [hop] } });
-
-const authentication = keywords({
-  now: { auth_type: one(oneOf(['PASS', 'AH'])), auth_pass: one(anyWord) },
-});
-
 const hmac = keywords({
   now: {
     key: keyword(argumentsOf({ required: [integer(0, 255)], rest: anyWord }), { repeats: true }),
@@ -81,39 +68,8 @@ const hmac = keywords({
 
 const instance = keywords({
   now: {
-    state: one(orElse(oneOf(['MASTER', 'BACKUP']), () => true, 'BACKUP')),
-    interface: one(deviceName),
-    virtual_router_id: one(integer(1, 255)),
-    priority: one(integer(1, 255)),
-    advert_int: one(timer(10_000, 255 * second)),
-    version: one(integer(2, 3)),
-    down_timer_adverts: one(integer(1, 100)),
-    use_vmac: keyword(argumentsOf({ optional: [deviceName, macAddress] })),
-    ...each(
-      flag,
-      'dont_track_primary native_ipv6 check_unicast_src no_virtual_ipaddress accept no_accept preempt nopreempt ' +
-        'v3_checksum_as_v2',
-    ),
-    ...each(
-      choice,
-      'skip_check_adv_addr strict_mode lower_prio_no_advert higher_prio_send_advert owner_ignore_adverts',
-    ),
-    ...each(one(address), 'mcast_src_ip unicast_src_ip'),
-    mcast_dst_ip: one(multicastGroup()),
-    unicast_peer: list(items(peer)),
-    unicast_fault_no_peer: flag,
-    unicast_ttl: one(hop),
-    preempt_delay: one(timer(0, 1_000 * second)),
-    ...each(list(virtualAddresses), 'virtual_ipaddress virtual_ipaddress_excluded'),
-    virtual_routes: list(routesOrRules),
-    ...each(one(timer()), 'garp_master_delay garp_lower_prio_delay garp_master_refresh'),
-    garp_extra_if: extraAnnouncements,
-    ...each(one(count), 'garp_master_repeat garp_lower_prio_repeat garp_master_refresh_repeat'),
-    authentication: blockOf(authentication),
-    ...trackShapes,
-    ...notifyShapes,
-    notify_deleted: keyword(argumentsOf({ optional: [command, account, account] })),
-    notify_master_rx_lower_pri: script,
+    ...shapesOf(routerRows),
+    ...shapesOf(notifyRows),
   },
   later: {
     ...each(one(anyWord), 'vrf kernel_rx_buf_size lvs_sync_daemon_interface'),
@@ -141,7 +97,7 @@ const syncGroup = keywords({
   now: {
     group: list(names(anyWord)),
     ...trackShapes,
-    ...notifyShapes,
+    ...shapesOf(groupNotifyRows),
     sync_group_tracking_weight: flag,
   },
   later: {

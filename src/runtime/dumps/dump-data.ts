@@ -1,10 +1,14 @@
 // keepalived.data: virtual routers, sync groups, scripts, files and interfaces as they are now, in keepalived's words.
 
+import { dataLines } from '../../config/row.js';
+import { announceRows } from '../../config/rows/announce.js';
+import { notifyRows } from '../../config/rows/notify.js';
+import { routerRows } from '../../config/rows/vrrp-instance.js';
 import type { Link } from '../../dataplane/network.js';
 import { familyOf } from '../../model/address.js';
 import type { NotifyScripts, ScriptCommand } from '../../model/failover-config.js';
 import { addMicros, type Micros, micros } from '../../model/units.js';
-import type { Account, AnnouncePolicy, Track, VirtualRouter } from '../../model/virtual-router.js';
+import type { Account, Track, VirtualRouter } from '../../model/virtual-router.js';
 import { effectivePriority, nextDeadline } from '../../vrrp/state.js';
 import { masterDownInterval } from '../../vrrp/timers.js';
 import type { FailoverReading, RouterReading } from '../failover/reading.js';
@@ -63,7 +67,7 @@ function routerLines(dumped: RouterReading, input: FailoverReading): string[] {
   const master = state.kind === 'backup' ? state.master : undefined;
   return [
     ` VRRP Instance = ${router.name}`,
-    `   VRRP Version = ${router.version}`,
+    ...dataLines(routerRows, router, 'version'),
     ...(router.family === 6 ? ['   Using Native IPv6'] : []),
     ...(group === undefined ? [] : [`   Sync group = ${group}`]),
     `   State = ${word}`,
@@ -79,25 +83,25 @@ function routerLines(dumped: RouterReading, input: FailoverReading): string[] {
     ...deviceLines(router, links),
     `   Using src_ip = ${source ?? '(none)'}${router.source === undefined ? '' : ' (from configuration)'}`,
     ...(router.delivery.kind === 'multicast' ? [`   Multicast address ${router.delivery.group}`] : []),
-    ...announceLines(router.announce),
-    `   Down timer adverts = ${router.downTimerAdverts}`,
-    `   Send advert after receive lower priority advert = ${router.answersLowerPriority}`,
-    `   Send advert after receive higher priority advert = ${router.answersHigherPriority}`,
-    `   Virtual Router ID = ${router.virtualRouterId}`,
-    `   Priority = ${router.priority}`,
+    ...dataLines(announceRows, router.announce),
+    ...dataLines(
+      routerRows,
+      router,
+      'downTimerAdverts',
+      'answersLowerPriority',
+      'answersHigherPriority',
+      'virtualRouterId',
+      'priority',
+    ),
     `   Effective priority = ${effectivePriority(state)}`,
     `   Total priority = ${state.priority}`,
-    `   Advert interval = ${intervalWords(router)}`,
-    `   Accept = ${enabled(router.acceptsTraffic)}`,
-    `   Preempt = ${enabled(router.preempt)}`,
-    ...(router.preemptDelay > 0 ? [`   Preempt delay = ${secondsOf(router.preemptDelay)} secs`] : []),
+    ...dataLines(routerRows, router, 'advertInterval', 'acceptsTraffic', 'preempt', 'preemptDelay'),
     ...authenticationLines(router),
     ...addressLines(dumped),
     ...peerLines(router),
     ...routeLines(router),
     ...trackLines(router.tracks, router.device),
     ...notifyLines(config.notify, input),
-    `   Notify priority changes = ${config.notify.notifiesPriority}`,
   ];
 }
 
@@ -107,20 +111,6 @@ function deviceLines({ device, virtualMacDevice }: VirtualRouter, links: readonl
   return [
     `   Use VMAC, i/f name ${virtualMacDevice}, is_up = ${isUp}, xmit_base = false`,
     `   Interface = ${virtualMacDevice}, vmac on ${device}`,
-  ];
-}
-
-function announceLines(announce: AnnouncePolicy): string[] {
-  return [
-    `   Gratuitous ARP delay = ${secondsOf(announce.delay)}`,
-    `   Gratuitous ARP repeat = ${announce.repeat}`,
-    `   Gratuitous ARP refresh = ${secondsOf(announce.refresh)}`,
-    `   Gratuitous ARP refresh repeat = ${announce.refreshRepeat}`,
-    `   Gratuitous ARP lower priority delay = ${secondsOf(announce.lowerPriorityDelay)}`,
-    `   Gratuitous ARP lower priority repeat = ${announce.lowerPriorityRepeat}`,
-    ...(announce.extra > 0
-      ? [`   Gratuitous ARP for each secondary i/f = ${secondsOf(announce.extra)}`]
-      : []),
   ];
 }
 
@@ -194,19 +184,15 @@ function trackLine({ kind, name, weight, isReversed }: Track): string {
   return `     ${name}${kind === 'file' ? ',' : ''} weight ${weight}${isReversed ? ' reverse' : ''}`;
 }
 
+const notifyFields = Object.keys(notifyRows) as (keyof NotifyScripts)[];
+
+/** Scripts are written with the numbers of whom they run as. */
 function notifyLines(notify: NotifyScripts, input: FailoverReading): string[] {
-  const scripts = [
-    ['Backup', notify.backup],
-    ['Master', notify.master],
-    ['Fault', notify.fault],
-    ['Stop', notify.stop],
-    ['Deleted', notify.deleted],
-    ['Master rx lower pri', notify.masterRxLowerPriority],
-    ['Generic', notify.any],
-  ] as const;
-  return scripts.flatMap(([what, script]) =>
-    script === undefined ? [] : [`   ${what} state transition script = ${scriptWords(script, input)}`],
-  );
+  return notifyFields.flatMap((field) => {
+    const value = notify[field];
+    if (typeof value !== 'object') return dataLines(notifyRows, notify, field);
+    return [`   ${notifyRows[field].dump?.data?.[0]} = ${scriptWords(value, input)}`];
+  });
 }
 
 function scriptWords({ words, account }: ScriptCommand, input: FailoverReading): string {
@@ -310,14 +296,6 @@ function linkLines({ name, ifindex, mac, isUp, mtu, addresses }: Link): string[]
   ];
 }
 
-function intervalWords({ version, advertInterval }: VirtualRouter): string {
-  return version === 2 ? `${secondsOf(advertInterval)} sec` : `${advertInterval / 1_000} milli-sec`;
-}
-
 function secondsOf(duration: Micros): number {
   return duration / 1_000_000;
-}
-
-function enabled(isOn: boolean): string {
-  return isOn ? 'enabled' : 'disabled';
 }

@@ -1,6 +1,9 @@
 // keepalived.json, version 1: an array with `data` and `stats` of each virtual router. Names and types of the fields are
 // keepalived's.
 
+import { jsonFields } from '../../config/row.js';
+import { announceRows } from '../../config/rows/announce.js';
+import { routerRows } from '../../config/rows/vrrp-instance.js';
 import { effectivePriority } from '../../vrrp/state.js';
 import type { FailoverReading, RouterReading } from '../failover/reading.js';
 import { addressWords, commandWords, stateWord } from './dump-words.js';
@@ -24,32 +27,15 @@ function dataOf({ config, state, since, hasAddresses }: RouterReading): object {
     list.map((one) => addressWords(one, router, hasAddresses));
   return {
     iname: router.name,
-    skip_check_adv_addr: bit(router.skipsKnownAddressCheck),
-    strict_mode: bit(router.isStrict),
-    vmac_ifname: router.virtualMacDevice ?? '',
-    ifp_ifname: router.device,
+    ...jsonFields(routerRows, router),
+    ...jsonFields(announceRows, announce),
     master_priority: master?.priority ?? 0,
     last_transition: since / 1_000_000,
-    garp_delay: announce.delay / 1_000_000,
-    garp_refresh: announce.refresh / 1_000_000,
-    garp_rep: announce.repeat,
-    garp_refresh_rep: announce.refreshRepeat,
-    garp_lower_prio_delay: announce.lowerPriorityDelay / 1_000_000,
-    garp_lower_prio_rep: announce.lowerPriorityRepeat,
-    lower_prio_no_advert: bit(!router.answersLowerPriority),
-    higher_prio_send_advert: bit(router.answersHigherPriority),
-    vrid: router.virtualRouterId,
-    base_priority: router.priority,
     effective_priority: effectivePriority(state),
     vipset: hasAddresses,
-    adver_int: router.advertInterval / 1_000_000,
     master_adver_int: masterInterval / 1_000_000,
-    accept: bit(router.acceptsTraffic),
-    nopreempt: !router.preempt,
-    preempt_delay: router.preemptDelay / 1_000_000,
     state: number,
     wantstate: number,
-    version: router.version,
     notify_deleted: notify.deleted !== undefined,
     ...(notify.any === undefined ? {} : { script: commandWords(notify.any.words) }),
     vips: addresses(router.addresses),
@@ -78,8 +64,4 @@ function statsOf({ counters }: RouterReading): object {
     pri_zero_rcvd: counters.priorityZeroReceived,
     pri_zero_sent: counters.priorityZeroSent,
   };
-}
-
-function bit(value: boolean): 0 | 1 {
-  return value ? 1 : 0;
 }
