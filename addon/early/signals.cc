@@ -27,9 +27,10 @@ void forget_preload() {
   struct sigaction action {};
   action.sa_handler = nothing;
   action.sa_flags = SA_RESTART;
-  for (const int number : {SIGHUP, SIGUSR1, SIGUSR2, 34, 35, 36, 37, 38, 39, 63, 64}) {
+  for (const int number : {SIGHUP, SIGUSR1, SIGUSR2, SIGALRM, SIGSTKFLT, SIGVTALRM, SIGPROF, SIGIO, SIGPWR}) {
     sigaction(number, &action, nullptr);
   }
+  for (int number = SIGRTMIN; number <= SIGRTMAX; number++) sigaction(number, &action, nullptr);
   forget_preload();
 }
 

@@ -13,8 +13,17 @@ export const realTimeSignals = {
   64: 'threads',
 } as const satisfies Readonly<Record<number, string>>;
 
-/** Those, and others that a program of keepalived's kind may be sent: none of them ends the process. */
-const taken = [...new Set([34, 35, 36, 37, 38, 39, ...Object.keys(realTimeSignals).map(Number)])];
+const firstRealTime = 34;
+const lastRealTime = 64;
+
+/**
+ * What else would end the process and does not end keepalived: ALRM, STKFLT, VTALRM, PROF, IO, PWR, all real-time ones. Not
+ * taken are those that tell of a fault of the process itself or of a limit.
+ */
+const taken = [
+  ...[14, 16, 26, 27, 29, 30],
+  ...Array.from({ length: lastRealTime - firstRealTime + 1 }, (_, i) => firstRealTime + i),
+];
 
 export type RealTimeSignal = (typeof realTimeSignals)[keyof typeof realTimeSignals];
 
