@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { ioFailure } from '../errors.js';
 import { answerAdmin, answerMetrics, errorResponse } from './admin-api.js';
 import type { Clock } from './clock.js';
-import { bindControlSocket } from './control-socket.js';
+import { bindControlSocket, type ControlSocketEvents } from './control-socket.js';
 import type { ControlServer, ControlServers, Director } from './director.js';
 import { closeHttpServer, createHttpServer, HttpError } from './http.js';
 
@@ -18,10 +18,10 @@ export async function openAdminSocket(
   director: Director,
   path: string,
   clock: Clock,
-  onWait: (reason: string) => void,
+  events: ControlSocketEvents,
 ): Promise<ControlServer> {
   const server = createHttpServer((request) => answerAdmin(director, clock, request), errorResponse);
-  const remove = await bindControlSocket(server, path, clock, onWait).catch(async (error: unknown) => {
+  const remove = await bindControlSocket(server, path, clock, events).catch(async (error: unknown) => {
     await closeHttpServer(server).catch(() => {});
     throw error;
   });

@@ -8,6 +8,7 @@ import { addMicros, type Micros, micros, seconds } from '../model/units.js';
 import type { Catcher } from './catcher.js';
 import { applyChanges, type ChangeRequest } from './changes.js';
 import type { Cancel, Clock } from './clock.js';
+import type { ControlSocketEvents } from './control-socket.js';
 import { describeChanges, findChanges } from './describe-changes.js';
 import { type DumpKind, dumpText } from './dumps/dump.js';
 import { writeDump } from './dumps/dump-file.js';
@@ -57,12 +58,7 @@ export type ControlServers = {
    * Throws ALREADY_RUNNING when another director has the path and does not end within five seconds (`onWait` gets the reason
    * at once), IO when it can't be made.
    */
-  admin(
-    director: Director,
-    path: string,
-    clock: Clock,
-    onWait: (reason: string) => void,
-  ): Promise<ControlServer>;
+  admin(director: Director, path: string, clock: Clock, events: ControlSocketEvents): Promise<ControlServer>;
   /** Throws IO. */
   metrics(
     director: Director,
@@ -268,8 +264,12 @@ export class Director {
       const servers: ControlServer[] = [];
       undo.push(() => closeAll(servers));
       const { socket, controlServers } = parts;
-      const onWait = (reason: string) => parts.log.info('waiting for another director to end', { reason });
-      if (socket !== undefined) servers.push(await controlServers.admin(this, socket, parts.clock, onWait));
+      const events: ControlSocketEvents = {
+        onWait: (reason) => parts.log.info('waiting for another director to end', { reason }),
+        onRemoved: (outcome) =>
+          parts.log.warn('somebody has removed the control socket', { socket, outcome }),
+      };
+      if (socket !== undefined) servers.push(await controlServers.admin(this, socket, parts.clock, events));
       const { metrics } = config.director;
       if (metrics !== undefined) servers.push(await controlServers.metrics(this, metrics, parts.clock));
 

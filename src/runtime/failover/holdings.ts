@@ -62,6 +62,8 @@ export class Holdings {
   private changing = 0;
   /** Where we have removed addresses since we last repaired: others may have gone with a primary one, and routes with both. */
   private readonly touched = new Set<string>();
+  /** What a run before has left of an owner's could not be looked at. */
+  private readonly uncleaned = new Map<string, () => Promise<void>>();
 
   constructor(
     private readonly network: HoldingsNetwork,
@@ -142,15 +144,23 @@ export class Holdings {
     return { addresses: addresses.filter((address) => !this.isSpared(addressThing(address))), routes };
   }
 
-  /** Removes what a dead run may have left of these, and nothing that is held. */
-  clean(owner: string, possessions: Possessions): Promise<void> {
-    return this.change(async () => {
-      for (const thing of thingsOf(possessions).reverse()) {
-        if (this.held.has(keyOf(thing))) continue;
-        await this.take(thing).catch((error) =>
-          this.warn(owner, `can't remove ${nameOf(thing)}: ${messageOf(error)}`),
-        );
-      }
+  /**
+   * Removes what a dead run may have left of these, and nothing that is held; what can't be removed is said once and tried
+   * again. `links`: of an owner (255), whose own addresses are spared.
+   */
+  async clean(owner: string, possessions: Possessions, links?: () => readonly Link[]): Promise<void> {
+    try {
+      if (links !== undefined) this.spare(possessions, links());
+    } catch (error) {
+      const isReported = this.uncleaned.has(owner);
+      this.uncleaned.set(owner, () => this.clean(owner, possessions, links));
+      if (!isReported) this.warn(owner, `can't see what a run before has left: ${messageOf(error)}`);
+      return;
+    }
+    this.uncleaned.delete(owner);
+    await this.change(async () => {
+      for (const thing of thingsOf(possessions).reverse())
+        if (!this.held.has(keyOf(thing))) await this.dropUnowned(owner, this.holdingOf(thing));
     });
   }
 
@@ -189,8 +199,9 @@ export class Holdings {
   }
 
   /** Tries again what nobody owns any more and could not be removed. */
-  retryRemovals(): Promise<void> {
-    return this.change(async () => {
+  async retryRemovals(): Promise<void> {
+    for (const clean of [...this.uncleaned.values()]) await clean();
+    await this.change(async () => {
       for (const holding of this.held.values())
         if (holding.owners.size === 0) await this.dropUnowned('', holding);
     });
@@ -198,9 +209,8 @@ export class Holdings {
 
   /** True while something that nobody owns any more could not be removed. */
   get hasLeftovers(): boolean {
-    return [...this.held.values()].some(
-      ({ owners, isFailureReported }) => isFailureReported && owners.size === 0,
-    );
+    const isLeft = ({ owners, isFailureReported }: Holding) => isFailureReported && owners.size === 0;
+    return this.uncleaned.size > 0 || [...this.held.values()].some(isLeft);
   }
 
   /** True while somebody owns something. */

@@ -352,9 +352,8 @@ export class Instance {
   /** An owner (255) may have addresses that are the machine's own: a stop leaves it those. */
   private async cleanAddresses(): Promise<void> {
     const { holdings, links } = this.parts;
-    const possessions = possessionsOf(this.router);
-    if (this.router.priority === 255) holdings.spare(possessions, links());
-    await holdings.clean(this.key, possessions);
+    const { priority } = this.router;
+    await holdings.clean(this.key, possessionsOf(this.router), priority === 255 ? links : undefined);
   }
 
   private async addAddresses(): Promise<void> {

@@ -133,6 +133,34 @@ test('what was the machine’s own before is left to it', async () => {
   expect(calls).toEqual(['remove 10.0.0.101', 'add 10.0.0.100', 'add 10.0.0.101', 'remove 10.0.0.101']);
 });
 
+test('what a run before has left and can’t be removed, or not be seen, is said once and tried again', async () => {
+  const { calls, broken, warnings, holdings } = fixture();
+  const both = { addresses: [one, two], routes: [] };
+  broken.add('10.0.0.100');
+  await holdings.clean('a', both);
+  await holdings.retryRemovals();
+  expect([holdings.hasLeftovers, warnings.length]).toEqual([true, 1]);
+  broken.clear();
+  await holdings.retryRemovals();
+  expect([holdings.hasLeftovers, calls]).toEqual([false, ['remove 10.0.0.101', 'remove 10.0.0.100']]);
+
+  let isFull = true;
+  const links = () => {
+    if (isFull) throw new Error('too many open files');
+    return [linkWith('10.0.0.100')];
+  };
+  await holdings.clean('owner', both, links);
+  await holdings.retryRemovals();
+  expect([holdings.hasLeftovers, warnings.slice(1), calls.length]).toEqual([
+    true,
+    [expect.stringContaining('too many open files')],
+    2,
+  ]);
+  isFull = false;
+  await holdings.retryRemovals();
+  expect([holdings.hasLeftovers, calls.slice(2)]).toEqual([false, ['remove 10.0.0.101']]);
+});
+
 test('the last owner removes; a claim counts at once', async () => {
   const { calls, holdings } = fixture();
   await holdings.add('a', { addresses: [one], routes: [] });

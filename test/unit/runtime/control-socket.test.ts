@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { seconds } from '../../../src/model/units.js';
 import { bindControlSocket, type Unbind } from '../../../src/runtime/control-socket.js';
+import { waitFor } from '../../support/lab/wait.js';
 import { ManualClock } from '../../support/manual-clock.js';
 
 let folder: string;
@@ -40,8 +41,9 @@ function bind(
   by: Server,
   clock = new ManualClock(),
   onWait: (reason: string) => void = () => {},
+  onRemoved: (outcome: string) => void = () => {},
 ): Promise<Unbind> {
-  return bindControlSocket(by, path, clock, onWait);
+  return bindControlSocket(by, path, clock, { onWait, onRemoved });
 }
 
 /** Time passes until `work` has come to its end. */
@@ -146,4 +148,38 @@ test('what is no socket is left alone', async () => {
   await chmod(path, 0o600);
   await expect(bind(server('a'))).rejects.toMatchObject({ code: 'IO' });
   expect((await stat(path)).size).toBe(1);
+});
+
+describe('somebody removes it', () => {
+  test.each([
+    ['the file', () => rm(path)],
+    ['its folder', () => rm(folder, { recursive: true })],
+  ])('%s: it is made anew, told, and goes at the end', async (_, remove) => {
+    const outcomes: string[] = [];
+    const clock = new ManualClock();
+    const unbind = await bind(server('one'), clock, undefined, (outcome) => outcomes.push(outcome));
+    for (let count = 1; count <= 2; count++) {
+      await remove();
+      await waitFor('it to be there again', async () => outcomes.length === count);
+      expect((await stat(path)).mode & 0o777).toBe(0o600);
+      expect(await nameAt(path)).toBe('one');
+      await clock.advance(seconds(1));
+    }
+    expect(outcomes).toEqual(['made anew', 'made anew']);
+    await unbind();
+    await expect(access(path)).rejects.toThrow('ENOENT');
+  });
+
+  test('where another has been put it is left alone', async () => {
+    const outcomes: string[] = [];
+    const unbind = await bind(server('one'), undefined, undefined, (outcome) => outcomes.push(outcome));
+    const other = join(folder, 'other.sock');
+    const two = server('two').listen(other);
+    await once(two, 'listening');
+    await rename(other, path);
+    expect(await nameAt(path)).toBe('two');
+    await unbind();
+    expect(await nameAt(path)).toBe('two');
+    expect(outcomes).toEqual([]);
+  });
 });
