@@ -30,6 +30,20 @@ export class DirectorError extends Error {
   }
 }
 
+/** What a change runs into, for programs. */
+export type ChangeFault = 'service-exists' | 'no-service' | 'server-exists' | 'no-server' | 'invalid';
+
+/** INVALID_CHANGE: nothing has changed. `index` is that of the change in its list; undefined: the list is none. */
+export class ChangeError extends DirectorError {
+  constructor(
+    message: string,
+    readonly reason: ChangeFault,
+    readonly index: number | undefined,
+  ) {
+    super('INVALID_CHANGE', message);
+  }
+}
+
 /** For `catch`: the failure as IO, with what was being done before its reason. */
 export function ioFailure(what: string): (error: unknown) => never {
   return (error) => {

@@ -48,7 +48,7 @@ const imports: Readonly<Record<string, readonly string[]>> = {
   health: ['model'],
   dataplane: ['model', 'errors', 'node:'],
   // What ipvsadm's words mean; who carries them out asks a director.
-  ipvsadm: ['model'],
+  ipvsadm: ['runtime', 'model'],
   runtime: ['vrrp', 'health', 'config', 'dataplane', 'model', 'errors', 'node:', 'pino', 'zod'],
   cli: ['ipvsadm', 'runtime', 'config', 'model', 'errors', 'node:', 'commander'],
   errors: [],

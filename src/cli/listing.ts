@@ -34,7 +34,7 @@ export type ListedDestination = Pick<
   | 'rates'
 >;
 
-export type ListingKind = 'plain' | 'stats' | 'rate' | 'thresholds' | 'persistent-conn';
+export type ListingKind = 'plain' | 'stats' | 'rate' | 'thresholds' | 'persistent-conn' | 'tun-info';
 
 export type ListingOptions = {
   readonly kind: ListingKind;
@@ -53,6 +53,9 @@ export const numericName: NameEndpoint = ({ address, port }) =>
 export function formatVersionLine(tableSize: number): string {
   return `IP Virtual Server version 1.2.1 (size=${tableSize})\n`;
 }
+
+/** For `toSorted`: by protocol, address and port, as ipvsadm does. */
+export const inListedOrder = { services: compareServices, endpoints: compareEndpoints } as const;
 
 /** The table below the version line. */
 export function formatServices(
@@ -113,6 +116,15 @@ const layouts: Readonly<Record<ListingKind, Layout>> = {
     service: scheduledService,
     destination: (row) =>
       columns([methodName(row), 7], [row.weight, 6], [row.active, 10], [row.inactive, 10]),
+  },
+  'tun-info': {
+    head: [
+      'Prot LocalAddress:Port Scheduler Flags',
+      '  -> RemoteAddress:Port           Forward TunnelInfo    Weight ActiveConn InActConn',
+    ],
+    service: scheduledService,
+    destination: (row) =>
+      columns([methodName(row), 7], ['n/a', 13], [row.weight, 6], [row.active, 10], [row.inactive, 10]),
   },
   stats: {
     head: [countersHead('Conns', 'InPkts', 'OutPkts', 'InBytes', 'OutBytes'), '  -> RemoteAddress:Port'],
@@ -254,8 +266,10 @@ function twoDigits(value: number): string {
   return String(value).padStart(2, '0');
 }
 
+type Listed = { readonly id: ServiceId };
+
 /** Marks stand last, by their number. */
-function compareServices({ id: a }: ListedService, { id: b }: ListedService): number {
+function compareServices({ id: a }: Listed, { id: b }: Listed): number {
   const [markOfA, markOfB] = [a, b].map((id) => (id.kind === 'mark' ? id.mark : 0));
   const [endpointOfA, endpointOfB] = [a, b].map((id) => listedEndpoints(id)[0]);
   return (

@@ -37,22 +37,38 @@ async function resolveHosts(addresses: ReadonlySet<IpAddress>): Promise<Readonly
   return new Map(hosts);
 }
 
+/** `http/tcp` → 80, other names for it too, from a file in the form of /etc/services. */
+export function readPorts(file: string): ReadonlyMap<string, number> {
+  const ports = new Map<string, number>();
+  for (const [port, protocol, names] of readServices(file)) {
+    for (const name of names) if (!ports.has(`${name}/${protocol}`)) ports.set(`${name}/${protocol}`, port);
+  }
+  return ports;
+}
+
 /** `80/tcp` → `http`, from a file in the form of /etc/services; empty when there is none. */
 export function readPortNames(file: string): ReadonlyMap<string, string> {
   const names = new Map<string, string>();
+  for (const [port, protocol, [name = '']] of readServices(file)) {
+    const key = `${port}/${protocol}`;
+    if (!names.has(key)) names.set(key, name);
+  }
+  return names;
+}
+
+function* readServices(file: string): Generator<[port: number, protocol: string, names: readonly string[]]> {
   let text: string;
   try {
     text = readFileSync(file, 'utf8');
   } catch {
-    return names;
+    return;
   }
   for (const line of text.split('\n')) {
-    const match = /^([^\s#]+)\s+(\d+\/(?:tcp|udp))\b/.exec(line);
-    if (match === null) continue;
-    const [, name = '', key = ''] = match;
-    if (!names.has(key)) names.set(key, name);
+    const [, name, port, protocol = '', aliases = ''] =
+      /^([^\s#]+)\s+(\d+)\/(tcp|udp|sctp)\b([^#]*)/.exec(line) ?? [];
+    if (name === undefined) continue;
+    yield [Number(port), protocol, [name, ...aliases.split(/\s+/).filter((word) => word !== '')]];
   }
-  return names;
 }
 
 function portKey(port: number, protocol: Protocol): string {

@@ -4,9 +4,10 @@ import { Command } from 'commander';
 import { productVersion } from '../runtime/create-director.js';
 import { addCheck } from './check.js';
 import { addCleanup } from './cleanup.js';
-import { type ExitCode, exitCodes, print, printError, reportFailure } from './command.js';
+import { exitCodes, print, printError, reportFailure } from './command.js';
 import { addConnections } from './connections.js';
 import { addDoctor } from './doctor.js';
+import { isIpvsadm, runIpvsadm } from './ipvsadm.js';
 import { addList } from './list.js';
 import { addReload } from './reload.js';
 import { addRun } from './run.js';
@@ -28,7 +29,10 @@ const verbs = [
 ];
 
 /** Runs `director ARGS` and gives its exit code; what there is to say has been said. */
-export function runCommandLine(args: readonly string[]): Promise<ExitCode> {
+export function runCommandLine(args: readonly string[]): Promise<number> {
+  const [name, ...rest] = args;
+  // Its words are ipvsadm's own.
+  if (isIpvsadm(name)) return runIpvsadm(name, rest);
   const program = new Command('director')
     .description('Userspace Virtual Server: IPVS, ipvsadm and keepalived in one program')
     .version(productVersion())
@@ -36,6 +40,7 @@ export function runCommandLine(args: readonly string[]): Promise<ExitCode> {
     .exitOverride()
     .showHelpAfterError('(director --help says more)');
   for (const add of verbs) add(program);
+  program.command('ipvsadm').description("ipvsadm's own commands and options: director ipvsadm -Ln");
   for (const verb of program.commands) {
     const naming = verb.options.some(({ long }) => long === '--file')
       ? 'a configuration is named by -f; '

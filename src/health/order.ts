@@ -23,7 +23,8 @@ export function arrange(
   for (const old of before) {
     const key = endpointText(old);
     const member = waiting.get(key);
-    if (member === undefined) continue;
+    // One that was removed and is added again is new, as in the kernel.
+    if (member === undefined || (old.isRemoved && !member.isRemoved)) continue;
     staying.push(member);
     waiting.delete(key);
   }

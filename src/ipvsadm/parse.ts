@@ -19,7 +19,7 @@ import {
   mark,
   type Names,
   netmask,
-  schedulerFlags,
+  schedulerFlagBits,
   timeout,
   UnknownHost,
 } from './values.js';
@@ -245,7 +245,7 @@ function serviceCommand(kind: 'add-service' | 'edit-service', read: Read): Asked
     service,
     set: {
       scheduler,
-      flags: read.flagText === undefined ? 0 : schedulerFlags(read.flagText, scheduler),
+      flags: read.flagText === undefined ? 0 : schedulerFlagBits(read.flagText, scheduler),
       onePacket: read.given.has('ops'),
       persistence: isPersistent
         ? { timeout_s: read.timeout_s ?? defaultPersistence_s, mask: read.mask }

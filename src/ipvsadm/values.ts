@@ -2,6 +2,7 @@
 // flags of schedulers. What is none throws a Refusal in ipvsadm's words.
 
 import { type IpAddress, parseIp } from '../model/address.js';
+import { type SchedulerFlag, schedulerFlags } from '../model/forwarding-table.js';
 import type { AskedProtocol } from './command.js';
 import { Refusal } from './scan.js';
 
@@ -83,24 +84,14 @@ function addressOf(text: string, names: Names): IpAddress | undefined {
   return address ?? (text.includes(':') ? undefined : names.host(text));
 }
 
-/** The names of `-b`: whose they are, and the bit. */
-const flagNames: Readonly<
-  Record<string, { readonly scheduler: string | undefined; readonly bit: 1 | 2 | 4 }>
-> = {
-  'flag-1': { scheduler: undefined, bit: 1 },
-  'flag-2': { scheduler: undefined, bit: 2 },
-  'flag-3': { scheduler: undefined, bit: 4 },
-  'sh-fallback': { scheduler: 'sh', bit: 1 },
-  'sh-port': { scheduler: 'sh', bit: 2 },
-  'mh-fallback': { scheduler: 'mh', bit: 1 },
-  'mh-port': { scheduler: 'mh', bit: 2 },
-};
+/** `flag-1` to `flag-3` of ipvsadm are the bits themselves. */
+const plainFlags = [1, 2, 3].map((n) => ({ name: `flag-${n}`, scheduler: undefined, bit: 1 << (n - 1) }));
 
 /** The bits of `sh-port,sh-fallback`; the flags of another scheduler are refused. */
-export function schedulerFlags(text: string, scheduler: string): number {
+export function schedulerFlagBits(text: string, scheduler: string): number {
   let bits = 0;
   for (const name of text.split(',').filter((part) => part !== '')) {
-    const flag = flagNames[name];
+    const flag = [...plainFlags, ...schedulerFlags].find((known) => known.name === name);
     if (flag === undefined) throw new Refusal(`invalid scheduler flag \`${name}'`);
     if (flag.scheduler !== undefined && flag.scheduler !== scheduler)
       throw new Refusal(`incompatible scheduler flag \`${name}'`);
@@ -110,11 +101,10 @@ export function schedulerFlags(text: string, scheduler: string): number {
 }
 
 /** The scheduler's own names of the bits; undefined: one of them has none there. */
-export function flagsOf(bits: number, scheduler: string): readonly string[] | undefined {
-  const own = Object.entries(flagNames).filter(([, flag]) => flag.scheduler === scheduler);
-  const set = own.filter(([, { bit }]) => (bits & bit) !== 0);
-  const known = set.reduce((sum, [, { bit }]) => sum | bit, 0);
-  return known === bits ? set.map(([name]) => name) : undefined;
+export function flagsOf(bits: number, scheduler: string): readonly SchedulerFlag[] | undefined {
+  const set = schedulerFlags.filter((flag) => flag.scheduler === scheduler && (bits & flag.bit) !== 0);
+  const known = set.reduce((sum, { bit }) => sum | bit, 0);
+  return known === bits ? set.map(({ name }) => name) : undefined;
 }
 
 /** The granularity of persistence: a mask for IPv4, a prefix's length for IPv6. */

@@ -3,7 +3,7 @@
 
 import { z } from 'zod';
 import { printConfig } from '../config/index.js';
-import { DirectorError, type ErrorCode } from '../errors.js';
+import { ChangeError, DirectorError, type ErrorCode } from '../errors.js';
 import type { ChangeRequest } from './changes.js';
 import { type Clock, nextTurn } from './clock.js';
 import type { ChangeResult, Director } from './director.js';
@@ -58,7 +58,7 @@ export async function answerAdmin(
 }
 
 export async function answerMetrics(director: Director, clock: Clock): Promise<HttpResponse> {
-  const pieces = metricsText(director.status(), await director.services());
+  const pieces = metricsText(director.status(), await director.countedServices());
   return { status: 200, contentType: metricsContentType, body: inTurns(clock, pieces) };
 }
 
@@ -77,7 +77,8 @@ export function errorResponse(error: unknown): HttpResponse {
   }
   if (error instanceof DirectorError) {
     const { code, message } = error;
-    return json(statusByCode[code] ?? 500, [toJson({ error: { code, message } }), '\n']);
+    const place = error instanceof ChangeError ? { reason: error.reason, change: error.index } : {};
+    return json(statusByCode[code] ?? 500, [toJson({ error: { code, message, ...place } }), '\n']);
   }
   return json(500, [toJson({ error: { code: 'INTERNAL', message: String(error) } }), '\n']);
 }

@@ -27,6 +27,9 @@ export class RefusedError extends DirectorError {
     code: ErrorCode,
     message: string,
     readonly diagnostics: readonly DiagnosticJson[],
+    /** Of a change: what it ran into, and its place in the list. */
+    readonly reason?: string,
+    readonly change?: number,
   ) {
     super(code, message);
   }
@@ -83,10 +86,10 @@ async function exchange(socketPath: string, method: Method, path: string, body: 
   }
   if (status < 400) return answer;
   const { error, diagnostics = [] } = answer as {
-    error: { code: ErrorCode; message: string };
+    error: { code: ErrorCode; message: string; reason?: string; change?: number };
     diagnostics?: readonly DiagnosticJson[];
   };
-  throw new RefusedError(error.code, error.message, diagnostics);
+  throw new RefusedError(error.code, error.message, diagnostics, error.reason, error.change);
 }
 
 function send(

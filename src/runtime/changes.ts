@@ -2,7 +2,7 @@
 // nothing. They last until the next reload, which puts the file in force again.
 
 import { z } from 'zod';
-import { DirectorError } from '../errors.js';
+import { ChangeError, type ChangeFault } from '../errors.js';
 import { familyOf, type IpAddress, parseIp } from '../model/address.js';
 import type { DirectorConfig, RealServer, VirtualServer } from '../model/director-config.js';
 import { forwardingMethods, schedulerFlags, schedulers } from '../model/forwarding-table.js';
@@ -29,6 +29,12 @@ const threshold = z
   .int()
   .min(0)
   .max(2 ** 32 - 1);
+
+/** 31 days, as ipvsadm has it. */
+const timeout = z
+  .int()
+  .min(1)
+  .max(31 * 24 * 60 * 60);
 
 const protocol = z.enum(['tcp', 'udp']);
 const serviceIds = z.discriminatedUnion('kind', [
@@ -96,6 +102,14 @@ const changeSchema = z.discriminatedUnion('kind', [
     set: z.strictObject(serverSettings).partial(),
   }),
   z.strictObject({ kind: z.literal('remove-server'), service: serviceId, server: serverId }),
+  z.strictObject({ kind: z.literal('clear') }),
+  z.strictObject({
+    kind: z.literal('set-timeouts'),
+    tcp_s: timeout.optional(),
+    tcpFin_s: timeout.optional(),
+    udp_s: timeout.optional(),
+  }),
+  z.strictObject({ kind: z.literal('zero'), service: serviceId.optional() }),
 ]);
 
 const requestSchema = z.array(z.unknown()).min(1).max(10_000);
@@ -107,21 +121,32 @@ type Change = z.output<typeof changeSchema>;
 /** A service while it is changed: ten thousand changes of one must not copy its servers ten thousand times. */
 type Draft = { policy: VirtualServer; readonly servers: Map<string, RealServer> };
 
-/** The configuration after all of `requests`; throws INVALID_CHANGE that names the place in the input. */
+/** What changes make of a configuration, and whose counters begin anew: services by `serviceKey`, or all. */
+export type Changed = {
+  readonly config: DirectorConfig;
+  readonly zeroed: ReadonlySet<string> | 'all';
+};
+
+/** The configuration after all of `requests`; throws ChangeError that names the place in the input. */
 export async function applyChanges(
   config: DirectorConfig,
   requests: unknown,
   yieldTurn: YieldTurn,
-): Promise<DirectorConfig> {
+): Promise<Changed> {
   const list = parse(requestSchema, requests, []);
-  const services = new Map<string, VirtualServer | Draft>(
-    config.virtualServers.map((service) => [serviceKey(service.id), service]),
-  );
+  const draft: ConfigDraft = {
+    global: config.global,
+    services: new Map(config.virtualServers.map((service) => [serviceKey(service.id), service])),
+    zeroed: new Set(),
+    isAllZeroed: false,
+  };
   for (const [index, request] of list.entries()) {
     await yieldTurn();
-    applyChange(services, parse(changeSchema, request, [index]), `changes[${index}]`);
+    applyChange(draft, parse(changeSchema, request, [index]), `changes[${index}]`);
   }
-  return { ...config, virtualServers: [...services.values()].map(finished) };
+  const { global, services, zeroed, isAllZeroed } = draft;
+  const virtualServers = [...services.values()].map(finished);
+  return { config: { ...config, global, virtualServers }, zeroed: isAllZeroed ? 'all' : zeroed };
 }
 
 function parse<T>(schema: z.ZodType<T>, value: unknown, path: readonly PropertyKey[]): T {
@@ -135,6 +160,13 @@ function finished(service: VirtualServer | Draft): VirtualServer {
   return 'servers' in service ? { ...service.policy, realServers: [...service.servers.values()] } : service;
 }
 
+type ConfigDraft = {
+  global: DirectorConfig['global'];
+  readonly services: Map<string, VirtualServer | Draft>;
+  readonly zeroed: Set<string>;
+  isAllZeroed: boolean;
+};
+
 function draftOf(services: Map<string, VirtualServer | Draft>, key: string): Draft | undefined {
   const service = services.get(key);
   if (service === undefined || 'servers' in service) return service;
@@ -144,15 +176,53 @@ function draftOf(services: Map<string, VirtualServer | Draft>, key: string): Dra
   return draft;
 }
 
-function applyChange(services: Map<string, VirtualServer | Draft>, change: Change, path: string): void {
+function applyChange(draft: ConfigDraft, change: Change, path: string): void {
+  switch (change.kind) {
+    case 'clear':
+      draft.services.clear();
+      return;
+    case 'set-timeouts':
+      draft.global = {
+        ...draft.global,
+        tcpTimeout_s: change.tcp_s ?? draft.global.tcpTimeout_s,
+        tcpFinTimeout_s: change.tcpFin_s ?? draft.global.tcpFinTimeout_s,
+        udpTimeout_s: change.udp_s ?? draft.global.udpTimeout_s,
+      };
+      return;
+    case 'zero':
+      zero(draft, change.service, path);
+      return;
+    default:
+      applyServiceChange(draft.services, change, path);
+  }
+}
+
+function zero(draft: ConfigDraft, service: ServiceId | undefined, path: string): void {
+  if (service === undefined) {
+    draft.isAllZeroed = true;
+    return;
+  }
+  const key = serviceKey(service);
+  if (!draft.services.has(key)) throw missing(`${path}.service`, key);
+  draft.zeroed.add(key);
+}
+
+type ServiceChange = Exclude<Change, { readonly kind: 'clear' | 'set-timeouts' | 'zero' }>;
+
+function applyServiceChange(
+  services: Map<string, VirtualServer | Draft>,
+  change: ServiceChange,
+  path: string,
+): void {
   const key = serviceKey(change.service);
   if (change.kind === 'add-service') {
-    if (services.has(key)) throw invalid(`${path}.service`, `the service ${key} exists already`);
+    if (services.has(key))
+      throw invalid(`${path}.service`, `the service ${key} exists already`, 'service-exists');
     services.set(key, addService(change, path));
     return;
   }
   const draft = draftOf(services, key);
-  if (draft === undefined) throw invalid(`${path}.service`, `there is no service ${key}`);
+  if (draft === undefined) throw missing(`${path}.service`, key);
   switch (change.kind) {
     case 'update-service':
       draft.policy = checkedService({ ...draft.policy, ...defined(change.set) }, `${path}.set`);
@@ -169,7 +239,7 @@ function applyChange(services: Map<string, VirtualServer | Draft>, change: Chang
     case 'remove-server': {
       const name = endpointText(change.server);
       if (!draft.servers.delete(name))
-        throw invalid(`${path}.server`, `there is no server ${name} in ${key}`);
+        throw invalid(`${path}.server`, `there is no server ${name} in ${key}`, 'no-server');
       return;
     }
     default:
@@ -203,7 +273,8 @@ function addService(change: Extract<Change, { kind: 'add-service' }>, path: stri
 
 function addServer({ policy, servers }: Draft, server: z.output<typeof newServer>, path: string): void {
   const name = endpointText(server);
-  if (servers.has(name)) throw invalid(path, `the server ${name} exists already in ${serviceKey(policy.id)}`);
+  if (servers.has(name))
+    throw invalid(path, `the server ${name} exists already in ${serviceKey(policy.id)}`, 'server-exists');
   const added: RealServer = {
     method: 'dr',
     weight: 1,
@@ -226,7 +297,7 @@ function updateServer(
   const name = endpointText(change.server);
   const server = servers.get(name);
   if (server === undefined)
-    throw invalid(`${path}.server`, `there is no server ${name} in ${serviceKey(policy.id)}`);
+    throw invalid(`${path}.server`, `there is no server ${name} in ${serviceKey(policy.id)}`, 'no-server');
   servers.set(name, checkedServer(policy, { ...server, ...defined(change.set) }, `${path}.set`));
 }
 
@@ -258,6 +329,12 @@ function pathText(path: readonly PropertyKey[]): string {
   return `changes${path.map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`)).join('')}`;
 }
 
-function invalid(path: string, message: string): DirectorError {
-  return new DirectorError('INVALID_CHANGE', `${path}: ${message}`);
+function missing(path: string, key: string): ChangeError {
+  return invalid(path, `there is no service ${key}`, 'no-service');
+}
+
+/** `path` begins with the place in the list, where there is one. */
+function invalid(path: string, message: string, reason: ChangeFault = 'invalid'): ChangeError {
+  const [, index] = /^changes\[(\d+)\]/.exec(path) ?? [];
+  return new ChangeError(`${path}: ${message}`, reason, index === undefined ? undefined : Number(index));
 }

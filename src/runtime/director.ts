@@ -32,6 +32,7 @@ import { createSerial } from './serial.js';
 import { createSlices } from './slices.js';
 import { directorStatus, serviceViews } from './status.js';
 import type { DirectorStatus, ServiceView } from './views.js';
+import { Zeroes } from './zeroes.js';
 
 /** What a change has done. */
 export type ChangeResult = {
@@ -103,6 +104,7 @@ const hostChangeDelay = seconds(0.2);
 export class Director {
   private state: State = { kind: 'new' };
   private readonly stream = new EventStream();
+  private readonly zeroes = new Zeroes();
   private readonly inTurn = createSerial();
   private readonly lag: LoopLag;
   private readonly parts: DirectorParts & { readonly clock: Clock };
@@ -171,14 +173,18 @@ export class Director {
     });
   }
 
-  /** Makes changes, all or nothing, until the next reload. Throws INVALID_CHANGE that names the place. */
+  /** Makes changes, all or nothing, until the next reload. Throws ChangeError that names the place. */
   async apply(changes: readonly ChangeRequest[]): Promise<ChangeResult> {
     this.requireRunning();
     return this.inTurn(async () => {
       const running = this.requireRunning();
       const yieldTurn = createSlices(this.parts.clock);
-      const config = await applyChanges(running.engine.configInForce, changes, yieldTurn);
-      return { ...(await this.putInForce(running, config)), diagnostics: [] };
+      const { config, zeroed } = await applyChanges(running.engine.configInForce, changes, yieldTurn);
+      const result = await this.putInForce(running, config);
+      if (zeroed === 'all' || zeroed.size > 0) {
+        this.zeroes.begin(await this.counted(running), (key) => zeroed === 'all' || zeroed.has(key));
+      }
+      return { ...result, diagnostics: [] };
     });
   }
 
@@ -229,9 +235,17 @@ export class Director {
     });
   }
 
-  /** The services with their destinations, counters, rates and checkers. */
+  /** The services with their destinations, counters (since they were last zeroed), rates and checkers. */
   async services(): Promise<readonly ServiceView[]> {
-    const { engine } = this.requireRunning();
+    return this.zeroes.read(await this.counted(this.requireRunning()));
+  }
+
+  /** The same with counters that only grow. */
+  async countedServices(): Promise<readonly ServiceView[]> {
+    return this.counted(this.requireRunning());
+  }
+
+  private counted({ engine }: Running): Promise<readonly ServiceView[]> {
     return serviceViews(engine, this.parts.dataplane, createSlices(this.parts.clock));
   }
 

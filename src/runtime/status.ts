@@ -80,9 +80,11 @@ function counts(engine: Engine): Pick<DirectorStatus, 'services' | 'servers'> {
 function serviceView(engine: Engine, state: ServiceState, row: ServiceStatus | undefined): ServiceView {
   const { id, scheduler, flags, onePacket } = state.policy;
   const { observer } = engine;
+  const removed = new Set(state.quiesced.map(endpointText));
   const destinations = (row?.destinations ?? []).map(
     (destination): DestinationView => ({
       ...destination,
+      isRemoved: state.isDraining || removed.has(endpointText(destination)),
       rates: observer.destinationRates(id, destination),
     }),
   );

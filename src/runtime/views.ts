@@ -36,7 +36,11 @@ export type ServerView = DestinationId & {
 };
 
 /** A row of the table: what takes packets now. */
-export type DestinationView = DestinationStatus & { readonly rates: Rates };
+export type DestinationView = DestinationStatus & {
+  readonly rates: Rates;
+  /** The configuration no longer has it: it waits for its connections to end. */
+  readonly isRemoved: boolean;
+};
 
 export type ServiceView = {
   readonly id: ServiceId;

@@ -189,6 +189,8 @@ function readRows(output: string, kind: ListingKind): Partial<ListedDestination>
         return { ...endpoint, upperThreshold: a, lowerThreshold: b, active, inactive };
       case 'persistent-conn':
         return { ...endpoint, weight: a, persistent: b, active, inactive };
+      case 'tun-info':
+        throw new Error('recorded by none of them');
       default:
         return kind satisfies never;
     }

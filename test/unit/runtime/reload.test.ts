@@ -88,14 +88,14 @@ describe('reload', () => {
     expect(f.events).toContainEqual({ kind: 'drained', service: web, server: endpoint(1) });
   });
 
-  test('a quiesced server that is back in the file is as before', async () => {
+  test('a quiesced server that is back in the file is the newest, as in the kernel', async () => {
     const f = await start(config([1, 2]));
     f.dataplane.setCounts(web, endpoint(1), { active: 2 });
     await f.reload(config([2]));
     await f.reload(config([1, 2]));
-    expect(f.table()).toBe('2 1');
+    expect(f.table()).toBe('1 2');
     await f.clock.advance(seconds(10));
-    expect(f.table()).toBe('2 1');
+    expect(f.table()).toBe('1 2');
   });
 
   test('a removed server that was down leaves at once', async () => {
@@ -276,6 +276,43 @@ describe('changes', () => {
       'changes[1].server: there is no server 10.1.0.7:80 in tcp 10.0.0.1:80',
     );
     expect(f.table()).toBe('2 1');
+  });
+
+  test('timeouts are set, and those that are not named stay', async () => {
+    const f = await start(config([1]));
+    await f.director.apply([{ kind: 'set-timeouts', tcpFin_s: 60 }]);
+    expect(f.director.status().timeouts).toEqual({ tcp_s: 900, tcpFin_s: 60, udp_s: 300 });
+    expect(f.dataplane.current.policy.tcpFinTimeout_s).toBe(60);
+  });
+
+  test('a clear and what follows are one change: the table is never empty', async () => {
+    const f = await start(config([1, 2]));
+    const published = f.publishCount;
+    await f.director.apply([
+      { kind: 'clear' },
+      { kind: 'add-service', service: web, servers: [{ ...endpoint(2), method: 'nat' }] },
+    ]);
+    expect(f.publishCount).toBe(published + 1);
+    expect(f.table()).toBe('2 1:0(removed)');
+    await expect(f.director.apply([{ kind: 'clear' }, { kind: 'zero', service: web }])).rejects.toMatchObject(
+      {
+        reason: 'no-service',
+        index: 1,
+      },
+    );
+    expect(f.table()).toBe('2 1:0(removed)');
+  });
+
+  test('a weight that is set while a checker has the server out counts when it is back', async () => {
+    const f = await start(config([1, 2], { server: 'inhibit_on_failure' }));
+    f.probes.dead.add('10.1.0.1:80');
+    await f.clock.advance(seconds(30));
+    expect(f.table()).toBe('2 1:0');
+    await f.director.apply([set(1, { weight: 5 })]);
+    expect(f.table()).toBe('2 1:0');
+    f.probes.dead.clear();
+    await f.clock.advance(seconds(30));
+    expect(f.table()).toBe('2 1:5');
   });
 
   test.each([

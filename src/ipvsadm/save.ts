@@ -1,0 +1,56 @@
+// What `ipvsadm -S` prints and `ipvsadm -R` takes: a line for each service, and one for each of its servers. Services come
+// sorted.
+
+import type { RealServer, VirtualServer } from '../model/director-config.js';
+import type { ForwardingMethod } from '../model/forwarding-table.js';
+import type { DestinationId, Protocol, ServiceId } from '../model/service-id.js';
+
+/** `10.0.0.1:80`, or with names. */
+export type WriteEndpoint = (endpoint: DestinationId, protocol: Protocol) => string;
+
+const methodOptions: Readonly<Record<ForwardingMethod, string>> = { nat: '-m', dr: '-g' };
+const protocolOptions: Readonly<Record<Protocol, string>> = { tcp: '-t', udp: '-u' };
+
+export type SavedService = Pick<VirtualServer, 'id' | 'scheduler' | 'flags' | 'onePacket'> & {
+  readonly realServers: readonly SavedServer[];
+};
+export type SavedServer = Pick<
+  RealServer,
+  'address' | 'port' | 'method' | 'weight' | 'upperThreshold' | 'lowerThreshold'
+>;
+
+export function saveText(services: readonly SavedService[], write: WriteEndpoint): string {
+  const lines = services.flatMap((service) => {
+    const { id, scheduler, flags, onePacket } = service;
+    const protocol = id.kind === 'mark' ? 'tcp' : id.protocol;
+    const name = serviceWords(id, write);
+    const settings = [
+      `-s ${scheduler}`,
+      ...(flags.length > 0 ? [`-b ${flags.join(',')}`] : []),
+      ...(onePacket ? ['-o'] : []),
+    ];
+    const servers = service.realServers.map((server) => {
+      const thresholds = [
+        ...(server.upperThreshold > 0 ? [`-x ${server.upperThreshold}`] : []),
+        ...(server.lowerThreshold > 0 ? [`-y ${server.lowerThreshold}`] : []),
+      ];
+      const words = [methodOptions[server.method], `-w ${server.weight}`, ...thresholds];
+      return `-a ${name} -r ${write(server, protocol)} ${words.join(' ')}`;
+    });
+    return [`-A ${name} ${settings.join(' ')}`, ...servers];
+  });
+  return lines.map((line) => `${line}\n`).join('');
+}
+
+function serviceWords(id: ServiceId, write: WriteEndpoint): string {
+  switch (id.kind) {
+    case 'endpoint':
+      return `${protocolOptions[id.protocol]} ${write(id, id.protocol)}`;
+    case 'any-port':
+      return `${protocolOptions[id.protocol]} ${write({ address: id.address, port: 0 }, id.protocol)}`;
+    case 'mark':
+      return id.family === 6 ? `-f ${id.mark} -6` : `-f ${id.mark}`;
+    default:
+      return id satisfies never;
+  }
+}
