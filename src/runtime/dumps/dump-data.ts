@@ -102,6 +102,7 @@ function routerLines(dumped: RouterReading, input: FailoverReading): string[] {
     ...routeLines(router),
     ...trackLines(router.tracks, router.device),
     ...notifyLines(config.notify, input),
+    ...dataLines(notifyRows, config.notify, 'notifiesPriority'),
   ];
 }
 
@@ -186,12 +187,11 @@ function trackLine({ kind, name, weight, isReversed }: Track): string {
 
 const notifyFields = Object.keys(notifyRows) as (keyof NotifyScripts)[];
 
-/** Scripts are written with the numbers of whom they run as. */
 function notifyLines(notify: NotifyScripts, input: FailoverReading): string[] {
   return notifyFields.flatMap((field) => {
-    const value = notify[field];
-    if (typeof value !== 'object') return dataLines(notifyRows, notify, field);
-    return [`   ${notifyRows[field].dump?.data?.[0]} = ${scriptWords(value, input)}`];
+    const script = notify[field];
+    if (typeof script !== 'object') return [];
+    return [`   ${notifyRows[field].dump?.data?.[0]} = ${scriptWords(script, input)}`];
   });
 }
 
