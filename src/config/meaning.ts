@@ -3,13 +3,13 @@
 import type { DirectorConfig, LeftOutService, VirtualServer } from '../model/director-config.js';
 import { serviceKey } from '../model/service-id.js';
 import { readClients } from './blocks/clients.js';
-import { readDirector } from './blocks/director.js';
 import { readFailover } from './blocks/failover.js';
 import { readGlobalDefs } from './blocks/global-defs.js';
 import { readStaticAddresses } from './blocks/static-ipaddress.js';
 import { readVirtualServer } from './blocks/virtual-server.js';
 import type { Word } from './lexer.js';
 import type { Report } from './report.js';
+import { readDirector } from './rows/director.js';
 import { type Block, type Statement, settingOf } from './tree.js';
 
 /** What the text means; to be used only when nothing in it was an error. Yields between services. */

@@ -2,21 +2,21 @@
 // Reading the text again gives the same configuration; keepalived accepts it without the block `director { }`.
 
 import type { ClientRules } from '../model/client-rules.js';
-import {
-  type CheckerPolicy,
-  type DirectorConfig,
-  type DirectorSettings,
-  defaultDirectorSettings,
-  type GlobalConfig,
-  type RealServer,
-  type StaticAddress,
-  type VirtualServer,
+import type {
+  CheckerPolicy,
+  DirectorConfig,
+  GlobalConfig,
+  RealServer,
+  StaticAddress,
+  VirtualServer,
 } from '../model/director-config.js';
 import type { ForwardingMethod } from '../model/forwarding-table.js';
-import { endpointText, type ServiceId } from '../model/service-id.js';
+import type { ServiceId } from '../model/service-id.js';
 import { checkerOfKind } from './checkers/index.js';
 import { failoverBlocks, failoverGlobalLines } from './print-failover.js';
 import { flag, type Lines, override, setting, unless, word } from './print-words.js';
+import { printRows } from './row.js';
+import { directorRows } from './rows/director.js';
 
 export type PrintOptions = {
   /** False: without `director { }`, for keepalived's eyes. */
@@ -36,7 +36,10 @@ export function printConfig(config: DirectorConfig, options: PrintOptions = {}):
     blocks.push([`virtual_server ${serviceWords(service.id)}`, serviceLines(service)]);
   }
   if (options.withDirector !== false) {
-    blocks.push(['director', [...directorLines(config.director), ...clientLines(config.clients)]]);
+    blocks.push([
+      'director',
+      [...printRows(directorRows, config.director, undefined), ...clientLines(config.clients)],
+    ]);
   }
   const texts = blocks.filter(([, lines]) => lines.length > 0).map((block) => render([block], ''));
   return texts.join('\n');
@@ -131,23 +134,6 @@ function checkerLines(policy: CheckerPolicy, server: RealServer): [string, Lines
   }
   const { address, port, alpha } = server;
   return [checker.keyword, checker.print(policy, { address, port, inherited: { alpha } })];
-}
-
-function directorLines(settings: DirectorSettings): Lines {
-  const none = defaultDirectorSettings;
-  return [
-    ...setting('interface', settings.interfaces?.map((name) => word(name)).join(' ')),
-    ...setting('workers', unless(settings.workers, none.workers)),
-    ...setting('cpu', settings.cpus?.join(' ')),
-    ...setting('io', unless(settings.io, none.io)),
-    ...setting('offload', unless(settings.offload, none.offload)),
-    ...setting('connections', unless(settings.connections, none.connections)),
-    ...setting('server_order', unless(settings.serverOrder, none.serverOrder)),
-    ...setting('expire_nodest_conn', unless(settings.expireNodestConn, none.expireNodestConn)),
-    ...setting('metrics', settings.metrics && endpointText(settings.metrics)),
-    ...setting('peer', settings.peer && `${settings.peer.address} ${settings.peer.port}`),
-    ...setting('peer_key', word(settings.peerKeyFile)),
-  ];
 }
 
 function clientLines(clients: ClientRules): Lines {
