@@ -2,6 +2,7 @@
 // this file decides nothing, so a failure is a warning.
 
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { requireReplaceable } from '../runtime/file-kind.js';
 import type { Log } from '../runtime/log.js';
 
 /** `/run/uvs/director.pid` beside `/run/uvs/director.sock`. */
@@ -9,11 +10,12 @@ export function pidFileOf(socket: string): string {
   return `${socket.replace(/\.sock$/, '')}.pid`;
 }
 
-/** Replaces what stands there, links included. The function that is returned removes it while it is ours. */
+/** Replaces a file or link that stands there, and nothing else. The function that is returned removes it while it is ours. */
 export function writePidFile(path: string, log: Log): () => void {
   const text = `${process.pid}\n`;
   const draft = `${path}.${process.pid}`;
   try {
+    requireReplaceable(path);
     writeFileSync(draft, text, { mode: 0o644, flag: 'wx' });
     renameSync(draft, path);
   } catch (error) {

@@ -5,11 +5,13 @@
 import { randomBytes } from 'node:crypto';
 import { open, rename, unlink } from 'node:fs/promises';
 import { DirectorError } from '../../errors.js';
+import { requireReplaceable } from '../file-kind.js';
 
 /** Throws IO; nothing is left behind then. */
 export async function writeDump(path: string, text: string): Promise<void> {
   const draft = `${path}.${randomBytes(6).toString('hex')}`;
   try {
+    requireReplaceable(path);
     const file = await open(draft, 'wx', 0o600);
     try {
       await file.writeFile(text);

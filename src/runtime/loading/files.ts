@@ -5,6 +5,7 @@ import { closeSync, fstatSync, openSync, readdirSync, readSync, type Stats, stat
 import { type FileSystem, maxIncludedFiles } from '../../config/index.js';
 import { DirectorError } from '../../errors.js';
 import { decodeText } from '../../model/text.js';
+import { otherKind } from '../file-kind.js';
 
 export const fileLimits = { file_bytes: 16 * 1024 * 1024, all_bytes: 64 * 1024 * 1024 } as const;
 
@@ -62,7 +63,8 @@ export class ConfigFiles implements FileSystem {
     if (++this.count > maxIncludedFiles) return { problem: `there are more than ${maxIncludedFiles} files` };
     // Before it is opened: to open a device may do something, and a FIFO waits for its other end.
     const status = statSync(file);
-    if (!status.isFile()) return { problem: kindOf(status) };
+    const kind = problemOf(status);
+    if (kind !== undefined) return { problem: kind };
     const descriptor = openSync(file, 'r');
     try {
       return this.contentOfOpen(descriptor);
@@ -73,7 +75,8 @@ export class ConfigFiles implements FileSystem {
 
   private contentOfOpen(descriptor: number): Content {
     const status = fstatSync(descriptor);
-    if (!status.isFile()) return { problem: kindOf(status) };
+    const kind = problemOf(status);
+    if (kind !== undefined) return { problem: kind };
     const limit = Math.min(this.limits.file_bytes, this.rest_bytes);
     // Files of /proc say that they are empty.
     const bytes = Buffer.alloc(Math.min(Math.max(status.size, 65_536), limit) + 1);
@@ -106,8 +109,7 @@ function contentOfError(error: NodeJS.ErrnoException): Content {
   return { problem: reasons[error.code ?? ''] ?? error.message };
 }
 
-function kindOf(status: Stats): string {
-  if (status.isDirectory()) return 'it is a directory';
-  const what = status.isFIFO() ? 'a FIFO' : status.isSocket() ? 'a socket' : 'a device';
-  return `it is ${what}, and only regular files are read`;
+function problemOf(status: Stats): string | undefined {
+  const kind = otherKind(status);
+  return kind === undefined || status.isDirectory() ? kind : `${kind}, and only regular files are read`;
 }

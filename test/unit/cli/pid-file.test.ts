@@ -1,5 +1,6 @@
 // The pid file: written in one piece, never through a link, removed only while it is ours, and no reason to fail.
 
+import { execFileSync } from 'node:child_process';
 import {
   lstatSync,
   mkdtempSync,
@@ -50,4 +51,16 @@ test('where none can be written, that is said and nothing else happens', () => {
   const log = new RecordingLog();
   writePidFile(join(folder, 'none', 'director.pid'), log)();
   expect(log.take()).toEqual([expect.stringMatching(/^warn there is no pid file .*ENOENT/)]);
+});
+
+test('what is no file stays, also behind a link', () => {
+  const fifo = join(folder, 'fifo');
+  execFileSync('mkfifo', [fifo]);
+  const link = join(folder, 'link');
+  symlinkSync(fifo, link);
+  const log = new RecordingLog();
+  for (const place of [fifo, link]) writePidFile(place, log)();
+  expect([lstatSync(fifo).isFIFO(), lstatSync(link).isSymbolicLink()]).toEqual([true, true]);
+  const said = expect.stringMatching(/it is a FIFO, and only regular files are replaced/);
+  expect(log.take()).toEqual([said, said]);
 });

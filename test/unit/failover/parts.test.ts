@@ -1,4 +1,5 @@
 // The small parts of failover, each alone: what is told, remembered, counted as standing by, and called in which words.
+import { execFileSync } from 'node:child_process';
 import { lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -418,6 +419,11 @@ describe('dump files', () => {
     });
     const folder = mkdtempSync(join(tmpdir(), 'uvs-dump-'));
     await expect(writeDump(folder, 'x')).rejects.toMatchObject({ code: 'IO' });
+    const fifo = join(folder, 'fifo');
+    execFileSync('mkfifo', [fifo]);
+    await expect(writeDump(fifo, 'x')).rejects.toMatchObject({
+      message: `can't write ${fifo}: it is a FIFO, and only regular files are replaced`,
+    });
     expect(
       readdirSync(join(folder, '..')).filter((name) => name.startsWith(`${folder.split('/').at(-1)}.`)),
     ).toEqual([]);
