@@ -49,6 +49,10 @@ export function formatStatus(
       ({ name, reason, origin: { file, line } }) =>
         `not served     ${name}: ${reason} is not in effect yet (${file}:${line})`,
     ),
+    ...shortened(
+      answer.runTimeChanges.map((change) => `changed        ${change}: until the next reload`),
+      isVerbose,
+    ),
     ...shortened(services.flatMap(troubleOf), isVerbose),
     ...formatFailover(answer, isVerbose),
     ...formatScripts(answer.scripts),

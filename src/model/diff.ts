@@ -157,6 +157,7 @@ export function apply(changes: readonly Change[], before: DirectorConfig): Direc
   let { global, director, clients, staticAddresses, leftOut, failover } = before;
   // A map keeps its order and finds a service at once, however many changes there are.
   let services = new Map(before.virtualServers.map((service) => [keyOf(service), service]));
+  const servers: ServersOf = new Map();
   for (const change of changes) {
     if (isFailoverChange(change)) {
       failover = applyFailover(change, failover);
@@ -198,11 +199,14 @@ export function apply(changes: readonly Change[], before: DirectorConfig): Direc
       default: {
         const key = serviceKey(change.service);
         const service = services.get(key);
-        if (service !== undefined) services.set(key, applyToService(service, change));
+        if (service !== undefined) services.set(key, applyToService(service, change, servers));
       }
     }
   }
-  const virtualServers = [...services.values()];
+  const virtualServers = Array.from(services.values(), (service) => {
+    const changed = servers.get(service);
+    return changed === undefined ? service : { ...service, realServers: [...changed.values()] };
+  });
   return { ...before, global, director, clients, staticAddresses, leftOut, failover, virtualServers };
 }
 
@@ -211,25 +215,35 @@ type ServiceChange = Extract<
   { readonly kind: 'service-changed' | `destination-${string}` | 'destinations-reordered' }
 >;
 
-function applyToService(service: VirtualServer, change: ServiceChange): VirtualServer {
-  const { realServers } = service;
+/** The servers of services that are being changed: ten thousand changes of one must not copy its list as often. */
+type ServersOf = Map<VirtualServer, Map<string, RealServer>>;
+
+function applyToService(service: VirtualServer, change: ServiceChange, servers: ServersOf): VirtualServer {
+  const list =
+    servers.get(service) ?? new Map(service.realServers.map((server) => [endpointText(server), server]));
+  servers.set(service, list);
   switch (change.kind) {
-    case 'service-changed':
-      return { ...service, ...change.after };
+    case 'service-changed': {
+      const next = { ...service, ...change.after };
+      servers.set(next, list);
+      return next;
+    }
     case 'destination-added':
-      return { ...service, realServers: [...realServers, change.destination] };
+      list.set(endpointText(change.destination), change.destination);
+      return service;
     case 'destination-removed':
-      return {
-        ...service,
-        realServers: without(realServers, endpointText, endpointText(change.destination)),
-      };
+      list.delete(endpointText(change.destination));
+      return service;
     case 'destination-changed': {
       const key = endpointText(change.after);
-      const next = realServers.map((server) => (endpointText(server) === key ? change.after : server));
-      return { ...service, realServers: next };
+      if (list.has(key)) list.set(key, change.after);
+      return service;
     }
-    case 'destinations-reordered':
-      return { ...service, realServers: ordered(realServers, endpointText, change.order) };
+    case 'destinations-reordered': {
+      const order = ordered([...list.values()], endpointText, change.order);
+      servers.set(service, new Map(order.map((server) => [endpointText(server), server])));
+      return service;
+    }
   }
 }
 

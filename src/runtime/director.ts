@@ -3,7 +3,9 @@
 
 import type { ConnectionPage, Dataplane, DataplaneEvent } from '../dataplane/port.js';
 import { DirectorError } from '../errors.js';
+import { type Change, describe } from '../model/diff.js';
 import type { DirectorConfig } from '../model/director-config.js';
+import { type Layers, undoneSteps } from '../model/layers.js';
 import { addMicros, type Micros, micros, seconds } from '../model/units.js';
 import type { Catcher } from './catcher.js';
 import { applyChanges, type ChangeRequest } from './changes.js';
@@ -29,7 +31,7 @@ import { type LoopLag, measureLag } from './loop-lag.js';
 import { messageOf } from './message-of.js';
 import type { Probes } from './probes/probe.js';
 import { createSerial } from './serial.js';
-import { createSlices } from './slices.js';
+import { createSlices, inSlices } from './slices.js';
 import { directorStatus, serviceViews } from './status.js';
 import type { DirectorStatus, ServiceView } from './views.js';
 import { Zeroes } from './zeroes.js';
@@ -93,6 +95,7 @@ type Running = {
   readonly servers: readonly ControlServer[];
   readonly startedAt: Micros;
   configuredAt: Micros;
+  layers: Layers;
 };
 
 /** Of one reload; the caller of the reload gets all of them. */
@@ -162,8 +165,12 @@ export class Director {
         const loaded = await this.parts.load(next ?? this.source, this.stopWanted.signal);
         this.parts.onDiagnostics(loaded.diagnostics);
         if (loaded.config === undefined) throw new ConfigError(loaded.diagnostics);
+        const steps = undoneSteps(running.layers, loaded.config);
+        const undone = await inSlices(steps, createSlices(this.parts.clock));
         const result = await this.putInForce(running, loaded.config);
+        running.layers = { file: loaded.config, changes: [] };
         this.source = next ?? this.source;
+        this.reportUndone(undone);
         return { ...result, diagnostics: loaded.diagnostics };
       } catch (error) {
         this.parts.log.error('reload failed; the configuration in force stays', { reason: messageOf(error) });
@@ -180,7 +187,9 @@ export class Director {
       const running = this.requireRunning();
       const yieldTurn = createSlices(this.parts.clock);
       const { config, zeroed } = await applyChanges(running.engine.configInForce, changes, yieldTurn);
+      const { file } = running.layers;
       const result = await this.putInForce(running, config);
+      running.layers = { file, changes: await findChanges(file, config, yieldTurn) };
       if (zeroed === 'all' || zeroed.size > 0) {
         this.zeroes.begin(await this.counted(running), (key) => zeroed === 'all' || zeroed.has(key));
       }
@@ -221,7 +230,7 @@ export class Director {
   }
 
   status(): DirectorStatus {
-    const { engine, failover, startedAt, configuredAt } = this.requireRunning();
+    const { engine, failover, startedAt, configuredAt, layers } = this.requireRunning();
     const { clock, dataplane, catcher, log, version } = this.parts;
     return directorStatus(engine, dataplane, failover.view(), {
       version,
@@ -230,6 +239,7 @@ export class Director {
       configuredAt,
       loopLag: this.lag.read(),
       custody: failover.custody,
+      runTimeChanges: layers.changes.slice(0, maxLoggedChanges).map(describe),
       log: log.unwritten?.() ?? { lost: 0, heldBack: 0 },
       failedSteps: catcher.failedSteps,
     });
@@ -323,7 +333,14 @@ export class Director {
       await parts.dataplane.settle();
 
       const now = parts.clock.now();
-      const running = { engine, failover, servers, startedAt: now, configuredAt: parts.clock.wall() };
+      const running: Running = {
+        engine,
+        failover,
+        servers,
+        startedAt: now,
+        configuredAt: parts.clock.wall(),
+        layers: { file: config, changes: [] },
+      };
       this.state = { kind: 'running', running };
       this.lag.reset();
       this.stream.emit({ kind: 'started', generation });
@@ -377,6 +394,14 @@ export class Director {
     this.parts.log.info('configuration in force', { generation, changes: changes.length });
     this.stream.emit({ kind: 'reloaded', generation, changes });
     return { generation, changes };
+  }
+
+  private reportUndone(undone: readonly Change[]): void {
+    const { log } = this.parts;
+    for (const change of undone.slice(0, maxLoggedChanges))
+      log.warn(`no longer in force: ${describe(change)}`);
+    const unsaid = undone.length - maxLoggedChanges;
+    if (unsaid > 0) log.warn(`and ${unsaid} more changes of run time are no longer in force`);
   }
 
   private onDataplaneEvent(event: DataplaneEvent): void {

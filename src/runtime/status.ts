@@ -15,7 +15,15 @@ const noTraffic: Traffic = { connections: 0n, inPackets: 0n, outPackets: 0n, inB
 /** What the director itself adds; `custody` is that of failover. */
 export type DirectorFacts = Pick<
   DirectorStatus,
-  'version' | 'source' | 'uptime' | 'configuredAt' | 'loopLag' | 'log' | 'failedSteps' | 'custody'
+  | 'version'
+  | 'source'
+  | 'uptime'
+  | 'configuredAt'
+  | 'loopLag'
+  | 'log'
+  | 'failedSteps'
+  | 'custody'
+  | 'runTimeChanges'
 >;
 
 export function directorStatus(

@@ -266,7 +266,15 @@ describe('changes', () => {
     ]);
     expect(f.table()).toBe('3 2 1:0');
     expect(changes.length).toBe(2);
+    expect(f.director.status().runTimeChanges).toEqual([
+      'service tcp 10.0.0.1:80: server 10.1.0.3:80 added: nat, weight 1',
+      'service tcp 10.0.0.1:80: server 10.1.0.1:80: weight 1 → 0',
+    ]);
     await f.director.reload();
+    expect(f.logged).toContain(
+      'no longer in force: service tcp 10.0.0.1:80: server 10.1.0.1:80: weight 1 → 0',
+    );
+    expect(f.director.status().runTimeChanges).toEqual([]);
     expect(f.table()).toBe('3:0(removed) 2 1');
   });
 

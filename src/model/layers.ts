@@ -1,0 +1,67 @@
+// What the file says and what was changed at run time, as two values, with one effective view. What a checker makes of a
+// weight is no layer: it is a state of the engine's, decided anew from the effective view. Pure.
+
+import { apply, type Change, diffSteps, isSame, type ServiceSettings } from './diff.js';
+import { finish } from './diff-lists.js';
+import type { DirectorConfig, RealServer, VirtualServer } from './director-config.js';
+import { endpointText, serviceKey } from './service-id.js';
+
+export type Layers = {
+  readonly file: DirectorConfig;
+  /** From the file to what is in force: the shortest list, however many changes led there. */
+  readonly changes: readonly Change[];
+};
+
+/**
+ * What is in force. A change sets what it changed and no more: where the file has moved on since, the rest is the file's. A
+ * change of what the file no longer has changes nothing, and what it adds but the file has by now is as the change has it.
+ */
+export function effectiveConfig({ file, changes }: Layers): DirectorConfig {
+  const services = new Map(file.virtualServers.map((service) => [serviceKey(service.id), service]));
+  const servers = new Map<string, ReadonlyMap<string, RealServer>>();
+  const serversOf = (service: VirtualServer): ReadonlyMap<string, RealServer> => {
+    const key = serviceKey(service.id);
+    const list =
+      servers.get(key) ?? new Map(service.realServers.map((server) => [endpointText(server), server]));
+    servers.set(key, list);
+    return list;
+  };
+  const onFile = changes.map((change): Change => {
+    if (change.kind !== 'service-changed' && change.kind !== 'destination-changed') return change;
+    const service = services.get(serviceKey(change.service));
+    if (service === undefined) return change;
+    if (change.kind === 'service-changed') {
+      const after: ServiceSettings = { ...change.after, ...settingsOf(service, change.after) };
+      return { ...change, after: withChanged(change.before, change.after, after) };
+    }
+    const server = serversOf(service).get(endpointText(change.after));
+    return server === undefined
+      ? change
+      : { ...change, after: withChanged(change.before, change.after, server) };
+  });
+  return apply(onFile, file);
+}
+
+/** What is undone when `next` is the file and nothing else counts: from `next` to what would be in force with the changes. */
+export function undoneBy(layers: Layers, next: DirectorConfig): readonly Change[] {
+  return finish(undoneSteps(layers, next));
+}
+
+/** The same in steps of some hundreds of servers. */
+export function* undoneSteps({ changes }: Layers, next: DirectorConfig): Generator<void, readonly Change[]> {
+  if (changes.length === 0) return [];
+  return yield* diffSteps(next, effectiveConfig({ file: next, changes }));
+}
+
+/** `base` with those fields of `after` in which it differs from `before`. */
+function withChanged<T extends object>(before: T, after: T, base: T): T {
+  const changed = Object.entries(after).filter(([name, value]) => !isSame(value, before[name as keyof T]));
+  return { ...base, ...Object.fromEntries(changed) };
+}
+
+/** The settings of `service` by the names that `settings` has. */
+function settingsOf(service: VirtualServer, settings: ServiceSettings): Partial<ServiceSettings> {
+  return Object.fromEntries(
+    Object.keys(settings).map((name) => [name, service[name as keyof ServiceSettings]]),
+  );
+}
