@@ -142,9 +142,7 @@ export class Engine {
 
   /** Puts the first table in force. The data plane runs already; addresses come last, when packets have a taker. */
   async start(next: NextRoles): Promise<number> {
-    const generation = await this.reconfigure(this.config, diff(emptyConfig, this.config), next);
-    this.observer.start();
-    return generation;
+    return await this.reconfigure(this.config, diff(emptyConfig, this.config), next);
   }
 
   /**
@@ -159,6 +157,7 @@ export class Engine {
       const clients = hasNewClients ? config.clients : this.clients;
       const plan = await this.plan(config, clients, touchedServices(changes), next.roles);
       const generation = await this.putInForce(plan, next.adopt);
+      this.observer.start();
       await this.begin(plan.changes);
       await this.trySettling();
       return generation;

@@ -1,5 +1,5 @@
 // Measures how late the event loop runs: what a stall costs adverts and probes. Taken at the alarms that the director sets
-// anyway, so that an idle one is not woken for it; the observer alone sets one every two seconds.
+// anyway, so that an idle one is not woken for it; the observer alone sets one every two seconds, while there are services.
 
 import { type Micros, micros } from '../model/units.js';
 import type { Clock } from './clock.js';

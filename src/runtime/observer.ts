@@ -1,4 +1,4 @@
-// Looks at the data plane's counters every two seconds: rates for all rows, and which quiesced rows have emptied.
+// Looks at the data plane's counters every two seconds while there are services: rates for all rows, and which quiesced rows have emptied.
 // One read of the counters serves both; the work on them is sliced.
 
 import type { Dataplane, ServiceStatus } from '../dataplane/port.js';
@@ -25,6 +25,7 @@ export class Observer {
   private rates = new Map<string, ServiceRates>();
   private cancelAlarm: Cancel | undefined;
   private isStopped = false;
+  private isWanted = false;
 
   constructor(
     private readonly clock: Clock,
@@ -32,11 +33,19 @@ export class Observer {
     private readonly look: CounterVisitor,
   ) {}
 
+  /** There is a new table: looks from now on, for as long as it has rows. A director without services sleeps. */
   start(): void {
+    this.isWanted = true;
+    if (this.cancelAlarm === undefined && !this.isStopped) this.arm();
+  }
+
+  private arm(): void {
+    this.isWanted = false;
     const next = addMicros(this.clock.now(), seconds(samplePeriod_s));
     this.cancelAlarm = this.clock.at(next, async () => {
-      await this.sample();
-      if (!this.isStopped) this.start();
+      const hasRows = await this.sample();
+      this.cancelAlarm = undefined;
+      if (!this.isStopped && (hasRows || this.isWanted)) this.arm();
     });
   }
 
@@ -55,19 +64,20 @@ export class Observer {
     return found === undefined ? noRates : readRates(found);
   }
 
-  private async sample(): Promise<void> {
+  private async sample(): Promise<boolean> {
     const yieldTurn = createSlices(this.clock);
     const look = this.look();
     const next = new Map<string, ServiceRates>();
     for (const service of this.dataplane.services()) {
       await yieldTurn();
-      if (this.isStopped) return;
+      if (this.isStopped) return false;
       const key = serviceKey(service.id);
       next.set(key, sampleService(this.rates.get(key), service));
       look.row(service);
     }
     look.end();
     this.rates = next;
+    return next.size > 0;
   }
 }
 
