@@ -1,5 +1,5 @@
-// Firewall rules that used to see what services get: IPVS passes INPUT and FORWARD, the steering program takes packets
-// before them. Read from nft (which has the rules of iptables-nft, too) and from iptables-legacy where that is in use.
+// Firewall rules that used to see what services get: IPVS passes ingress, PREROUTING, INPUT and FORWARD; the steering
+// program takes packets before all of them. Read from nft (which has the rules of iptables-nft, too) and from iptables-legacy where that is in use.
 
 import { type Finding, ok, warning } from './finding.js';
 
@@ -22,7 +22,8 @@ export function checkFirewall(run: RunProgram, isLegacyUsed: boolean): Finding[]
   if (rules === undefined && chains.length === 0) {
     return [ok('firewall', 'rules were not looked at: nft is not here, or says nothing')];
   }
-  if (chains.length === 0) return [ok('firewall', 'no rule refuses packets at INPUT, FORWARD or PREROUTING')];
+  if (chains.length === 0)
+    return [ok('firewall', 'no rule refuses packets at ingress, PREROUTING, INPUT or FORWARD')];
   const rest = chains.length > shownChains ? ` and ${chains.length - shownChains} more` : '';
   const fact = `rules that refuse packets do not see what services get, for it is taken before them: ${chains.slice(0, shownChains).join(', ')}${rest}`;
   return [warning('firewall', fact, 'say in director { } whom services take: allow and deny')];
@@ -42,28 +43,36 @@ type NftObject = {
     readonly chain: string;
     readonly expr?: readonly Readonly<Record<string, unknown>>[];
   };
+  /** Values and, in a map of verdicts, what becomes of a packet that has them. */
+  readonly map?: {
+    readonly family: string;
+    readonly table: string;
+    readonly name: string;
+    readonly elem?: readonly unknown[];
+  };
 };
 
 /** Hooks that IPVS traffic passed. */
-const hooks: readonly string[] = ['prerouting', 'input', 'forward'];
+const hooks: readonly string[] = ['ingress', 'prerouting', 'input', 'forward'];
+const families: readonly string[] = ['ip', 'ip6', 'inet', 'netdev'];
 
 /** `table inet filter, chain input (policy drop, 3 rules that refuse)`. */
 function nftChains(text: string | undefined): string[] {
   const objects = parse(text);
   const refusing = new Map<string, number>();
   const jumps = new Map<string, string[]>();
-  for (const { rule } of objects) {
-    if (rule === undefined) continue;
-    const key = `${rule.family} ${rule.table} ${rule.chain}`;
-    for (const statement of rule.expr ?? []) {
-      if ('drop' in statement || 'reject' in statement) refusing.set(key, (refusing.get(key) ?? 0) + 1);
-      const target = targetOf(statement.jump) ?? targetOf(statement.goto);
-      if (target === undefined) continue;
-      jumps.set(key, [...(jumps.get(key) ?? []), `${rule.family} ${rule.table} ${target}`]);
-    }
+  for (const { rule, map } of objects) {
+    const holder = rule ?? map;
+    if (holder === undefined) continue;
+    const key = `${holder.family} ${holder.table} ${rule === undefined ? `@${map?.name}` : rule.chain}`;
+    const { refuses, targets } = verdictsIn(rule === undefined ? map?.elem : rule.expr);
+    if (refuses) refusing.set(key, (refusing.get(key) ?? 0) + 1);
+    const further = targets.map((target) => `${holder.family} ${holder.table} ${target}`);
+    jumps.set(key, [...(jumps.get(key) ?? []), ...further]);
   }
   return objects.flatMap(({ chain }) => {
-    if (chain?.hook === undefined || !hooks.includes(chain.hook) || !isOfIp(chain.family)) return [];
+    if (chain?.hook === undefined || !hooks.includes(chain.hook) || !families.includes(chain.family))
+      return [];
     const reached = reachedFrom(`${chain.family} ${chain.table} ${chain.name}`, jumps);
     const count = [...reached].reduce((sum, key) => sum + (refusing.get(key) ?? 0), 0);
     const place = `table ${chain.family} ${chain.table}, chain ${chain.name}`;
@@ -71,13 +80,36 @@ function nftChains(text: string | undefined): string[] {
   });
 }
 
-function isOfIp(family: string): boolean {
-  return family === 'ip' || family === 'ip6' || family === 'inet';
+/** What a rule, or a map, may do with a packet: refuse it, or hand it to other chains and maps (`@name`). */
+function verdictsIn(value: unknown): { readonly refuses: boolean; readonly targets: readonly string[] } {
+  const targets: string[] = [];
+  let refuses = false;
+  const visit = (part: unknown): void => {
+    if (typeof part !== 'object' || part === null) return;
+    if (Array.isArray(part)) {
+      part.forEach(visit);
+      return;
+    }
+    for (const [key, inner] of Object.entries(part)) {
+      if (key === 'drop' || key === 'reject' || (key === 'xt' && isRefusingTarget(inner))) refuses = true;
+      else if (key === 'jump' || key === 'goto') targets.push(...targetOf(inner));
+      else if (key === 'data' && typeof inner === 'string' && inner.startsWith('@')) targets.push(inner);
+      else visit(inner);
+    }
+  };
+  visit(value);
+  return { refuses, targets };
 }
 
-function targetOf(jump: unknown): string | undefined {
+/** A target of iptables-nft that nft has no word for: `-j REJECT`. */
+function isRefusingTarget(xt: unknown): boolean {
+  const { type, name } = (xt ?? {}) as { readonly type?: unknown; readonly name?: unknown };
+  return type === 'target' && (name === 'REJECT' || name === 'DROP' || name === 'TARPIT');
+}
+
+function targetOf(jump: unknown): string[] {
   const target = (jump as { readonly target?: unknown } | undefined)?.target;
-  return typeof target === 'string' ? target : undefined;
+  return typeof target === 'string' ? [target] : [];
 }
 
 function reachedFrom(start: string, jumps: ReadonlyMap<string, readonly string[]>): Set<string> {

@@ -54,6 +54,51 @@ test.each([
     ),
     'table inet filter, chain in (2 rules that refuse)',
   ],
+  [
+    '-j REJECT of iptables-nft, which nft has no word for',
+    nft(
+      chain('FORWARD', { ...input, hook: 'forward', policy: 'accept' }, 'ip'),
+      rule('FORWARD', [{ xt: { type: 'match', name: 'conntrack' } }], 'ip'),
+      rule('FORWARD', [{ counter: {} }, { xt: { type: 'target', name: 'REJECT' } }], 'ip'),
+    ),
+    'table ip filter, chain FORWARD (1 rule that refuses)',
+  ],
+  [
+    'rules at the ingress of a device, which come behind the steering program, too',
+    nft(chain('i', { ...input, hook: 'ingress' }, 'netdev'), rule('i', [{ drop: null }], 'netdev')),
+    'table netdev filter, chain i (1 rule that refuses)',
+  ],
+  [
+    'a map of verdicts in a rule',
+    nft(
+      chain('in', input),
+      rule('in', [
+        {
+          vmap: {
+            key: {},
+            data: {
+              set: [
+                [80, { drop: null }],
+                [22, { jump: { target: 'ssh' } }],
+              ],
+            },
+          },
+        },
+      ]),
+      rule('ssh', [{ reject: null }]),
+    ),
+    'table inet filter, chain in (2 rules that refuse)',
+  ],
+  [
+    'a map of verdicts with a name',
+    nft(
+      { map: { family: 'inet', table: 'filter', name: 'ports', elem: [[80, { goto: { target: 'no' } }]] } },
+      chain('in', input),
+      rule('in', [{ vmap: { key: {}, data: '@ports' } }]),
+      rule('no', [{ reject: null }]),
+    ),
+    'table inet filter, chain in (1 rule that refuses)',
+  ],
 ])('%s', (_, run, expected) => {
   expect(named(run as RunProgram)).toBe(expected);
 });
