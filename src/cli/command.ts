@@ -10,7 +10,6 @@ import {
   type DiagnosticJson,
   RefusedError,
 } from '../runtime/admin-client.js';
-import { ConfigError } from '../runtime/loading/source.js';
 import { insteadOf } from './keepalived-options.js';
 
 export const exitCodes = { done: 0, failed: 1, usage: 2, noDirector: 3 } as const;
@@ -111,7 +110,7 @@ export function formatRemoteDiagnostics(diagnostics: readonly DiagnosticJson[]):
   );
 }
 
-/** Says on stderr what went wrong, and gives the exit code for it. */
+/** Says on stderr what went wrong, and gives the exit code for it. Diagnostics of its own file a director has written already. */
 export function reportFailure(error: unknown): ExitCode {
   if (error instanceof Exit) return error.code;
   // commander has written its own message.
@@ -120,7 +119,6 @@ export function reportFailure(error: unknown): ExitCode {
     if (instead !== undefined) printError(`${instead}\n`);
     return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
   }
-  if (error instanceof ConfigError) printError(formatDiagnostics(error.diagnostics));
   if (error instanceof RefusedError) printError(formatRemoteDiagnostics(error.diagnostics));
   printError(`director: ${error instanceof Error ? error.message : String(error)}\n`);
   if (error instanceof DirectorError) printError(causeText(error));

@@ -363,10 +363,11 @@ describe('run', { timeout: processTimeout_ms }, () => {
     );
   });
 
-  test('a bad configuration: all errors, exit 1', async () => {
+  test('a bad configuration: all errors, each once, exit 1', async () => {
     const { code, stderr } = await runScript(script, [badFile, join(folder, 'bad.sock')]);
     expect(code).toBe(1);
-    expect(stderr).toContain('error: lvs_shed is no keyword');
+    expect(stderr.match(/error: lvs_shed is no keyword/g)).toHaveLength(1);
+    expect(stderr).toMatch(/\ndirector: the configuration has 2 errors, first: /);
   });
 
   const notified = requires('addon', 'pkg:socat');
