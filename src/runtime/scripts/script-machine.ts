@@ -2,6 +2,7 @@
 
 import { lstatSync, readFileSync, readlinkSync, type Stats } from 'node:fs';
 import { getSystemErrorMap } from 'node:util';
+import { messageOf } from '../message-of.js';
 import type { AccountDatabase } from './accounts.js';
 import type { FileFacts, ReadFileFacts } from './program-path.js';
 
@@ -36,7 +37,7 @@ export function errnoText(errno: number): string {
 /** What a failed system call says. */
 export function failureText(error: unknown): string {
   const errno = error instanceof Error && 'errno' in error ? Number(error.errno) : Number.NaN;
-  return Number.isNaN(errno) ? String(error) : errnoText(Math.abs(errno));
+  return Number.isNaN(errno) ? messageOf(error) : errnoText(Math.abs(errno));
 }
 
 function textOf(path: string): string {

@@ -2,6 +2,7 @@
 
 import { execFileSync } from 'node:child_process';
 import {
+  existsSync,
   lstatSync,
   mkdtempSync,
   readdirSync,
@@ -47,10 +48,25 @@ test("another director's is left alone", () => {
   expect(readFileSync(path, 'utf8')).toBe('1\n');
 });
 
+test("a director that lives keeps its file; that of a process which is gone, or isn't one, is replaced", () => {
+  writeFileSync(path, '4711\n');
+  const log = new RecordingLog();
+  const remove = writePidFile(path, log, (pid) => (pid === 4711 ? 'director' : ''));
+  expect(log.take()).toEqual([
+    expect.stringMatching(/^warn the pid file .* is that of another director.*4711/),
+  ]);
+  remove();
+  expect(readFileSync(path, 'utf8')).toBe('4711\n');
+  writePidFile(path, log, () => 'bash')();
+  expect([existsSync(path), log.take()]).toEqual([false, []]);
+});
+
 test('where none can be written, that is said and nothing else happens', () => {
   const log = new RecordingLog();
   writePidFile(join(folder, 'none', 'director.pid'), log)();
-  expect(log.take()).toEqual([expect.stringMatching(/^warn there is no pid file .*ENOENT/)]);
+  expect(log.take()).toEqual([
+    expect.stringMatching(/^warn there is no pid file .*=no such file or directory/),
+  ]);
 });
 
 test('what is no file stays, also behind a link', () => {
