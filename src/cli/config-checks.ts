@@ -3,7 +3,7 @@
 
 import type { DirectorConfig } from '../model/director-config.js';
 import { nearest } from '../model/nearest.js';
-import { byAccount, scriptOutlooks } from '../runtime/scripts/script-outlook.js';
+import { byAccount, defectsOf, scriptOutlooks } from '../runtime/scripts/script-outlook.js';
 import { type Check, error, type Finding, ok, warning } from './finding.js';
 import { checkFirewall } from './firewall.js';
 import type { Machine } from './machine.js';
@@ -64,7 +64,7 @@ function usersOfDevices({
   }
   for (const { address, device } of staticAddresses) note(device, `the static address ${address}`);
   for (const device of director.interfaces ?? [])
-    if (!device.includes('*')) note(device, 'director { interfaces }');
+    if (!device.includes('*')) note(device, 'director { interface }');
   return users;
 }
 
@@ -90,10 +90,9 @@ function checkScripts(
   const runs = [...byAccount(outlooks)].map(([account, titles]) =>
     ok('scripts', `run as ${account}: ${titles.join(', ')}`),
   );
-  const defects = outlooks.flatMap(({ title, defect, dependents }) => {
-    if (defect === undefined) return [];
+  const defects = defectsOf(outlooks).map(({ fact, remedy, dependents }) => {
     const harm = dependents.length === 0 ? '' : `; never master while that is so: ${dependents.join(', ')}`;
-    return [warning('scripts', `${title} ${defect.why}${harm}`, defect.remedy)];
+    return warning('scripts', `${fact}${harm}`, remedy);
   });
   return [...defects, ...runs];
 }

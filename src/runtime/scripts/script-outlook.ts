@@ -40,6 +40,29 @@ export function scriptOutlooks(config: FailoverConfig, inspect: Inspect): Script
   });
 }
 
+/** What is not run, once for each cause. */
+export function defectsOf(
+  outlooks: readonly ScriptOutlook[],
+): { readonly fact: string; readonly remedy: string; readonly dependents: readonly string[] }[] {
+  const causes = new Map<
+    string,
+    { titles: string[]; why: string; remedy: string; dependents: Set<string> }
+  >();
+  for (const { title, defect, dependents } of outlooks) {
+    if (defect === undefined) continue;
+    const key = JSON.stringify([defect.why, defect.remedy]);
+    const cause = causes.get(key) ?? { titles: [], ...defect, dependents: new Set() };
+    causes.set(key, cause);
+    cause.titles.push(title);
+    for (const name of dependents) cause.dependents.add(name);
+  }
+  return [...causes.values()].map(({ titles: [title, ...others], why, remedy, dependents }) => ({
+    fact: `${title} ${why}${others.length === 0 ? '' : ` (and so it is with ${others.join(', ')})`}`,
+    remedy,
+    dependents: [...dependents],
+  }));
+}
+
 /** Says who runs what, and what nobody runs, where that is new since `before`, and gives them back. Tracked scripts say their defects themselves. */
 export function sayOutlooks(
   log: Log,
@@ -48,9 +71,9 @@ export function sayOutlooks(
 ): readonly ScriptOutlook[] {
   const known = new Map(before.map((outlook) => [outlook.title, outlook]));
   const fresh = outlooks.filter((outlook) => !isSame(known.get(outlook.title), outlook));
+  const untracked = fresh.filter(({ title }) => !isTracked(title));
+  for (const { fact, remedy } of defectsOf(untracked)) log.warn(fact, { remedy });
   for (const { title, defect, dependents } of fresh) {
-    if (defect !== undefined && !isTracked(title))
-      log.warn(`${title} ${defect.why}`, { remedy: defect.remedy });
     if (defect !== undefined && dependents.length > 0) {
       log.warn(`never master while ${title} is not run: ${dependents.join(', ')}`);
     }

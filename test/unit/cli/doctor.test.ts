@@ -304,6 +304,24 @@ const cases: readonly Case[] = [
       remedy: 'script_user',
     },
   },
+  {
+    name: 'one account that is not here, and all the scripts that would run as it: said once',
+    facts: {
+      scripts: {
+        '/srv/check': { why: 'would run as ghost', remedy: 'create the account' },
+        '/srv/notify': { why: 'would run as ghost', remedy: 'create the account' },
+      },
+    },
+    situation: failover,
+    finding: {
+      name: 'scripts',
+      level: 'warning',
+      fact:
+        'script check would run as ghost (and so it is with notify of VI_1); ' +
+        'never master while that is so: VI_1, VI_2',
+      remedy: 'create the account',
+    },
+  },
   { name: 'always: own traffic', facts: {}, finding: { name: 'own-traffic', level: 'ok' } },
 ];
 

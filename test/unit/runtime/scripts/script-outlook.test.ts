@@ -76,10 +76,8 @@ test('a start says who runs what and what nobody runs; a reload only what is new
   sayOutlooks(log, [], first);
   // A tracked script says its defect itself.
   expect(log.take()).toEqual([
+    'warn notify_master of VI_1 has nobody to run as (and so it is with notify of VI_1, the script of FIFO /run/fifo) remedy=script_user',
     'warn never master while script check is not run: VI_1, VI_2',
-    'warn notify_master of VI_1 has nobody to run as remedy=script_user',
-    'warn notify of VI_1 has nobody to run as remedy=script_user',
-    'warn the script of FIFO /run/fifo has nobody to run as remedy=script_user',
     'info scripts run as somebody: script weighs, notify_fault of G',
   ]);
   runner.defects.delete('/srv/notify');
