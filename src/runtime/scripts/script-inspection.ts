@@ -49,7 +49,9 @@ export function inspectCommand(
       remedy: 'correct permissions, or the account it runs as',
     };
   }
-  const unsafe = runsWithRootPowers(path, account) ? firstUnsafe(path) : undefined;
+  const byWayOf = interpretersOf(path, machine);
+  if ('why' in byWayOf) return byWayOf;
+  const unsafe = runsWithRootPowers(path, account) ? firstOf([path, ...byWayOf], firstUnsafe) : undefined;
   const isNamed = (command.account ?? policy.account) !== undefined;
   if (!isNamed && account.uid === 0) {
     const found = unsafe ?? (words === command.words ? unsafeScriptOf(path, rest, machine) : undefined);
@@ -102,6 +104,43 @@ function locate(program: string, account: AccountIds, machine: ScriptMachine): L
     if (typeof found !== 'string' && forbids(found, account) === undefined) return { ...found, calledAs };
   }
   return `no ${program} in PATH`;
+}
+
+/** So many scripts may be each other's interpreters, as in the kernel. */
+const mostInterpreters = 5;
+
+/** What the kernel starts for a script: the program that its first line names, and that one's, if it is a script too. */
+function interpretersOf(path: ProgramPath, machine: ScriptMachine): readonly ProgramPath[] | ScriptDefect {
+  const found: ProgramPath[] = [];
+  for (let at = path; found.length < mostInterpreters; ) {
+    const line = machine.firstLine(at.program.path) ?? '';
+    const name = /^#![ \t]*([^ \t]+)/.exec(line)?.[1];
+    if (name === undefined) return found;
+    if (line.endsWith('\r')) {
+      return {
+        why: `can not be run: the lines of ${at.program.path} end in CR LF, so its interpreter is not found`,
+        remedy: `sed -i 's/\\r$//' ${at.program.path}`,
+      };
+    }
+    const next = walkPath(name, machine.lookAt);
+    if (typeof next === 'string') {
+      return {
+        why: `can not be run: there is no interpreter ${name} (${next})`,
+        remedy: `correct the first line of ${at.program.path}, or install what it names`,
+      };
+    }
+    found.push(next);
+    at = next;
+  }
+  return found;
+}
+
+function firstOf<T, V>(list: readonly T[], look: (item: T) => V | undefined): V | undefined {
+  for (const item of list) {
+    const found = look(item);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 /** Programs that run the file which is their argument. */

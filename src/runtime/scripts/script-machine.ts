@@ -1,6 +1,6 @@
 // What the script runner asks of this machine: accounts, files, its own rights. A test answers from a table.
 
-import { lstatSync, readFileSync, readlinkSync, type Stats } from 'node:fs';
+import { closeSync, lstatSync, openSync, readFileSync, readlinkSync, readSync, type Stats } from 'node:fs';
 import { getSystemErrorMap } from 'node:util';
 import { messageOf } from '../message-of.js';
 import type { AccountDatabase } from './accounts.js';
@@ -9,6 +9,8 @@ import type { FileFacts, ReadFileFacts } from './program-path.js';
 export type ScriptMachine = {
   readonly accounts: () => AccountDatabase;
   readonly lookAt: ReadFileFacts;
+  /** Of a file, as far as the kernel looks for an interpreter; undefined when it can't be read. */
+  readonly firstLine: (path: string) => string | undefined;
   readonly uid: number;
   readonly gid: number;
   /** CAP_SETUID and CAP_SETGID reach a program that we start. */
@@ -23,6 +25,7 @@ const accountCapabilities = (1n << 6n) | (1n << 7n);
 export const thisMachine: ScriptMachine = {
   accounts: () => ({ passwd: textOf('/etc/passwd'), group: textOf('/etc/group') }),
   lookAt,
+  firstLine,
   uid: process.getuid?.() ?? 0,
   gid: process.getgid?.() ?? 0,
   mayChangeAccount,
@@ -55,6 +58,24 @@ function lookAt(path: string): FileFacts | string {
     return { kind: kindOf(stats), uid: stats.uid, gid: stats.gid, mode: stats.mode & 0o7777, target };
   } catch (error) {
     return failureText(error);
+  }
+}
+
+/** BINPRM_BUF_SIZE of the kernel. */
+const firstBytes = 256;
+
+function firstLine(path: string): string | undefined {
+  const buffer = Buffer.alloc(firstBytes);
+  try {
+    const descriptor = openSync(path, 'r');
+    try {
+      const length = readSync(descriptor, buffer);
+      return buffer.toString('latin1', 0, length).split('\n', 1)[0];
+    } finally {
+      closeSync(descriptor);
+    }
+  } catch {
+    return undefined;
   }
 }
 

@@ -97,7 +97,7 @@ rootTest('ends are values: status, signal, and programs that never were', async 
   expect(await runIn(runner, sh('kill -SEGV $$'))).toEqual({ kind: 'signalled', signal: 'SIGSEGV' });
   expect(await runIn(runner, [noInterpreter])).toEqual({
     kind: 'not-run',
-    why: `could not be started: ${noInterpreter}: no such file or directory`,
+    why: expect.stringMatching('^can not be run: there is no interpreter /no/such/interpreter '),
   });
   expect(await runIn(runner, [join(folder, 'none')])).toEqual({
     kind: 'not-run',
@@ -241,6 +241,39 @@ rootTest('root runs unasked what root alone can change, and nothing else', async
   } finally {
     chownSync(folder, 0, 0);
   }
+  log.take();
+});
+
+rootTest('the interpreter that a first line names: it is there, and root alone can change it', async () => {
+  const runner = createRunner({
+    accounts: () => ({ passwd: 'root:x:0:0::/:\njoe:x:61237:61237::/:\n', group: '' }),
+  });
+  const look = (path: string, policy = noPolicy) =>
+    runner.inspect({ words: [path], account: undefined }, policy);
+  const own = script('interpreter', '#!/bin/sh\nexit 0\n');
+  const path = script('interpreted', `#! ${own} -x\n`);
+  expect(look(path)).toEqual({ runsAs: 'root' });
+  chownSync(own, 61237, 0);
+  expect(look(path)).toMatchObject({ why: expect.stringMatching(`unasked, for ${own} belongs to joe$`) });
+  expect(look(path, secure)).toMatchObject({
+    why: expect.stringMatching(`^is refused by enable_script_security: .*${own} belongs to joe$`),
+  });
+  // By way of a second script.
+  expect(look(script('twice', `#!${path}\n`))).toMatchObject({
+    why: expect.stringContaining('belongs to joe'),
+  });
+
+  const gone = script('gone', '#!/usr/bin/perl7.9 -w\n');
+  expect(look(gone)).toEqual({
+    why: 'can not be run: there is no interpreter /usr/bin/perl7.9 (/usr/bin/perl7.9: no such file or directory)',
+    remedy: `correct the first line of ${gone}, or install what it names`,
+  });
+  const pasted = script('pasted', '#!/usr/bin/env sh\r\nexit 0\r\n');
+  expect(look(pasted)).toEqual({
+    why: `can not be run: the lines of ${pasted} end in CR LF, so its interpreter is not found`,
+    remedy: `sed -i 's/\\r$//' ${pasted}`,
+  });
+  expect(await runIn(runner, [pasted], noPolicy)).toMatchObject({ kind: 'not-run' });
   log.take();
 });
 
