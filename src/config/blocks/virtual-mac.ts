@@ -18,8 +18,13 @@ export function nameVirtualMacs(
 ): RouterConfig[] {
   const taken = new Set<string>();
   for (const read of routers) {
-    const name = writtenName(read);
+    const name = macWords(read)?.[0];
     if (name === undefined) continue;
+    if (usableName(read) === undefined) {
+      const message = `${name.text} is a device of its own, and no name for another one; the usual name is taken`;
+      report.add('value-replaced', name, message);
+      continue;
+    }
     if (taken.has(name.text)) {
       const message = `two virtual routers have the device ${name.text}`;
       report.add('duplicate-name', name, message, 'give one of them another name');
@@ -38,8 +43,8 @@ function withVirtualMac(read: ReadRouter, prefix: string, taken: Set<string>): R
   const { config } = read;
   const words = macWords(read);
   if (words === undefined) return config;
-  const [written, mac] = words;
-  const name = written?.text ?? freeName(prefix, config.router.virtualRouterId, taken);
+  const mac = words[1];
+  const name = usableName(read) ?? freeName(prefix, config.router.virtualRouterId, taken);
   taken.add(name);
   const virtualMac = mac?.text.toLowerCase() ?? usualMac(config.router);
   return { ...config, router: { ...config.router, virtualMacDevice: name, virtualMac } };
@@ -51,8 +56,10 @@ function macWords({ statement: { block } }: ReadRouter): readonly Word[] | undef
   return settingOf(block, 'use_vmac')?.arguments;
 }
 
-function writtenName(read: ReadRouter): Word | undefined {
-  return macWords(read)?.[0];
+/** undefined without one, and where it is that of the interface itself. */
+function usableName(read: ReadRouter): string | undefined {
+  const name = macWords(read)?.[0]?.text;
+  return name === read.config.router.device || name === 'lo' ? undefined : name;
 }
 
 function freeName(prefix: string, virtualRouterId: number, taken: ReadonlySet<string>): string {

@@ -297,6 +297,8 @@ describe('what is said', () => {
     ['advert_int 256', '3:12 error out-of-range'],
     ['interface a_very_very_long_name', '3:11 error invalid-value'],
     ['use_vmac a_very_very_long_name', '3:10 error invalid-value'],
+    ['use_vmac eth0', '3:10 warning value-replaced'],
+    ['use_vmac lo', '3:10 warning value-replaced'],
     ['use_vmac v 01:00:5e:00:00:01', '3:12 error invalid-value'],
     ['mcast_dst_ip 10.0.0.1', '3:14 error invalid-address'],
     ['mcast_dst_ip ff02::12', '3:14 error family-mismatch'],
@@ -385,6 +387,7 @@ describe('what is said', () => {
     ]);
     const { routers } = configOf(instance('use_vmac') + other('use_vmac')).failover;
     expect(routers.map(({ router }) => router.virtualMacDevice)).toEqual(['uvs.51', 'uvs.51.2']);
+    expect(routerOf('use_vmac eth0').virtualMacDevice).toBe('uvs.51');
   });
 
   test('what has no effect yet is named once', () => {
