@@ -96,7 +96,6 @@ test('--lenient: served without, marked in status, list and JSON; left out, and 
 
 test.each([
   ['a method', service('10.0.0.1', 'TUN')],
-  ['a scheduler', service('10.0.0.1', 'NAT').replace('rr', 'sed')],
   ['persistence', service('10.0.0.1', 'NAT', 'persistence_timeout')],
   ['a checker', service('10.0.0.1', 'NAT', '', httpCheck)],
   ['a mark', service('10.0.0.1', 'NAT').replace('10.0.0.1 80', 'fwmark 1')],
