@@ -20,12 +20,6 @@ export function unless<T>(value: T, usual: T): T | undefined {
   return value === usual ? undefined : value;
 }
 
-/** What the level above says already is left out. */
-export function override(value: boolean, above: boolean): string | undefined {
-  if (value === above) return undefined;
-  return value ? 'yes' : 'no';
-}
-
 /** Seconds, or undefined when they are the usual ones. */
 export function secondsUnless(value: Micros, usual: number): string | undefined {
   return value === usual ? undefined : secondsText(value);

@@ -14,9 +14,11 @@ import type { ForwardingMethod } from '../model/forwarding-table.js';
 import type { ServiceId } from '../model/service-id.js';
 import { checkerOfKind } from './checkers/index.js';
 import { failoverBlocks, failoverGlobalLines } from './print-failover.js';
-import { flag, type Lines, override, setting, unless, word } from './print-words.js';
+import { type Lines, setting, word } from './print-words.js';
 import { printRows } from './row.js';
 import { directorRows } from './rows/director.js';
+import { serverRows } from './rows/real-server.js';
+import { serviceRows } from './rows/virtual-server.js';
 
 export type PrintOptions = {
   /** False: without `director { }`, for keepalived's eyes. */
@@ -94,32 +96,17 @@ function serviceWords(id: ServiceId): string {
 function serviceLines(service: VirtualServer): Lines {
   const [first] = service.realServers;
   const method = first?.method ?? 'nat';
-  const { sorryServer } = service;
   return [
     ...(service.id.kind === 'mark' ? [] : [`protocol ${service.id.protocol.toUpperCase()}`]),
-    `lvs_sched ${service.scheduler}`,
-    `lvs_method ${methodText(method)}`,
-    ...service.flags,
-    ...flag('ops', service.onePacket),
-    ...flag('alpha', service.alpha),
-    ...setting('quorum', unless(service.quorum, 1)),
-    ...setting('hysteresis', unless(service.hysteresis, 0)),
-    ...(sorryServer === undefined ? [] : [`sorry_server ${sorryServer.address} ${sorryServer.port}`]),
-    ...(sorryServer === undefined || sorryServer.method === method
-      ? []
-      : [`sorry_server_lvs_method ${methodText(sorryServer.method)}`]),
+    `lvs_method ${method.toUpperCase()}`,
+    ...printRows(serviceRows, service, { method }),
     ...service.realServers.map((server) => serverLines(server, service, method)),
   ];
 }
 
 function serverLines(server: RealServer, service: VirtualServer, method: ForwardingMethod): [string, Lines] {
   const lines: Lines = [
-    `weight ${server.weight}`,
-    ...(server.method === method ? [] : [`lvs_method ${methodText(server.method)}`]),
-    ...setting('uthreshold', unless(server.upperThreshold, 0)),
-    ...setting('lthreshold', unless(server.lowerThreshold, 0)),
-    ...setting('alpha', override(server.alpha, service.alpha)),
-    ...flag('inhibit_on_failure', server.inhibitOnFailure),
+    ...printRows(serverRows, server, { inherited: { method, alpha: service.alpha } }),
     ...server.checkers.map((checker) => checkerLines(checker, server)),
   ];
   return [`real_server ${server.address} ${server.port}`, lines];
@@ -140,8 +127,4 @@ function clientLines(clients: ClientRules): Lines {
   return (['allow', 'deny'] as const).flatMap(
     (list): Lines => (clients[list].length === 0 ? [] : [[list, clients[list]]]),
   );
-}
-
-function methodText(method: ForwardingMethod): string {
-  return method.toUpperCase();
 }

@@ -133,6 +133,20 @@ export function shapesOf(rows: { readonly [field: string]: { readonly shapes: Sh
   return Object.assign({}, ...Object.values(rows).map(({ shapes }) => shapes));
 }
 
+/** What a block says of the things inside it, over what is said around it. */
+export function readInherited<Item>(
+  rows: { readonly [Field in keyof Item]?: Pick<Written<Item[Field]>, 'written'> },
+  block: Block,
+  outer: Partial<Item>,
+): Partial<Item> {
+  const found: Partial<Item> = { ...outer };
+  for (const field in rows) {
+    const value = rows[field]?.written(block);
+    if (value !== undefined) found[field] = value;
+  }
+  return found;
+}
+
 /** The keywords of global_defs. */
 export function globalShapesOf(rows: { readonly [field: string]: AnyRow }): Shapes {
   return Object.assign({}, ...Object.values(rows).map(({ global }) => global?.shapes));
@@ -165,7 +179,7 @@ export function readRows<Item, Above, Reading extends Above>(
 export function printRows<Item, Above, Reading extends Above>(
   table: Table<Item, Above, Reading>,
   item: Item,
-  above: Above,
+  above: NoInfer<Above>,
 ): Lines {
   return rowsOf(table).flatMap(([field, row]) => row.print(item[field], item, above));
 }

@@ -7,9 +7,11 @@ import { type Inherited, inheritFrom } from '../checkers/checker.js';
 import { checkerOf } from '../checkers/index.js';
 import type { Word } from '../lexer.js';
 import type { Report } from '../report.js';
+import { readRows } from '../row.js';
+import { type ServerSettings, serverRows } from '../rows/real-server.js';
 import { type Block, type Statement, settingOf } from '../tree.js';
 import { readAddress, readInteger } from '../values.js';
-import { flagOf, integerOf, originOf, textOf } from './settings.js';
+import { flagOf, originOf, textOf } from './settings.js';
 
 /** As the file names it; TUN is known, but not in effect yet. */
 export type WrittenMethod = 'NAT' | 'DR' | 'TUN';
@@ -28,8 +30,7 @@ export type ServiceAround = {
   readonly address: IpAddress;
   readonly port: number;
   readonly method: WrittenMethod;
-  readonly weight: number;
-  readonly inhibitOnFailure: boolean;
+  readonly settings: Partial<ServerSettings>;
   readonly inherited: Inherited;
 };
 
@@ -71,21 +72,12 @@ export function readRealServer(
   }
   const hasCheckers = block.repeated.length > 0;
   if (!hasCheckers) reportIdle(block, address, report);
-  const upperThreshold = integerOf(block, 'uthreshold') ?? 0;
-  const lowerThreshold = integerOf(block, 'lthreshold') ?? 0;
-  const lower = settingOf(block, 'lthreshold')?.keyword;
-  if (lower !== undefined && lowerThreshold > upperThreshold) {
-    report.add('no-effect', lower, `lthreshold ${lowerThreshold} is not below uthreshold ${upperThreshold}`);
-  }
+  const around = { ...service.settings, alpha: service.inherited.alpha ?? false };
+  const reading = { inherited: around, method: methodOf(method), report };
   const server: RealServer = {
     address,
     port,
-    method: methodOf(method),
-    weight: integerOf(block, 'weight') ?? service.weight,
-    upperThreshold,
-    lowerThreshold,
-    alpha: inherited.alpha ?? false,
-    inhibitOnFailure: flagOf(block, 'inhibit_on_failure') ?? service.inhibitOnFailure,
+    ...readRows(serverRows, block, reading),
     checkers,
     origin: originOf(keyword),
   };

@@ -2,13 +2,8 @@
 // cannot do what it seems to say is said in words and read as keepalived reads it.
 
 import type { IpAddress } from '../../model/address.js';
-import type { LeftOutService, RealServer, SorryServer, VirtualServer } from '../../model/director-config.js';
-import {
-  type Scheduler,
-  type SchedulerFlag,
-  schedulerFlags,
-  schedulers,
-} from '../../model/forwarding-table.js';
+import type { LeftOutService, SorryServer, VirtualServer } from '../../model/director-config.js';
+import { type Scheduler, schedulers } from '../../model/forwarding-table.js';
 import {
   addressService,
   endpointText,
@@ -20,6 +15,9 @@ import {
 import { inheritFrom } from '../checkers/checker.js';
 import type { Word } from '../lexer.js';
 import type { Report } from '../report.js';
+import { readInherited, readRows } from '../row.js';
+import { handedDown } from '../rows/real-server.js';
+import { serviceRows } from '../rows/virtual-server.js';
 import type { Place } from '../source.js';
 import { type Block, type Statement, settingOf } from '../tree.js';
 import { readAddress, readPort } from '../values.js';
@@ -34,7 +32,7 @@ import {
   type WrittenMethod,
   writtenPort,
 } from './real-server.js';
-import { flagOf, integerOf, originOf, textOf } from './settings.js';
+import { flagOf, originOf, textOf } from './settings.js';
 
 /** Why a service is not served. */
 type LeftOut = { readonly place: Place; readonly reason: string };
@@ -59,8 +57,7 @@ export function readVirtualServer(
     address,
     port,
     method,
-    weight: integerOf(block, 'weight') ?? 1,
-    inhibitOnFailure: flagOf(block, 'inhibit_on_failure') ?? false,
+    settings: readInherited(handedDown, block, {}),
     inherited: inheritFrom(block, defaults.checks),
   };
   const servers: ReadServer[] = [];
@@ -89,14 +86,19 @@ export function readVirtualServer(
   }
 
   reportIdle(block, servers, report);
-  return {
-    id,
+  const reading = {
+    keyword,
+    protocol: protocol === 'udp' ? ('udp' as const) : ('tcp' as const),
     scheduler,
-    flags: readFlags(block, scheduler, report),
-    onePacket: readOnePacket(block, protocol, report),
-    ...readQuorum(block, keyword, realServers, report),
+    method: methodOf(method),
     alpha: service.inherited.alpha ?? false,
     sorryServer: sorry?.server,
+    realServers,
+    report,
+  };
+  return {
+    id,
+    ...readRows(serviceRows, block, reading),
     realServers,
     notAsWritten: notAsWritten(block),
     origin: originOf(keyword),
@@ -199,66 +201,6 @@ function unservedProtocol(protocol: WrittenProtocol, block: Block): LeftOut | un
 
 function unservedMethod(methods: readonly (WrittenMethod | undefined)[], keyword: Word): LeftOut | undefined {
   return methods.includes('TUN') ? { place: keyword, reason: 'forwarding by TUN' } : undefined;
-}
-
-// Settings of the service.
-
-/** Keywords for the kernel's bits, which a scheduler may give a meaning, and for the meanings. */
-const flagKeywords = [
-  { name: 'flag-1', scheduler: undefined, bit: 1 },
-  { name: 'flag-2', scheduler: undefined, bit: 2 },
-  { name: 'flag-3', scheduler: undefined, bit: 4 },
-  ...schedulerFlags,
-];
-
-function readFlags(block: Block, scheduler: Scheduler, report: Report): SchedulerFlag[] {
-  const written = flagKeywords.filter(
-    ({ name }) => settingOf(block, name) !== undefined && flagOf(block, name) !== false,
-  );
-  const flags = schedulerFlags.filter((flag) => flag.scheduler === scheduler);
-  const isMeant = (flag: (typeof schedulerFlags)[number], keyword: (typeof flagKeywords)[number]) =>
-    flag.bit === keyword.bit && (keyword.scheduler ?? scheduler) === scheduler;
-  for (const keyword of written) {
-    const place = settingOf(block, keyword.name)?.keyword;
-    if (place === undefined || flags.some((flag) => isMeant(flag, keyword))) continue;
-    report.add('no-effect', place, `${keyword.name} does nothing with the scheduler ${scheduler}`);
-  }
-  return flags.filter((flag) => written.some((keyword) => isMeant(flag, keyword))).map(({ name }) => name);
-}
-
-function readOnePacket(block: Block, protocol: WrittenProtocol, report: Report): boolean {
-  const statement = settingOf(block, 'ops');
-  if (statement === undefined || flagOf(block, 'ops') === false) return false;
-  if (protocol === 'udp') return true;
-  report.add('no-effect', statement.keyword, 'ops does nothing: only UDP can be scheduled packet by packet');
-  return false;
-}
-
-/** As keepalived: a quorum beyond all servers' weight is lowered to it, a hysteresis stays below the quorum. */
-function readQuorum(
-  block: Block,
-  keyword: Word,
-  realServers: readonly RealServer[],
-  report: Report,
-): { quorum: number; hysteresis: number } {
-  const written = integerOf(block, 'quorum') ?? 1;
-  const hysteresis = integerOf(block, 'hysteresis') ?? 0;
-  const total = realServers.reduce((sum, server) => sum + server.weight, 0);
-  const place = settingOf(block, 'quorum')?.keyword ?? keyword;
-  const quorum = Math.max(1, Math.min(written, total));
-  if (total === 0) {
-    report.add('quorum-unreachable', place, 'every server has weight 0: the service never comes up');
-  } else if (written > total) {
-    const message = `the weights of all servers sum up to ${total}, so a quorum of ${written} is taken as ${total}`;
-    report.add('quorum-unreachable', place, message, 'lower the quorum or raise the weights');
-  } else if (hysteresis < quorum && quorum + hysteresis > total) {
-    const message = `once lost, the quorum comes back at ${quorum + hysteresis}, and all weights sum up to ${total}`;
-    report.add('quorum-unreachable', place, message, 'lower the quorum or the hysteresis');
-  }
-  if (hysteresis < quorum) return { quorum, hysteresis };
-  const message = `the hysteresis ${hysteresis} is not below the quorum ${quorum}: ${quorum - 1} is taken`;
-  report.add('hysteresis-too-large', settingOf(block, 'hysteresis')?.keyword ?? place, message);
-  return { quorum, hysteresis: quorum - 1 };
 }
 
 function readSorryServer(

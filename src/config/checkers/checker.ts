@@ -12,6 +12,7 @@ import {
   type Inheriting,
   inherited,
   printRows,
+  readInherited,
   readRows,
   type Setting,
   shapesOf,
@@ -87,16 +88,9 @@ const { logAllFailures: _, ...inheritedRows } = common;
 /** Settings that virtual_server and real_server hand down to the checkers; `alpha` of a service can't be off. */
 export const inheritedShapes: Shapes = { ...shapesOf(inheritedRows), alpha: flag };
 
-const inheritedFields = Object.entries(inheritedRows);
-
 /** The settings of a block over those of the block around it. */
 export function inheritFrom(block: Block, outer: Inherited): Inherited {
-  const found: Record<string, unknown> = { ...outer };
-  for (const [field, { written }] of inheritedFields) {
-    const value = written(block);
-    if (value !== undefined) found[field] = value;
-  }
-  return found;
+  return readInherited(inheritedRows, block, outer);
 }
 
 /** `Question` is what its probe needs to know. */

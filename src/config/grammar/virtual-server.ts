@@ -1,10 +1,12 @@
 // Form of virtual_server, real_server, virtual_server_group and SSL. Names of methods that uvs does not have yet are
 // known here, so that they are no spelling mistakes; blocks/virtual-server.ts says what they miss.
 
-import { schedulers } from '../../model/forwarding-table.js';
 import { inheritedShapes } from '../checkers/checker.js';
 import { checkerShapes } from '../checkers/index.js';
 import { script } from '../notations.js';
+import { shapesOf } from '../row.js';
+import { handedDown, serverRows } from '../rows/real-server.js';
+import { serviceRows } from '../rows/virtual-server.js';
 import {
   argumentsOf,
   blockOf,
@@ -21,31 +23,13 @@ import {
   one,
   type Shapes,
 } from '../shapes.js';
-import { address, addressRange, anyWord, integer, mask, oneOf, orElse, port, portOrNone } from '../values.js';
+import { address, addressRange, anyWord, integer, mask, oneOf, port, portOrNone } from '../values.js';
 import { checkersLater } from './checkers.js';
+import { methodShape } from './method.js';
 
 const maxUnsigned = 4_294_967_295;
 const mark = integer(1, maxUnsigned, 'a firewall mark');
 const family = oneOf(['inet', 'inet6']);
-
-const scheduler = oneOf(schedulers);
-
-/** What ipvsadm lists for the methods, and what its options are called. */
-const otherNames = {
-  route: 'DR',
-  gatewaying: 'DR',
-  masq: 'NAT',
-  masquerading: 'NAT',
-  tunnel: 'TUN',
-  ipip: 'TUN',
-};
-
-const method = keyword(
-  argumentsOf({
-    required: [oneOf(['NAT', 'DR', 'TUN'], { otherNames })],
-    options: { type: [oneOf(['ipip', 'gue', 'gre'])], port: [port], nocsum: [], csum: [], remcsum: [] },
-  }),
-);
 
 const addressAndPort = argumentsOf({ required: [address], optional: [portOrNone] });
 const byMark = argumentsOf({ required: [anyWord, mark] });
@@ -63,19 +47,14 @@ const markAndFamily = argumentsOf({ required: [anyWord, mark], optional: [family
 const checkGroupItem: CheckArguments = (words, at, report) =>
   (words[0]?.text === 'fwmark' ? markAndFamily : rangeAndPort)(words, at, report);
 
-const weight = one(integer(0, 65_535));
 const methodNames = { lb_kind: 'lvs_method' };
 const texts = each(one(anyWord), 'virtualhost snmp_name');
 
 const realServer = keywords({
   now: {
     ...checkerShapes,
-    weight,
-    lvs_method: method,
-    ...each(one(integer(0, maxUnsigned)), 'uthreshold lthreshold'),
-    inhibit_on_failure: choice,
     ...inheritedShapes,
-    alpha: choice,
+    ...shapesOf(serverRows),
   },
   later: {
     ...checkersLater,
@@ -97,19 +76,12 @@ const granularity: CheckArguments = (words, at, report) => {
 
 const virtualServer = keywords({
   now: {
-    lvs_sched: one(scheduler),
-    lvs_method: method,
+    lvs_method: methodShape,
     protocol: one(oneOf(['TCP', 'UDP', 'SCTP'], { ignoreCase: true })),
-    ...each(
-      flag,
-      'flag-1 flag-2 flag-3 sh-port sh-fallback mh-port mh-fallback ops omega inhibit_on_failure',
-    ),
+    ...shapesOf(serviceRows),
+    ...shapesOf(handedDown),
+    ...each(flag, 'omega inhibit_on_failure'),
     persistence_timeout: keyword(persistenceTimeout),
-    quorum: one(orElse(integer(1, maxUnsigned), (text) => text === '0', '1')),
-    hysteresis: one(integer(0, maxUnsigned)),
-    weight,
-    sorry_server: keyword(addressAndPort),
-    sorry_server_lvs_method: method,
     ...inheritedShapes,
     real_server: blocksOf(addressAndPort, realServer),
   },

@@ -1,0 +1,145 @@
+// The settings of virtual_server that are about the service itself, one row a field. What cannot do what it seems to say
+// is said in words and read as keepalived reads it.
+
+import type { RealServer, SorryServer, VirtualServer } from '../../model/director-config.js';
+import {
+  type ForwardingMethod,
+  type Scheduler,
+  type SchedulerFlag,
+  schedulerFlags,
+  schedulers,
+} from '../../model/forwarding-table.js';
+import type { Protocol } from '../../model/service-id.js';
+import { flagOf, integerOf } from '../blocks/settings.js';
+import { methodShape } from '../grammar/method.js';
+import type { Word } from '../lexer.js';
+import { flag as line, setting as lines, unless } from '../print-words.js';
+import type { Report } from '../report.js';
+import { type Table, unwritten } from '../row.js';
+import { argumentsOf, each, flag, keyword, one } from '../shapes.js';
+import { type Block, settingOf } from '../tree.js';
+import { address, integer, oneOf, orElse, portOrNone } from '../values.js';
+
+type Settings = Pick<
+  VirtualServer,
+  'scheduler' | 'flags' | 'onePacket' | 'alpha' | 'quorum' | 'hysteresis' | 'sorryServer'
+>;
+
+/** What a service is printed against: the method of its servers. */
+type Above = { readonly method: ForwardingMethod };
+
+/** What decides whether a service is served at all is known before. */
+type ServiceReading = Above & {
+  readonly keyword: Word;
+  readonly protocol: Protocol;
+  readonly scheduler: Scheduler;
+  readonly alpha: boolean;
+  readonly sorryServer: SorryServer | undefined;
+  readonly realServers: readonly RealServer[];
+  readonly report: Report;
+};
+
+const count = (least: number) => integer(least, 4_294_967_295);
+
+export const serviceRows: Table<Settings, Above, ServiceReading> = {
+  scheduler: {
+    shapes: { lvs_sched: one(oneOf(schedulers)) },
+    read: (_, { scheduler }) => scheduler,
+    print: (value) => [`lvs_sched ${value}`],
+  },
+  flags: {
+    shapes: each(flag, 'flag-1 flag-2 flag-3 sh-port sh-fallback mh-port mh-fallback'),
+    read: (block, { report }, { scheduler }) => readFlags(block, scheduler, report),
+    print: (value) => value,
+  },
+  onePacket: {
+    shapes: { ops: flag },
+    read: (block, { protocol, report }) => readOnePacket(block, protocol, report),
+    print: (value) => line('ops', value),
+  },
+  // Its form stands with that of the checkers, which inherit it.
+  alpha: { ...unwritten((_, { alpha }) => alpha), print: (value) => line('alpha', value) },
+  quorum: {
+    shapes: { quorum: one(orElse(count(1), (text) => text === '0', '1')) },
+    read: readQuorum,
+    print: (value) => lines('quorum', unless(value, 1)),
+  },
+  hysteresis: {
+    shapes: { hysteresis: one(count(0)) },
+    read: (block, { keyword: place, report }, { quorum }) => readHysteresis(block, quorum, place, report),
+    print: (value) => lines('hysteresis', unless(value, 0)),
+  },
+  sorryServer: {
+    shapes: {
+      sorry_server: keyword(argumentsOf({ required: [address], optional: [portOrNone] })),
+      sorry_server_lvs_method: methodShape,
+    },
+    read: (_, { sorryServer }) => sorryServer,
+    print: (value, _item, { method }) =>
+      value === undefined
+        ? []
+        : [
+            `sorry_server ${value.address} ${value.port}`,
+            ...(value.method === method ? [] : [`sorry_server_lvs_method ${value.method.toUpperCase()}`]),
+          ],
+  },
+};
+
+/** Keywords for the kernel's bits, which a scheduler may give a meaning, and for the meanings. */
+const flagKeywords = [
+  { name: 'flag-1', scheduler: undefined, bit: 1 },
+  { name: 'flag-2', scheduler: undefined, bit: 2 },
+  { name: 'flag-3', scheduler: undefined, bit: 4 },
+  ...schedulerFlags,
+];
+
+function readFlags(block: Block, scheduler: Scheduler, report: Report): SchedulerFlag[] {
+  const written = flagKeywords.filter(
+    ({ name }) => settingOf(block, name) !== undefined && flagOf(block, name) !== false,
+  );
+  const flags = schedulerFlags.filter((flag) => flag.scheduler === scheduler);
+  const isMeant = (flag: (typeof schedulerFlags)[number], keyword: (typeof flagKeywords)[number]) =>
+    flag.bit === keyword.bit && (keyword.scheduler ?? scheduler) === scheduler;
+  for (const keyword of written) {
+    const place = settingOf(block, keyword.name)?.keyword;
+    if (place === undefined || flags.some((flag) => isMeant(flag, keyword))) continue;
+    report.add('no-effect', place, `${keyword.name} does nothing with the scheduler ${scheduler}`);
+  }
+  return flags.filter((flag) => written.some((keyword) => isMeant(flag, keyword))).map(({ name }) => name);
+}
+
+function readOnePacket(block: Block, protocol: Protocol, report: Report): boolean {
+  const statement = settingOf(block, 'ops');
+  if (statement === undefined || flagOf(block, 'ops') === false) return false;
+  if (protocol === 'udp') return true;
+  report.add('no-effect', statement.keyword, 'ops does nothing: only UDP can be scheduled packet by packet');
+  return false;
+}
+
+/** As keepalived: a quorum beyond all servers' weight is lowered to it. */
+function readQuorum(block: Block, { keyword: place, realServers, report }: ServiceReading): number {
+  const written = integerOf(block, 'quorum') ?? 1;
+  const hysteresis = integerOf(block, 'hysteresis') ?? 0;
+  const total = realServers.reduce((sum, server) => sum + server.weight, 0);
+  const at = settingOf(block, 'quorum')?.keyword ?? place;
+  const quorum = Math.max(1, Math.min(written, total));
+  if (total === 0) {
+    report.add('quorum-unreachable', at, 'every server has weight 0: the service never comes up');
+  } else if (written > total) {
+    const message = `the weights of all servers sum up to ${total}, so a quorum of ${written} is taken as ${total}`;
+    report.add('quorum-unreachable', at, message, 'lower the quorum or raise the weights');
+  } else if (hysteresis < quorum && quorum + hysteresis > total) {
+    const message = `once lost, the quorum comes back at ${quorum + hysteresis}, and all weights sum up to ${total}`;
+    report.add('quorum-unreachable', at, message, 'lower the quorum or the hysteresis');
+  }
+  return quorum;
+}
+
+/** As keepalived: it stays below the quorum. */
+function readHysteresis(block: Block, quorum: number, place: Word, report: Report): number {
+  const written = integerOf(block, 'hysteresis') ?? 0;
+  if (written < quorum) return written;
+  const message = `the hysteresis ${written} is not below the quorum ${quorum}: ${quorum - 1} is taken`;
+  report.add('hysteresis-too-large', settingOf(block, 'hysteresis')?.keyword ?? place, message);
+  return quorum - 1;
+}
