@@ -262,7 +262,7 @@ function judge(context: ServiceContext, state: ServiceState, server: ServerState
   context.onVerdict(state, server, reason);
 }
 
-function rowHead(policy: VirtualServer): Omit<Service, 'isDraining' | 'isStandby' | 'destinations'> {
+export function rowHead(policy: VirtualServer): Omit<Service, 'isDraining' | 'isStandby' | 'destinations'> {
   const { id, scheduler, flags, onePacket } = policy;
   return { id, scheduler, flags, onePacket };
 }

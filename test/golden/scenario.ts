@@ -1,21 +1,26 @@
 // Replays one recorded scenario through the whole path in memory. What the kernel chose is read by `expect…` alone;
 // everything that is sent comes from the recorded commands and packets.
 
+import { ChangeError } from '../../src/errors.js';
+import { destinationOf } from '../../src/health/pool.js';
+import { changeOf, kernelWords } from '../../src/ipvsadm/changes.js';
+import { parseCommand } from '../../src/ipvsadm/parse.js';
+import { Refusal } from '../../src/ipvsadm/scan.js';
 import { type IpAddress, parseIp } from '../../src/model/address.js';
 import { everyClient } from '../../src/model/client-rules.js';
+import { emptyConfig } from '../../src/model/diff.js';
+import type { DirectorConfig } from '../../src/model/director-config.js';
 import {
   type DataplanePolicy,
-  type Destination,
   defaultPolicy,
-  type ForwardingMethod,
-  type Scheduler,
-  type SchedulerFlag,
-  type Service,
-  schedulers,
+  type ForwardingTable,
 } from '../../src/model/forwarding-table.js';
-import { addressService, type Protocol, serviceKey } from '../../src/model/service-id.js';
+import type { Protocol } from '../../src/model/service-id.js';
+import { applyChanges, type ChangeRequest } from '../../src/runtime/changes.js';
+import { rowHead } from '../../src/runtime/service-state.js';
 import { MemoryDirector, type Output } from '../support/memory-director.js';
 import type { TransportPacket } from '../support/packets.js';
+import { recordedNames } from '../support/recorded-ipvsadm.js';
 
 /** As the recording kernel ran. */
 const kernelPolicy: DataplanePolicy = { ...defaultPolicy, expireNodestConn: 0 };
@@ -49,85 +54,81 @@ export type Scenario = {
 export function missingFeature(steps: readonly Step[]): string | undefined {
   for (const step of steps) {
     if (step.mark !== undefined) return 'fwmark';
-    if (step.error !== undefined) return 'ipvsadm';
-    const words = step.ipvsadm?.split(/\s+/) ?? [];
-    if (words.includes('-p')) return 'persistence';
-    if (words.includes('-f')) return 'fwmark';
-    if (words.includes('-i')) return 'tun';
-    const scheduler = option(words, '-s');
-    if (scheduler !== undefined && !schedulers.includes(scheduler as Scheduler)) return scheduler;
     if (step.sysctl !== undefined && policyOf(step.sysctl) === undefined) return step.sysctl.split('=')[0];
+    const missing = step.ipvsadm === undefined ? undefined : missingIn(step.ipvsadm);
+    if (missing !== undefined) return missing;
   }
   return undefined;
 }
 
-/** The table that ipvsadm commands build; new servers go to the head of the list, as in the kernel. */
-export class CommandTable {
-  private readonly services = new Map<string, Service>();
-  private policy: DataplanePolicy = kernelPolicy;
+/** The words of a refusal -> the feature's name in the summary. */
+const features = [
+  { words: /firewall mark/, name: 'fwmark' },
+  { words: /TUN/, name: 'tun' },
+  { words: /every port/, name: 'persistence' },
+] as const;
 
-  run(command: string): void {
-    const words = command.trim().split(/\s+/);
-    if (words[0] === '--set') {
-      const [tcp, fin, udp] = words.slice(1, 4).map(Number);
-      this.set({
-        ...(tcp ? { tcpTimeout_s: tcp } : {}),
-        ...(fin ? { tcpFinTimeout_s: fin } : {}),
-        ...(udp ? { udpTimeout_s: udp } : {}),
-      });
-      return;
+function missingIn(command: string): string | undefined {
+  try {
+    changeIn(command);
+    return undefined;
+  } catch (error) {
+    const [, what] = /^(.*) is not in effect yet$/.exec((error as Error).message) ?? [];
+    return what === undefined ? undefined : (features.find(({ words }) => words.test(what))?.name ?? what);
+  }
+}
+
+/** What `director ipvsadm` would ask of a director; throws what it would say. */
+function changeIn(command: string): ChangeRequest {
+  const parsed = parseCommand(command.trim().split(/\s+/), recordedNames);
+  if (parsed.kind === 'refused') throw new Refusal(parsed.message, parsed.code);
+  const change = parsed.kind === 'command' ? changeOf(parsed.command) : undefined;
+  if (change === undefined) throw new Error(`changes nothing: ${command}`);
+  return change;
+}
+
+/** The table that ipvsadm's commands build, by the front and the changes of the director itself. */
+export class CommandTable {
+  private config: DirectorConfig = emptyConfig;
+  private policy: Partial<DataplanePolicy> = {};
+
+  /** What ipvsadm says where it refuses. */
+  async run(command: string): Promise<string | undefined> {
+    let change: ChangeRequest | undefined;
+    try {
+      change = changeIn(command);
+      ({ config: this.config } = await applyChanges(this.config, [change], () => undefined));
+      return undefined;
+    } catch (error) {
+      if (error instanceof Refusal) return error.message;
+      if (!(error instanceof ChangeError) || change === undefined) throw error;
+      return kernelWords(change.kind, error.reason) ?? error.message;
     }
-    const protocol: Protocol = words.includes('-u') ? 'udp' : 'tcp';
-    const { address, port } = endpoint(option(words, protocol === 'udp' ? '-u' : '-t') ?? '');
-    const id = addressService(protocol, address, port);
-    const key = serviceKey(id);
-    if (words[0] === '-A') {
-      const flags = (option(words, '-b') ?? '')
-        .split(',')
-        .filter((flag): flag is SchedulerFlag => flag !== '');
-      const scheduler = (option(words, '-s') ?? 'wlc') as Scheduler;
-      const onePacket = words.includes('-o');
-      this.services.set(key, {
-        id,
-        scheduler,
-        flags,
-        onePacket,
-        isDraining: false,
-        isStandby: false,
-        destinations: [],
-      });
-      return;
-    }
-    const service = this.services.get(key);
-    if (service === undefined) throw new Error(`no such service: ${command}`);
-    const server = endpoint(option(words, '-r') ?? '');
-    const isServer = (other: Destination) => other.address === server.address && other.port === server.port;
-    const method: ForwardingMethod = words.includes('-m') ? 'nat' : 'dr';
-    const made: Destination = {
-      ...server,
-      method,
-      weight: Number(option(words, '-w') ?? 1),
-      upperThreshold: Number(option(words, '-x') ?? 0),
-      lowerThreshold: Number(option(words, '-y') ?? 0),
-    };
-    const old = service.destinations;
-    const edit = (destinations: Destination[]) => this.services.set(key, { ...service, destinations });
-    if (words[0] === '-a') edit([made, ...old]);
-    else if (words[0] === '-e') edit(old.map((other) => (isServer(other) ? made : other)));
-    else if (words[0] === '-d') edit(old.filter((other) => !isServer(other)));
-    else throw new Error(`not understood: ${command}`);
   }
 
   set(policy: Partial<DataplanePolicy>): void {
     this.policy = { ...this.policy, ...policy };
   }
 
-  table() {
+  /** New servers come to the head of the list, as in the kernel. */
+  table(): ForwardingTable {
+    const { global, virtualServers } = this.config;
     return {
-      services: [...this.services.values()],
+      services: virtualServers.map((service) => ({
+        ...rowHead(service),
+        isDraining: false,
+        isStandby: false,
+        destinations: service.realServers.toReversed().map(destinationOf),
+      })),
       closedAddresses: [],
       clients: everyClient,
-      policy: this.policy,
+      policy: {
+        ...kernelPolicy,
+        tcpTimeout_s: global.tcpTimeout_s ?? kernelPolicy.tcpTimeout_s,
+        tcpFinTimeout_s: global.tcpFinTimeout_s ?? kernelPolicy.tcpFinTimeout_s,
+        udpTimeout_s: global.udpTimeout_s ?? kernelPolicy.udpTimeout_s,
+        ...this.policy,
+      },
     };
   }
 }
@@ -146,7 +147,8 @@ export async function replay(scenario: Scenario, report: (difference: string) =>
       report(`step ${i} ${what}: ${JSON.stringify(seen)} instead of ${JSON.stringify(recorded)}`);
     };
     if (step.ipvsadm !== undefined) {
-      commands.run(step.ipvsadm);
+      const said = await commands.run(step.ipvsadm);
+      expectEqual(step.ipvsadm, said, step.error);
       await director.publish(commands.table());
     }
     if (step.sysctl !== undefined) {
@@ -245,16 +247,6 @@ function policyOf(sysctl: string): Partial<DataplanePolicy> | undefined {
     default:
       return undefined;
   }
-}
-
-function option(words: readonly string[], name: string): string | undefined {
-  const at = words.indexOf(name);
-  return at < 0 ? undefined : words[at + 1];
-}
-
-function endpoint(text: string): { address: IpAddress; port: number } {
-  const colon = text.lastIndexOf(':');
-  return { address: ip(text.slice(0, colon).replace(/[[\]]/g, '')), port: Number(text.slice(colon + 1)) };
 }
 
 function ip(text: string): IpAddress {

@@ -39,10 +39,10 @@ export async function replayStates(
   const port = protocol === 'udp' ? 53 : 80;
   const director = new MemoryDirector({ a: server }, [vip]);
   const commands = new CommandTable();
-  if (name.endsWith('/set_timeouts')) commands.run('--set 100 20 30');
+  if (name.endsWith('/set_timeouts')) await commands.run('--set 100 20 30');
   const flag = protocol === 'udp' ? '-u' : '-t';
-  commands.run(`-A ${flag} ${vip}:${port} -s rr`);
-  commands.run(`-a ${flag} ${vip}:${port} -r ${server}:${port} ${isNat ? '-m' : '-g'}`);
+  await commands.run(`-A ${flag} ${vip}:${port} -s rr`);
+  await commands.run(`-a ${flag} ${vip}:${port} -r ${server}:${port} ${isNat ? '-m' : '-g'}`);
   await director.publish(commands.table());
 
   for (const [i, { step, to, state, expires, active, inact }] of steps.entries()) {
