@@ -1,7 +1,6 @@
 // `director ipvsadm …`, and the programs ipvsadm, ipvsadm-save and ipvsadm-restore as links to it: asks the director for what a
 // command line of ipvsadm means, and prints what ipvsadm prints. Each command is one transaction.
 
-import { lookup } from 'node:dns/promises';
 import { text as readAll } from 'node:stream/consumers';
 import { changeOf, kernelWords, serviceIdOf } from '../ipvsadm/changes.js';
 import type { AskedCommand } from '../ipvsadm/command.js';
@@ -11,7 +10,6 @@ import { type RestoreLine, restoreLines } from '../ipvsadm/restore.js';
 import { saveText } from '../ipvsadm/save.js';
 import { Refusal } from '../ipvsadm/scan.js';
 import { type Names, UnknownHost } from '../ipvsadm/values.js';
-import { type IpAddress, parseIp } from '../model/address.js';
 import type { DirectorConfig } from '../model/director-config.js';
 import { serviceKey } from '../model/service-id.js';
 import { maxPageSize } from '../runtime/admin-api.js';
@@ -30,7 +28,8 @@ import {
   listedEndpoints,
   numericName,
 } from './listing.js';
-import { readPorts, resolveNames } from './names.js';
+import { LookedUp } from './looked-up.js';
+import { resolveNames } from './names.js';
 
 export const ipvsadmPrograms = ['ipvsadm', 'ipvsadm-save', 'ipvsadm-restore'] as const;
 export type IpvsadmProgram = (typeof ipvsadmPrograms)[number];
@@ -239,34 +238,5 @@ async function listConnections(client: AdminClient, command: Command<'list'>): P
     print(formatConnections(page.connections, command.isNumeric ? numericName : await resolveNames(ends)));
     if (page.next === undefined) return;
     after = `&after=${page.next}`;
-  }
-}
-
-/** Names as this machine knows them. A host is looked up when it is asked for, and then what asked begins again. */
-class LookedUp implements Names {
-  private readonly hosts = new Map<string, IpAddress | undefined>();
-  private ports: ReadonlyMap<string, number> | undefined;
-
-  readonly host = (name: string): IpAddress | undefined => {
-    if (!this.hosts.has(name)) throw new UnknownHost(name);
-    return this.hosts.get(name);
-  };
-
-  readonly port: Names['port'] = (name, protocol) => {
-    this.ports ??= readPorts('/etc/services');
-    return this.ports.get(`${name}/${protocol}`);
-  };
-
-  /** What `ask` gives once all hosts that it names are looked up. */
-  async during<T>(ask: () => T): Promise<T> {
-    for (;;) {
-      try {
-        return ask();
-      } catch (error) {
-        if (!(error instanceof UnknownHost)) throw error;
-        const found = await lookup(error.host, { family: 4 }).catch(() => undefined);
-        this.hosts.set(error.host, found === undefined ? undefined : parseIp(found.address));
-      }
-    }
   }
 }

@@ -9,8 +9,9 @@ import { addConnections } from './connections.js';
 import { addDoctor } from './doctor.js';
 import { isIpvsadm, runIpvsadm } from './ipvsadm.js';
 import { addList } from './list.js';
-import { addReload } from './reload.js';
+import { addPlan, addReload } from './reload.js';
 import { addRun } from './run.js';
+import { addSave } from './save.js';
 import { addStats } from './stats.js';
 import { addStatus } from './status.js';
 import { addSwitchover } from './switchover.js';
@@ -19,6 +20,8 @@ const verbs = [
   addRun,
   addCheck,
   addReload,
+  addPlan,
+  addSave,
   addStatus,
   addList,
   addConnections,

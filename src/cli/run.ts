@@ -3,9 +3,10 @@
 
 import { Option } from 'commander';
 import { formatDiagnostics } from '../config/index.js';
+import { ChangeError, DirectorError } from '../errors.js';
 import { systemClock } from '../runtime/clock.js';
 import { createDirector, type DirectorOptions } from '../runtime/create-director.js';
-import type { Director } from '../runtime/director.js';
+import type { ChangeResult, Director } from '../runtime/director.js';
 import type { DumpKind } from '../runtime/dumps/dump.js';
 import { createLog, type Log, type LogFormat, type LogLevel, logFormats, logLevels } from '../runtime/log.js';
 import { openLogOutput } from '../runtime/log-output.js';
@@ -15,18 +16,20 @@ import { preferShortPauses } from '../runtime/short-pauses.js';
 import { listenForSignals } from '../runtime/signals.js';
 import {
   type AddVerb,
+  configFiles,
   configIdOption,
   directorConfigOption,
   Exit,
   exitCodes,
   fileOption,
+  findConfigFile,
   lenientOption,
-  resolveConfigFile,
   socketOption,
   werrorOption,
 } from './command.js';
 
 import { checkFirewall, nftCommand } from './firewall.js';
+import { readRules, ruleFiles } from './ipvsadm-rules.js';
 import { keepalivedOptions } from './keepalived-options.js';
 import { runInBackground } from './machine.js';
 import { nameProcess, pidFileOf, writePidFile } from './pid-file.js';
@@ -37,6 +40,8 @@ export type RunOptions = {
   readonly configId?: string;
   readonly socket: string;
   readonly pid?: string;
+  /** True: the usual one. */
+  readonly ipvsadmRules?: string | true;
   readonly lenient?: true;
   readonly werror?: true;
   readonly logFormat: LogFormat;
@@ -55,6 +60,10 @@ export const addRun: AddVerb = (program) => {
     .addOption(configIdOption())
     .addOption(socketOption())
     .option('-p, --pid <file>', 'where the process id is written (default: .pid beside the control socket)')
+    .option(
+      '--ipvsadm-rules [file]',
+      `what \`ipvsadm -S\` has written is in force from the start (default: ${ruleFiles.join(', else ')})`,
+    )
     .addOption(lenientOption())
     .addOption(werrorOption())
     .addOption(new Option('--log-format <format>', 'how to log').choices(logFormats).default('text'))
@@ -76,29 +85,30 @@ export async function run(
   // Node would write them to standard error itself, and wait for its reader.
   process.removeAllListeners('warning').on('warning', ({ message }) => log.warn(message));
   const notify = createNotify();
-  const configFile = resolveConfigFile(options.file);
-  const director = createDirector(
-    { configFile },
-    {
-      ...parts,
-      log,
-      socket: options.socket,
-      lenient: options.lenient,
-      werror: options.werror,
-      directorConfigFile: options.directorConfig,
-      configId: options.configId,
-      ...(options.logFormat === 'text'
-        ? { onDiagnostics: (diagnostics) => errors.write(formatDiagnostics(diagnostics)) }
-        : {}),
-    },
-  );
+  const configFile = options.file ?? findConfigFile();
+  const director = createDirector(configFile === undefined ? { configText: '' } : { configFile }, {
+    ...parts,
+    log,
+    socket: options.socket,
+    lenient: options.lenient,
+    werror: options.werror,
+    directorConfigFile: options.directorConfig,
+    configId: options.configId,
+    ...(options.logFormat === 'text'
+      ? { onDiagnostics: (diagnostics) => errors.write(formatDiagnostics(diagnostics)) }
+      : {}),
+  });
 
   const end = watchForEnd(director, log, notify);
   const rules = runInBackground(...nftCommand);
-  log.info('starting', { config: configFile, pid: process.pid });
+  log.info('starting', { config: configFile ?? 'none', pid: process.pid });
+  if (configFile === undefined)
+    log.warn(
+      `there is no configuration (neither ${configFiles.join(' nor ')}): services come from ipvsadm and the API`,
+    );
   let removePidFile = () => {};
   try {
-    const { generation } = await director.start();
+    const { generation } = await startWithRules(director, options.ipvsadmRules);
     removePidFile = writePidFile(options.pid ?? pidFileOf(options.socket), log);
     log.info('ready', { generation, socket: options.socket });
     notify('READY=1', `STATUS=${statusText(director)}`);
@@ -113,6 +123,19 @@ export async function run(
   removePidFile();
   log.info('stopped');
   if (end.hasFailed()) throw new Exit(exitCodes.failed);
+}
+
+async function startWithRules(director: Director, asked: string | true | undefined): Promise<ChangeResult> {
+  if (asked === undefined) return director.start();
+  const { file, lines } = await readRules(asked === true ? undefined : asked);
+  try {
+    return await director.start(lines.map(({ change }) => change));
+  } catch (error) {
+    if (!(error instanceof ChangeError)) throw error;
+    const line = lines[error.index ?? 0]?.number;
+    const text = error.message.replace(/^changes\S*: /, '');
+    throw new DirectorError('CONFIG_INVALID', `${file}: line ${line}: ${text}`, { cause: error });
+  }
 }
 
 /** Rules of iptables-legacy are said by `doctor` and `check --here` alone: to read them takes a child more. */

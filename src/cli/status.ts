@@ -50,7 +50,7 @@ export function formatStatus(
         `not served     ${name}: ${reason} is not in effect yet (${file}:${line})`,
     ),
     ...shortened(
-      answer.runTimeChanges.map((change) => `changed        ${change}: until the next reload`),
+      answer.runTimeChanges.map((change) => `changed        ${change}`),
       isVerbose,
     ),
     ...shortened(services.flatMap(troubleOf), isVerbose),

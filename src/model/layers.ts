@@ -53,6 +53,28 @@ export function* undoneSteps({ changes }: Layers, next: DirectorConfig): Generat
   return yield* diffSteps(next, effectiveConfig({ file: next, changes }));
 }
 
+/** Those of the changes that come to nothing on `next`: what they change is no longer there. */
+export function lostOn({ changes }: Layers, next: DirectorConfig): readonly Change[] {
+  const services = new Map(next.virtualServers.map((service) => [serviceKey(service.id), service]));
+  for (const change of changes) {
+    if (change.kind === 'service-added') services.set(serviceKey(change.service.id), change.service);
+  }
+  return changes.filter((change) => {
+    switch (change.kind) {
+      case 'service-changed':
+      case 'destination-added':
+        return !services.has(serviceKey(change.service));
+      case 'destination-changed': {
+        const name = endpointText(change.after);
+        const service = services.get(serviceKey(change.service));
+        return service === undefined || !service.realServers.some((server) => endpointText(server) === name);
+      }
+      default:
+        return false;
+    }
+  });
+}
+
 /** `base` with those fields of `after` in which it differs from `before`. */
 function withChanged<T extends object>(before: T, after: T, base: T): T {
   const changed = Object.entries(after).filter(([name, value]) => !isSame(value, before[name as keyof T]));

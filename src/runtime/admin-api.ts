@@ -11,6 +11,7 @@ import { dumpKinds } from './dumps/dump.js';
 import { HttpError, type HttpRequest, type HttpResponse } from './http.js';
 import { ConfigError, diagnosticJson } from './loading/source.js';
 import { metricsContentType, metricsText } from './metrics.js';
+import { runTimeRules } from './reload-plan.js';
 
 export const defaultPageSize = 100;
 export const maxPageSize = 10_000;
@@ -26,6 +27,7 @@ const routes: Readonly<Record<string, Readonly<Record<string, Route>>>> = {
   '/v1/virtual-routers': { GET: getVirtualRouters },
   '/v1/dump': { GET: getDump },
   '/v1/reload': { POST: postReload },
+  '/v1/plan': { POST: postPlan },
   '/v1/switchover': { POST: postSwitchover },
   '/v1/preemption': { POST: postPreemption },
   '/v1/changes': { POST: postChanges },
@@ -180,8 +182,20 @@ async function readBody<T>(request: HttpRequest, schema: z.ZodType<T>): Promise<
   throw new HttpError(400, 'BAD_PARAMETER', `${issue?.path.join('.') || 'body'}: ${issue?.message}`);
 }
 
-async function postReload(director: Director): Promise<object> {
-  return resultJson(await director.reload());
+const runTimeChanges = z.enum(runTimeRules).default('keep');
+const reloadSchema = z.strictObject({ runTimeChanges });
+const planSchema = z.strictObject({ file: z.string().min(1), runTimeChanges });
+
+async function postReload(director: Director, request: HttpRequest): Promise<object> {
+  const { runTimeChanges: rule } = await readBody(request, reloadSchema);
+  const result = await director.reload(undefined, rule);
+  return { ...resultJson(result), kept: result.kept, undone: result.undone };
+}
+
+async function postPlan(director: Director, request: HttpRequest): Promise<object> {
+  const { file, runTimeChanges: rule } = await readBody(request, planSchema);
+  const plan = await director.plan({ configFile: file }, rule);
+  return { ...plan, diagnostics: plan.diagnostics.map(diagnosticJson) };
 }
 
 async function postChanges(director: Director, request: HttpRequest): Promise<object> {

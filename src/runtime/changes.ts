@@ -1,5 +1,5 @@
 // Changes from outside (POST /v1/changes, `apply` of the library): validated, then made to a configuration, all or
-// nothing. They last until the next reload, which puts the file in force again.
+// nothing. They are in force over the file; a reload keeps or drops them.
 
 import { z } from 'zod';
 import { ChangeError, type ChangeFault } from '../errors.js';

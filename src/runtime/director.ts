@@ -3,9 +3,9 @@
 
 import type { ConnectionPage, Dataplane, DataplaneEvent } from '../dataplane/port.js';
 import { DirectorError } from '../errors.js';
-import { type Change, describe } from '../model/diff.js';
+import { describe } from '../model/diff.js';
 import type { DirectorConfig } from '../model/director-config.js';
-import { type Layers, undoneSteps } from '../model/layers.js';
+import type { Layers } from '../model/layers.js';
 import { addMicros, type Micros, micros, seconds } from '../model/units.js';
 import type { Catcher } from './catcher.js';
 import { applyChanges, type ChangeRequest } from './changes.js';
@@ -30,8 +30,9 @@ import type { Log } from './log.js';
 import { type LoopLag, measureLag } from './loop-lag.js';
 import { messageOf } from './message-of.js';
 import type { Probes } from './probes/probe.js';
+import { layersOn, logRunTime, planReload, type ReloadPlan, type RunTimeRule } from './reload-plan.js';
 import { createSerial } from './serial.js';
-import { createSlices, inSlices } from './slices.js';
+import { createSlices } from './slices.js';
 import { directorStatus, serviceViews } from './status.js';
 import type { DirectorStatus, ServiceView } from './views.js';
 import { Zeroes } from './zeroes.js';
@@ -44,6 +45,12 @@ export type ChangeResult = {
   readonly changes: readonly string[];
   /** Warnings and notices about the configuration. */
   readonly diagnostics: readonly Diagnostic[];
+};
+
+export type ReloadResult = ChangeResult & {
+  /** Changes of run time that are in force over the file, and those that no longer are, in words. */
+  readonly kept: readonly string[];
+  readonly undone: readonly string[];
 };
 
 /** What failover does its work with; see FailoverParts. */
@@ -125,15 +132,16 @@ export class Director {
   /**
    * Starts and resolves when the first table is in force. Throws CONFIG_INVALID or CONFIG_UNREADABLE (ConfigError with
    * all diagnostics), ALREADY_RUNNING, or the data plane's error; then nothing is left behind, and start may be tried
-   * again with another director.
+   * again with another director. `changes` are made over the configuration, as `apply` would make them, before it is in
+   * force; throws ChangeError for one that is none.
    */
-  async start(): Promise<ChangeResult> {
+  async start(changes: readonly ChangeRequest[] = []): Promise<ChangeResult> {
     if (this.state.kind !== 'new')
       throw new DirectorError('ALREADY_RUNNING', 'this director was started before');
     this.state = { kind: 'starting' };
     return this.inTurn(async () => {
       try {
-        return await this.bringUp();
+        return await this.bringUp(changes);
       } catch (error) {
         this.end();
         throw error;
@@ -156,8 +164,11 @@ export class Director {
     });
   }
 
-  /** Reads the configuration again, or takes `next` from now on. A bad one changes nothing; throws ConfigError. */
-  async reload(next?: ConfigSource): Promise<ChangeResult> {
+  /**
+   * Reads the configuration again, or takes `next` from now on; changes of run time stay, unless they are to be dropped. A bad
+   * one changes nothing; throws ConfigError.
+   */
+  async reload(next?: ConfigSource, rule: RunTimeRule = 'keep'): Promise<ReloadResult> {
     this.requireRunning();
     return this.inTurn(async () => {
       const running = this.requireRunning();
@@ -165,13 +176,18 @@ export class Director {
         const loaded = await this.parts.load(next ?? this.source, this.stopWanted.signal);
         this.parts.onDiagnostics(loaded.diagnostics);
         if (loaded.config === undefined) throw new ConfigError(loaded.diagnostics);
-        const steps = undoneSteps(running.layers, loaded.config);
-        const undone = await inSlices(steps, createSlices(this.parts.clock));
-        const result = await this.putInForce(running, loaded.config);
-        running.layers = { file: loaded.config, changes: [] };
+        const yieldTurn = createSlices(this.parts.clock);
+        const { config, layers, undone } = await layersOn(loaded.config, running.layers, rule, yieldTurn);
+        const result = await this.putInForce(running, config);
+        running.layers = layers;
         this.source = next ?? this.source;
-        this.reportUndone(undone);
-        return { ...result, diagnostics: loaded.diagnostics };
+        logRunTime(this.parts.log, layers.changes, undone);
+        return {
+          ...result,
+          kept: layers.changes.map(describe),
+          undone: undone.map(describe),
+          diagnostics: loaded.diagnostics,
+        };
       } catch (error) {
         this.parts.log.error('reload failed; the configuration in force stays', { reason: messageOf(error) });
         this.stream.emit({ kind: 'reload-failed', message: messageOf(error) });
@@ -180,7 +196,21 @@ export class Director {
     });
   }
 
-  /** Makes changes, all or nothing, until the next reload. Throws ChangeError that names the place. */
+  /** What a reload that takes `source` would do; changes nothing. Throws ConfigError. */
+  async plan(source: ConfigSource, rule: RunTimeRule = 'keep'): Promise<ReloadPlan> {
+    this.requireRunning();
+    return this.inTurn(async () => {
+      const { engine, layers } = this.requireRunning();
+      const { config, diagnostics } = await this.parts.load(source, this.stopWanted.signal);
+      if (config === undefined) throw new ConfigError(diagnostics);
+      const yieldTurn = createSlices(this.parts.clock);
+      const next = await layersOn(config, layers, rule, yieldTurn);
+      const rows = this.parts.dataplane.services();
+      return planReload(engine.configInForce, next, rows, diagnostics, yieldTurn);
+    });
+  }
+
+  /** Makes changes, all or nothing; a reload keeps or drops them. Throws ChangeError that names the place. */
   async apply(changes: readonly ChangeRequest[]): Promise<ChangeResult> {
     this.requireRunning();
     return this.inTurn(async () => {
@@ -275,12 +305,14 @@ export class Director {
     return this.stream.listen();
   }
 
-  private async bringUp(): Promise<ChangeResult> {
+  private async bringUp(changes: readonly ChangeRequest[]): Promise<ChangeResult> {
     const { parts } = this;
     const loaded = await parts.load(this.source, this.stopWanted.signal);
     parts.onDiagnostics(loaded.diagnostics);
-    const { config, diagnostics } = loaded;
-    if (config === undefined) throw new ConfigError(diagnostics);
+    const { config: file, diagnostics } = loaded;
+    if (file === undefined) throw new ConfigError(diagnostics);
+    const yieldTurn = createSlices(parts.clock);
+    const config = changes.length === 0 ? file : (await applyChanges(file, changes, yieldTurn)).config;
 
     const undo: (() => Promise<void>)[] = [];
     try {
@@ -339,7 +371,7 @@ export class Director {
         servers,
         startedAt: now,
         configuredAt: parts.clock.wall(),
-        layers: { file: config, changes: [] },
+        layers: { file, changes: changes.length === 0 ? [] : await findChanges(file, config, yieldTurn) },
       };
       this.state = { kind: 'running', running };
       this.lag.reset();
@@ -394,14 +426,6 @@ export class Director {
     this.parts.log.info('configuration in force', { generation, changes: changes.length });
     this.stream.emit({ kind: 'reloaded', generation, changes });
     return { generation, changes };
-  }
-
-  private reportUndone(undone: readonly Change[]): void {
-    const { log } = this.parts;
-    for (const change of undone.slice(0, maxLoggedChanges))
-      log.warn(`no longer in force: ${describe(change)}`);
-    const unsaid = undone.length - maxLoggedChanges;
-    if (unsaid > 0) log.warn(`and ${unsaid} more changes of run time are no longer in force`);
   }
 
   private onDataplaneEvent(event: DataplaneEvent): void {

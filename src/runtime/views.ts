@@ -91,7 +91,7 @@ export type DirectorStatus = FailoverView & {
   readonly servers: { readonly total: number; readonly live: number; readonly unchecked: number };
   /** Services of the file that are not served, for what they need is not in effect yet. */
   readonly leftOut: readonly LeftOutService[];
-  /** What was changed since the file was read and the next reload undoes, a line each; at most a hundred. */
+  /** What was changed at run time and is in force over the file, a line each; at most a hundred. */
   readonly runTimeChanges: readonly string[];
   readonly checkerCount: number;
   /** Addresses of services that are on no device. */

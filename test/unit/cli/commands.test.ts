@@ -279,6 +279,46 @@ describe('verbs that ask a director', () => {
     expect(JSON.parse((await ask('status', '--json')).stdout)).toMatchObject({ services: { total: 1 } });
   });
 
+  test('what ipvsadm changes stays over a reload; plan says what would be, save writes it down', async () => {
+    const web = ['-t', '10.0.0.1:80'];
+    const service = {
+      kind: 'endpoint',
+      protocol: 'tcp',
+      address: '10.0.0.1' as IpAddress,
+      port: 80,
+    } as const;
+    dataplane.setCounts(service, { address: '10.1.0.1' as IpAddress, port: 80 }, { active: 4, inactive: 2 });
+    expect(await ask('ipvsadm', '-e', ...web, '-r', '10.1.0.2', '-m', '-w', '0')).toMatchObject({ code: 0 });
+    expect((await ask('status')).stdout).toMatch(/^changed {8}.*10\.1\.0\.2:80: weight 1 → 0$/m);
+    const kept = /over the file, as changed at run time: .*weight 1 → 0\n/;
+    expect((await ask('reload')).stdout).toMatch(
+      new RegExp(`^${kept.source}generation \\d+: nothing has changed\n$`),
+    );
+
+    const next = join(folder, 'next.conf');
+    writeFileSync(next, good.replace('weight 3', 'weight 4').replace('lvs_sched rr', 'lvs_sched wrr'));
+    const planned = await ask('plan', next);
+    expect(planned.code).toBe(0);
+    expect(planned.stdout).toMatch(
+      /scheduler rr → wrr \(6 connections\)\n.*weight 3 → 4 \(6 connections\)\n/,
+    );
+    expect(planned.stdout).toMatch(new RegExp(`${kept.source}2 changes\n$`));
+    const dropping = await ask('plan', '--drop-changes', next);
+    expect(dropping.stdout).toMatch(/no longer in force: .*weight 1 → 0\n3 changes\n$/);
+    expect(await ask('plan', badFile)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining(':3:3: error: '),
+    });
+
+    const saved = join(folder, 'saved.conf');
+    expect(await ask('save', saved)).toEqual({ code: 0, stdout: '', stderr: '' });
+    expect(readFileSync(saved, 'utf8')).toBe((await ask('save')).stdout);
+    expect((await ask('plan', '--drop-changes', saved)).stdout).toBe('nothing would change\n');
+    expect((await cli('check', '-f', saved)).code).toBe(0);
+    expect((await ask('reload', '--drop-changes')).stdout).toMatch(/no longer in force: .*weight 1 → 0\n/);
+    expect((await ask('status')).stdout).not.toMatch(/^changed /m);
+  });
+
   test('reload says what changed; of a bad file, what is wrong', async () => {
     writeFileSync(config, good.replace('weight 3', 'weight 4'));
     expect(await ask('reload')).toMatchObject({
@@ -318,6 +358,32 @@ describe('run', { timeout: processTimeout_ms }, () => {
     expect(await director.ended).toBe(0);
     expect(director.stdout()).toMatch(/info {2}stopped\n$/);
     expect(existsSync(pidFile)).toBe(false);
+  });
+
+  test('rules of ipvsadm are in force from the start; a wrong line keeps it from starting', async () => {
+    const path = join(folder, 'rules.sock');
+    const rules = join(folder, 'ipvsadm.rules');
+    const arguments_ = [goodFile, path, 'text', rules];
+    writeFileSync(
+      rules,
+      '# ipvsadm.rules\n\n-A -u 10.0.0.9:53 -s rr\n-a -u 10.0.0.9:53 -r 10.1.0.9:53 -m -w 2\n',
+    );
+    const director = startScript(script, arguments_);
+    await director.printed(/ready generation=1 /);
+    const listed = await cli('ipvsadm', '--socket', path, '-Ln');
+    expect(listed.stdout).toMatch(/UDP {2}10\.0\.0\.9:53 rr\n {2}-> 10\.1\.0\.9:53 +Masq +2 /);
+    director.child.kill('SIGTERM');
+    expect(await director.ended).toBe(0);
+
+    for (const [line, reason] of [
+      ['-A -t 10.0.0.1:80', 'line 2: the service tcp 10.0.0.1:80 exists already'],
+      ['-A -q', 'line 2: -q: unknown option'],
+    ] as const) {
+      writeFileSync(rules, `-A -u 10.0.0.9:53\n${line}\n`);
+      const refused = startScript(script, arguments_);
+      expect(await refused.ended).toBe(1);
+      expect(refused.stderr()).toContain(`director: ${rules}: ${reason}\n`);
+    }
   });
 
   test('a log that nobody reads any more ends nothing: lines are lost and counted', async () => {

@@ -5,7 +5,7 @@ import { DirectorError } from '../../../src/errors.js';
 import { micros, seconds } from '../../../src/model/units.js';
 import type { ChangeRequest } from '../../../src/runtime/changes.js';
 import { sliceBudget } from '../../../src/runtime/slices.js';
-import { config, endpoint, start, stopAll, vip, web } from '../../support/test-director.js';
+import { config, endpoint, start, stopAll, TestDirector, vip, web } from '../../support/test-director.js';
 
 afterEach(stopAll);
 
@@ -24,7 +24,7 @@ describe('reload', () => {
 
   test('nothing new: the generation in force, and no publish', async () => {
     const f = await start(config([1, 2]));
-    expect(await f.director.reload()).toEqual({ generation: 1, changes: [], diagnostics: [] });
+    expect(await f.director.reload()).toMatchObject({ generation: 1, changes: [], diagnostics: [] });
     expect(f.publishCount).toBe(1);
   });
 
@@ -258,7 +258,7 @@ describe('changes', () => {
   const set = (host: number, fields: object): ChangeRequest =>
     ({ kind: 'update-server', service: web, server: endpoint(host), set: fields }) as ChangeRequest;
 
-  test('are applied, and last until the next reload', async () => {
+  test('are applied, and stay over a reload, or are dropped', async () => {
     const f = await start(config([1, 2]));
     const { changes } = await f.director.apply([
       set(1, { weight: 0 }),
@@ -266,16 +266,95 @@ describe('changes', () => {
     ]);
     expect(f.table()).toBe('3 2 1:0');
     expect(changes.length).toBe(2);
-    expect(f.director.status().runTimeChanges).toEqual([
-      'service tcp 10.0.0.1:80: server 10.1.0.3:80 added: nat, weight 1',
-      'service tcp 10.0.0.1:80: server 10.1.0.1:80: weight 1 → 0',
+    expect(f.director.status().runTimeChanges).toEqual(changes);
+    expect(await f.director.reload()).toMatchObject({ changes: [], kept: changes, undone: [] });
+    expect(f.table()).toBe('3 2 1:0');
+    const dropped = await f.director.reload(undefined, 'drop');
+    expect(dropped).toMatchObject({ kept: [], undone: changes });
+    expect(f.table()).toBe('3:0(removed) 2 1');
+    expect(f.director.status().runTimeChanges).toEqual([]);
+    expect(f.logged.join('\n')).toContain(`no longer in force: ${changes[0]}`);
+  });
+
+  test('set what they changed and no more: the rest is that of the newer file', async () => {
+    const f = await start(config([1, 2]));
+    await f.director.apply([set(1, { weight: 0 })]);
+    const newer = config([1, 2, 3], { server: 'uthreshold 7' });
+    await f.director.reload({ configText: newer });
+    const [row] = f.dataplane.current.services;
+    const one = row?.destinations.find(({ address }) => address.endsWith('.1'));
+    expect(one).toMatchObject({ weight: 0, upperThreshold: 7 });
+    expect(f.table()).toBe('3 2 1:0');
+  });
+
+  test('of what a newer file no longer has are undone, and told', async () => {
+    const f = await start(config([1, 2]));
+    const { changes } = await f.director.apply([set(1, { weight: 0 }), set(2, { weight: 5 })]);
+    const result = await f.director.reload({ configText: config([2]) });
+    expect(result.undone).toEqual([changes[0]]);
+    expect(result.kept).toEqual([changes[1]]);
+    expect(f.table()).toBe('2:5 1:0(removed)');
+  });
+
+  test('that clear stay cleared over a reload, and what came instead has no checks', async () => {
+    const f = await start(config([1, 2]));
+    await f.director.apply([
+      { kind: 'clear' },
+      { kind: 'add-service', service: web, servers: [{ ...endpoint(2), method: 'nat', weight: 9 }] },
     ]);
     await f.director.reload();
-    expect(f.logged).toContain(
-      'no longer in force: service tcp 10.0.0.1:80: server 10.1.0.1:80: weight 1 → 0',
-    );
-    expect(f.director.status().runTimeChanges).toEqual([]);
-    expect(f.table()).toBe('3:0(removed) 2 1');
+    expect(f.table()).toBe('2:9 1:0(removed)');
+    expect(f.director.status().checkerCount).toBe(0);
+    await f.director.reload(undefined, 'drop');
+    expect(f.director.status().checkerCount).toBe(2);
+  });
+
+  test('that edit a service leave its checks, its quorum and its servers alone', async () => {
+    const f = await start(config([1, 2], { service: 'quorum 2' }));
+    const edit: ChangeRequest = {
+      kind: 'update-service',
+      service: web,
+      set: { scheduler: 'wlc', flags: [] },
+    };
+    await f.director.apply([edit]);
+    expect(f.director.config().virtualServers[0]).toMatchObject({ scheduler: 'wlc', quorum: 2 });
+    expect(f.director.status().checkerCount).toBe(2);
+    expect(f.table()).toBe('2 1');
+  });
+
+  test('at the start are in force with the first table, or the start fails', async () => {
+    const { director, dataplane } = new TestDirector(config([1]));
+    await director.start([set(1, { weight: 4 }), { kind: 'set-timeouts', udp_s: 30 }]);
+    expect(dataplane.published.length).toBe(1);
+    expect(dataplane.current.policy.udpTimeout_s).toBe(30);
+    expect(director.status().runTimeChanges.length).toBe(2);
+    await director.stop();
+    const other = new TestDirector(config([1]));
+    await expect(other.director.start([set(7, { weight: 4 })])).rejects.toMatchObject({
+      reason: 'no-server',
+    });
+    expect(other.publishCount).toBe(0);
+  });
+
+  test('are planned: what a reload would do, whose connections it touches, and nothing happens', async () => {
+    const f = await start(config([1, 2]));
+    f.dataplane.setCounts(web, endpoint(1), { active: 3, inactive: 4 });
+    const { changes } = await f.director.apply([set(2, { weight: 7 })]);
+    const published = f.publishCount;
+    const plan = await f.director.plan({ configText: config([2, 3]) });
+    expect(plan.changes).toEqual([
+      { text: expect.stringContaining('server 10.1.0.1:80 removed'), connections: 7 },
+      { text: expect.stringContaining('server 10.1.0.3:80 added'), connections: 0 },
+    ]);
+    expect(plan).toMatchObject({ kept: changes, undone: [], notAsWritten: [], leftOut: [] });
+    const drop = await f.director.plan({ configText: config([1, 2]) }, 'drop');
+    expect(drop).toMatchObject({ undone: changes, kept: [] });
+    expect(drop.changes).toHaveLength(1);
+    await expect(f.director.plan({ configText: 'nonsense' })).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+    });
+    expect(f.publishCount).toBe(published);
+    expect(f.table()).toBe('2:7 1');
   });
 
   test('are all or nothing', async () => {
