@@ -41,7 +41,9 @@ export const codes = {
   'invalid-address': error('no IPv4 or IPv6 address'),
   'invalid-mask': error('a prefix length or mask that the address cannot have'),
   'extra-words': warning('words after the last value, which are ignored'),
-  'duplicate-keyword': warning('a keyword given twice in one block; the last one counts'),
+  'duplicate-keyword': warning(
+    'a keyword given twice in one block; the text says which one counts, as in keepalived',
+  ),
   'duplicate-block': error('a block that may stand once stands twice'),
   // Includes, variables, generators.
   'include-missing': warning('an include that matches no file (an error when a strict variant asks for it)'),

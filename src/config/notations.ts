@@ -95,9 +95,14 @@ export function either<const V>(notation: Notation<boolean>, yes: V, no: V): Not
   };
 }
 
+/** Where it is given twice, the first one counts. */
+export function first<V>(notation: Notation<V>): Notation<V> {
+  return { ...notation, shape: { ...notation.shape, firstCounts: true } };
+}
+
 /** `COMMAND [USER [GROUP]]`: a program with its arguments, and whom it runs as. */
 export const script: Notation<ScriptCommand> = {
-  shape: keyword(argumentsOf({ required: [command], optional: [account, account] })),
+  shape: keyword(argumentsOf({ required: [command], optional: [account, account] }), { firstCounts: true }),
   read: ({ arguments: [words, user, group] }) =>
     words === undefined ? undefined : { words: splitCommand(words.text), account: readAccount(user, group) },
   write: ({ words, account: runsAs }) =>

@@ -258,7 +258,9 @@ function reportDuplicate(parser: Parser, before: Statement, statement: Statement
     );
     return;
   }
-  const message = `${keyword.text} again: this one counts, the one in line ${first} does not`;
+  const message = shape.firstCounts
+    ? `${keyword.text} again: the one in line ${first} counts, this one does not`
+    : `${keyword.text} again: this one counts, the one in line ${first} does not`;
   parser.report.add('duplicate-keyword', keyword, message, 'remove one of them');
 }
 

@@ -29,6 +29,8 @@ export type KeywordShape = {
   readonly remedy: string | undefined;
   /** On wherever it stands: keepalived reads no word behind it. */
   readonly isAlwaysOn: boolean;
+  /** Given twice, the first one counts, as in keepalived; of others the last one does. */
+  readonly firstCounts: boolean;
 };
 
 export type BlockShape = KeywordBlock | ItemBlock;
@@ -209,6 +211,7 @@ export function keyword(checkArguments: CheckArguments, options: KeywordOptions 
     remedy: undefined,
     movesTraffic: false,
     isAlwaysOn: false,
+    firstCounts: false,
     ...options,
   };
 }

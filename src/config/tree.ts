@@ -14,7 +14,7 @@ export type Statement = {
 };
 
 export type Block = {
-  /** The last statement of each keyword. A handful: a search through a list costs less than a map for each block. */
+  /** The statement of each keyword that counts. A handful: a search through a list costs less than a map for each block. */
   readonly settings: Statement[];
   /** The statements that may stand several times, in order. */
   readonly repeated: Statement[];
@@ -26,7 +26,7 @@ export function createBlock(): Block {
   return { settings: [], repeated: [], items: [] };
 }
 
-/** The last statement of the keyword, by its current name. */
+/** The statement of the keyword that counts, by its current name. */
 export function settingOf(block: Block, name: string): Statement | undefined {
   for (const statement of block.settings) if (statement.shape.name === name) return statement;
   return undefined;
@@ -37,12 +37,12 @@ export function isOn({ shape, arguments: [word] }: Statement): boolean {
   return shape.isAlwaysOn || word === undefined || (readBoolean(word.text) ?? true);
 }
 
-/** Takes the place of an earlier one, which is returned. */
+/** Takes the place of an earlier one, or leaves it there where the first counts; gives the earlier one. */
 export function putSetting(block: Block, statement: Statement): Statement | undefined {
   const at = block.settings.findIndex(({ shape }) => shape.name === statement.shape.name);
   if (at < 0) {
     block.settings.push(statement);
     return undefined;
   }
-  return block.settings.splice(at, 1, statement)[0];
+  return statement.shape.firstCounts ? block.settings[at] : block.settings.splice(at, 1, statement)[0];
 }

@@ -37,7 +37,9 @@ import {
 const count = integer(0, 4_294_967_295);
 const seconds = integer(1, 2_147_483);
 const anyWords = keyword(argumentsOf({ rest: anyWord }));
-const fifo = keyword(argumentsOf({ required: [anyWord], optional: [account, account] }));
+const fifo = keyword(argumentsOf({ required: [anyWord], optional: [account, account] }), {
+  firstCounts: true,
+});
 const text = one(anyWord);
 
 const timeouts = keyword((words, at, report) => {

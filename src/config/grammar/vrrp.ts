@@ -127,7 +127,7 @@ const scriptBlock = keywords({
 const anyInteger = integer(-2_147_483_648, 2_147_483_647);
 const trackFile = keywords({
   now: {
-    file: one(anyWord),
+    file: keyword(argumentsOf({ required: [anyWord] }), { firstCounts: true }),
     weight: keyword(argumentsOf({ required: [anyInteger], options: { reverse: [] } })),
     init_file: keyword(argumentsOf({ options: { overwrite: [] }, rest: anyWord })),
   },

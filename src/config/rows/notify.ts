@@ -20,7 +20,7 @@ function notify(
 
 /** `notify_deleted` alone changes only the word. */
 const scriptOrWord: Notation<ScriptCommand> = {
-  shape: keyword(argumentsOf({ optional: [command, account, account] })),
+  shape: keyword(argumentsOf({ optional: [command, account, account] }), { firstCounts: true }),
   read: (statement) => script.read(statement) ?? { words: [], account: undefined },
   write: (value) => (value.words.length === 0 ? '' : script.write(value)),
 };

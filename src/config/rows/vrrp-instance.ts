@@ -29,7 +29,7 @@ import { choiceOf } from '../blocks/settings.js';
 import type { Trackables } from '../blocks/tracks.js';
 import { macLine } from '../blocks/virtual-mac.js';
 import { routesOrRules, tracked, virtualAddresses } from '../grammar/addresses.js';
-import { either, type Notation, not, on, oneWord, time, whole, yesOrNo } from '../notations.js';
+import { either, first, type Notation, not, on, oneWord, time, whole, yesOrNo } from '../notations.js';
 import { flag as line, setting as lines, secondsText, secondsUnless, word } from '../print-words.js';
 import type { Report } from '../report.js';
 import {
@@ -102,15 +102,17 @@ const versionNumber: Notation<VrrpVersion> = {
   read: ({ arguments: [word] }) => (Number(word?.text) === 3 ? 3 : 2),
   write: String,
 };
-const version = writtenAs('version', versionNumber);
+const version = writtenAs('version', first(versionNumber));
 
 export const routerRows: Table<VirtualRouter, Above, RouterReading> = {
   name: unwritten((_, { name }) => name),
   startState: own(
     'state',
-    oneWord(
-      orElse(oneOf(['MASTER', 'BACKUP']), () => true, 'BACKUP'),
-      { MASTER: 'master', BACKUP: 'backup' },
+    first(
+      oneWord(
+        orElse(oneOf(['MASTER', 'BACKUP']), () => true, 'BACKUP'),
+        { MASTER: 'master', BACKUP: 'backup' },
+      ),
     ),
     () => usual.startState,
     always,
@@ -167,7 +169,7 @@ export const routerRows: Table<VirtualRouter, Above, RouterReading> = {
   ),
   // The devices get their names when all are known.
   virtualMacDevice: {
-    shapes: { use_vmac: keyword(argumentsOf({ optional: [deviceName, macAddress] })) },
+    shapes: { use_vmac: keyword(argumentsOf({ optional: [deviceName, macAddress] }), { firstCounts: true }) },
     read: () => undefined,
     print: (_, router) => macLine(router),
     dump: { json: ['vmac_ifname', (name) => name ?? ''] },

@@ -102,6 +102,92 @@ describe('what they mean', () => {
   });
 });
 
+// As the live keepalived 2.2.7, which ignores the second of these and takes the second of all others.
+test('what is given twice: of some keywords the first counts', () => {
+  const text = `
+global_defs {
+  notify_fifo /run/a
+  notify_fifo /run/b
+  notify_fifo_script /bin/a
+  notify_fifo_script /bin/b
+}
+track_file f {
+  file /tmp/a
+  file /tmp/b
+}
+vrrp_sync_group G {
+  group {
+    A
+    B
+  }
+  notify_master /bin/a
+  notify_master /bin/b
+}
+vrrp_instance A {
+  state BACKUP
+  state MASTER
+  interface eth0
+  virtual_router_id 1
+  version 3
+  version 2
+  use_vmac va
+  use_vmac vb
+  notify_stop /bin/a
+  notify_stop /bin/b
+  notify /bin/a
+  notify /bin/b
+  notify_deleted
+  notify_deleted /bin/b
+  track_file {
+    f
+  }
+  virtual_ipaddress {
+    10.0.0.1
+  }
+}
+vrrp_instance B {
+  interface eth0
+  interface eth1
+  virtual_router_id 2
+  virtual_ipaddress {
+    10.0.0.2
+  }
+}`;
+  const { failover } = configOf(text);
+  expect(failover.fifos).toMatchObject([{ path: '/run/a', script: { words: ['/bin/a'] } }]);
+  expect(failover.files).toMatchObject([{ path: '/tmp/a' }]);
+  expect(failover.groups[0]?.notify.master?.words).toEqual(['/bin/a']);
+  const [first, second] = failover.routers;
+  expect(first?.router).toMatchObject({
+    startState: 'backup',
+    priority: 100,
+    version: 3,
+    virtualMacDevice: 'va',
+  });
+  expect(first?.notify).toMatchObject({
+    stop: { words: ['/bin/a'] },
+    any: { words: ['/bin/a'] },
+    deleted: { words: [] },
+  });
+  expect(second?.router.device).toBe('eth1');
+  const told = parseText(text).diagnostics.filter(({ code }) => code === 'duplicate-keyword');
+  expect(
+    told.map(({ origin, message }) => [origin.line, /(?:this one|line \d+) counts/.exec(message)?.[0]]),
+  ).toEqual([
+    [4, 'line 3 counts'],
+    [6, 'line 5 counts'],
+    [10, 'line 9 counts'],
+    [18, 'line 17 counts'],
+    [22, 'line 21 counts'],
+    [26, 'line 25 counts'],
+    [28, 'line 27 counts'],
+    [30, 'line 29 counts'],
+    [32, 'line 31 counts'],
+    [34, 'line 33 counts'],
+    [44, 'this one counts'],
+  ]);
+});
+
 test.each([
   [
     'a comment of C over three lines',
