@@ -122,9 +122,14 @@ function openBrace(parser: Parser, brace: Word): void {
     parser.skipping = { depth: 1, from: brace };
     return;
   }
-  pending.block = createBlock();
-  const isEffective = innermost(parser).isEffective && pending.shape.effect === 'now';
-  parser.open.push({ shape: pending.shape.block, block: pending.block, statement: pending, isEffective });
+  enter(parser, pending, pending.shape.block);
+}
+
+function enter(parser: Parser, statement: Statement, shape: BlockShape): void {
+  if (statement.shape.needsBlock) checkStatement(parser, statement);
+  statement.block = createBlock();
+  const isEffective = innermost(parser).isEffective && statement.shape.effect === 'now';
+  parser.open.push({ shape, block: statement.block, statement, isEffective });
 }
 
 function closeBrace(parser: Parser, brace: Word): void {
@@ -146,30 +151,53 @@ function closeBrace(parser: Parser, brace: Word): void {
   parser.report.add('unmatched-brace', brace, 'this } closes nothing', help);
 }
 
-/** The last statement gets no block any more. */
+/** The last statement gets no block any more. One that needs a block is as if it were not there, so that one error names it. */
 function settlePending(parser: Parser): void {
   const { pending } = parser;
   parser.pending = undefined;
-  if (pending?.shape.needsBlock) {
-    const { keyword } = pending;
-    parser.report.add(
-      'missing-block',
-      keyword,
-      `${keyword.text} needs a block`,
-      `write ${keyword.text} … { … }`,
-    );
-  }
+  if (!pending?.shape.needsBlock) return;
+  const { keyword, shape, arguments: words } = pending;
+  const { settings, repeated } = innermost(parser).block;
+  const list = shape.repeats ? repeated : settings;
+  if (list.at(-1) === pending) list.pop();
+  const inside = shape.block?.kind === 'items' ? words.map(({ text }) => text).join(' ') : '';
+  const help = `write ${keyword.text} ${inside === '' ? '… { … }' : `{ ${inside} }`}`;
+  parser.report.add('missing-block', keyword, `${keyword.text} needs a block`, help);
+}
+
+/**
+ * A block whose `{` was forgotten: what follows means nothing here, and something in there. It is named, and read as the block
+ * that was meant.
+ */
+function enterForgotten(parser: Parser, next: Word): void {
+  const { pending } = parser;
+  const block = pending?.shape.needsBlock ? pending.shape.block : undefined;
+  const { shape: around } = innermost(parser);
+  if (pending === undefined || block === undefined || around.kind !== 'keywords') return;
+  if (pending.keyword.line === next.line || around.keywords.has(next.text)) return;
+  const isMeant = block.kind === 'keywords' ? block.keywords.has(next.text) : !/^[a-z_]+$/.test(next.text);
+  if (!isMeant) return;
+  const { keyword } = pending;
+  parser.pending = undefined;
+  parser.report.add(
+    'missing-block',
+    keyword,
+    `${keyword.text} needs a block`,
+    'a { is missing at the end of its line',
+  );
+  enter(parser, pending, block);
 }
 
 // Statements.
 
 /** The words from `from` up to `to`, where the line ends or a brace stands. */
 function takeStatement(parser: Parser, line: readonly Word[], from: number, to: number): void {
+  const first = line[from];
+  if (first === undefined) return;
+  enterForgotten(parser, first);
   settlePending(parser);
   parser.isAfterUnknown = false;
   const { shape, block } = innermost(parser);
-  const first = line[from];
-  if (first === undefined) return;
   if (shape.kind === 'keywords') {
     const known = first.kind === 'plain' ? shape.keywords.get(first.text) : undefined;
     if (known !== undefined)
@@ -235,15 +263,21 @@ function addStatement(
     const message = `${keyword.text} is the old name of ${shape.name}: taken`;
     report.addOnce('old-name', keyword.text, keyword, message, `write ${shape.name}`);
   }
-  shape.checkArguments(values, keyword, report);
   if (shape.repeats) {
     block.repeated.push(statement);
   } else {
     const before = putSetting(block, statement);
     if (before !== undefined) reportDuplicate(parser, before, statement);
   }
-  if (shape.effect !== 'now') reportEffect(parser, statement);
+  // What needs a block is looked at when that begins.
+  if (!shape.needsBlock) checkStatement(parser, statement);
   parser.pending = statement;
+}
+
+function checkStatement(parser: Parser, statement: Statement): void {
+  const { shape, keyword, arguments: words } = statement;
+  shape.checkArguments(words, keyword, parser.report);
+  if (shape.effect !== 'now') reportEffect(parser, statement);
 }
 
 function reportDuplicate(parser: Parser, before: Statement, statement: Statement): void {

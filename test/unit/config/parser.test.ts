@@ -26,6 +26,16 @@ describe('braces', () => {
     ['global_defs {\nrouter_id a {\nb\n}\n}', ['2:13 error unexpected-brace']],
     ['global_defs {\nrouter_id a', ['1:1 error unclosed-block']],
     ['global_defs\nstatic_ipaddress {\n}', ['1:1 error missing-block']],
+    // A forgotten { is one mistake: what follows is read as what was meant.
+    [
+      'vrrp_instance A\ninterface eth0\nvirtual_router_id 5\nvirtual_ipaddress\n10.0.0.1\n}\n}',
+      ['1:1 error missing-block', '4:1 error missing-block'],
+    ],
+    [
+      'vrrp_instance A\nvirtual_router_id 256\nstate BACKUP\n}',
+      ['1:1 error missing-block', '2:19 error out-of-range'],
+    ],
+    ['vrrp_instance A\npriorty 5\n', ['1:1 error missing-block', '2:1 error unknown-keyword']],
     ['nonsense {\n{ }\nmore {\n}\n}', ['1:1 error unknown-keyword']],
     ['nonsense\n{\nmore\n}', ['1:1 error unknown-keyword']],
     ['nonsense {', ['1:1 error unknown-keyword', '1:10 error unclosed-block']],
@@ -45,6 +55,22 @@ describe('braces', () => {
 });
 
 describe('keywords', () => {
+  test('words where a block should be: one error, whose help has them in it', () => {
+    const lines = ['unicast_peer 10.0.0.2 10.0.0.3', 'virtual_ipaddress 10.0.0.1', 'track_interface eth1'];
+    const text = `vrrp_instance A {\ninterface eth0\nvirtual_router_id 5\n${lines.join('\n')}\n}`;
+    const { diagnostics } = parseText(text);
+    expect(
+      diagnostics.filter(({ severity }) => severity !== 'notice').map(({ code, help }) => [code, help]),
+    ).toEqual([
+      ['missing-block', 'write unicast_peer { 10.0.0.2 10.0.0.3 }'],
+      ['missing-block', 'write virtual_ipaddress { 10.0.0.1 }'],
+      ['missing-block', 'write track_interface { eth1 }'],
+    ]);
+    const server = 'virtual_server 10.0.0.1 80 {\nlvs_sched rr\nlvs_method NAT\nprotocol TCP\n';
+    const check = parseText(`${server}real_server 10.0.0.2 80 {\nPING_CHECK\n}\n}`);
+    expect(said(check)).toEqual(['6:1 error missing-block']);
+  });
+
   test.each([
     ['wieght 1', 'unknown-keyword', 'did you mean weight?'],
     ['lb_knid NAT', 'unknown-keyword', 'did you mean lb_kind?'],
