@@ -67,6 +67,13 @@ export function readEndpoint(text: string): { address: IpAddress; port: number }
   return address === undefined || !port ? undefined : { address, port };
 }
 
+/** 10.0.0.1 of ::ffff:10.0.0.1. */
+function mappedIpv4(address: IpAddress): IpAddress | undefined {
+  const bytes = ipBytes(address);
+  const isMapped = bytes.length === 16 && bytes.slice(0, 12).every((byte, i) => byte === (i < 10 ? 0 : 0xff));
+  return isMapped ? formatIp(bytes.slice(12)) : undefined;
+}
+
 function bitsOf(address: IpAddress): 32 | 128 {
   return address.includes(':') ? 128 : 32;
 }

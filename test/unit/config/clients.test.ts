@@ -23,6 +23,14 @@ test('words, a block and further lines add up; a network that stands twice count
   });
 });
 
+test('IPv4 written as IPv6, which no packet has, is an error that says how to write it', () => {
+  const { diagnostics } = parseText(director('deny ::ffff:10.66.0.0/112', 'allow ::ffff:10.1.2.3'));
+  expect(diagnostics.map(({ code, help }) => [code, help])).toEqual([
+    ['invalid-address', 'write 10.66.0.0/16'],
+    ['invalid-address', 'write 10.1.2.3/32'],
+  ]);
+});
+
 test.each([
   [
     'a network in both lists, however it is written',
