@@ -13,6 +13,7 @@ const taken = [
 ] as const;
 
 const refused: readonly (readonly [options: readonly string[], instead: string])[] = [
+  [['--use-file'], '-f FILE'],
   [['-t', '--config-test'], 'director check -f FILE'],
   [['-d', '--dump-conf'], 'director check --print -f FILE'],
   [['-v'], 'director --version'],
@@ -51,7 +52,7 @@ export function insteadOf(message: string): string | undefined {
   const instead = refused.find(([options]) => options.includes(option))?.[1];
   if (instead !== undefined) return `${option} is keepalived's: ${instead}`;
   const isTaken = taken.some(([flags]) => flags.split(', ').includes(option));
-  return isTaken || ['-f', '--use-file', '-p', '--pid', '-i'].includes(option)
+  return isTaken || ['-f', '-p', '--pid', '-i'].includes(option)
     ? `options follow a verb: director run ${option} …`
     : undefined;
 }

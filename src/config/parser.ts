@@ -401,7 +401,11 @@ function reportUnknown(parser: Parser, shape: BlockShape, word: Word): void {
 }
 
 function helpForUnknown({ text }: Word): string | undefined {
-  return /^\[?[\w.-]+@[\w.-]+(:|$)/.test(text) ? 'this is the prompt of a shell: remove the line' : undefined;
+  if (/^(?:[$%>]$|\[?[\w.-]+@[\w.-]+(?::|$))/.test(text))
+    return 'this is the prompt of a shell: remove the line';
+  return /^(?:```.*|---|EOF)$/.test(text)
+    ? 'this came along from where the text was copied: remove the line'
+    : undefined;
 }
 
 /** Exposed for the tables of docs and tests: every keyword of the grammar with the block it stands in. */

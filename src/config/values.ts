@@ -98,10 +98,13 @@ export const command: ValueKind = {
   },
 };
 
+const shellSigns = /^(?:\|\|?|&&?|;)$|^\d?>|^<|;$|`|\$\(/;
+
 /** The first word that only a shell understands; undefined when a shell is what runs. */
 function shellSign(words: readonly string[]): string | undefined {
   if (/(?:^|\/)(?:ba|da|a|k|z)?sh$/.test(words[0] ?? '')) return undefined;
-  return words.find((word) => /^(?:\|\|?|&&?|;)$|^\d?>|^<|;$|`|\$\(/.test(word));
+  // `</path` as the program is keepalived's own: whether the file can be opened.
+  return words.find((word, i) => (i > 0 || !word.startsWith('<')) && shellSigns.test(word));
 }
 
 /** The name of a block, which stands in logs, FIFOs and file names. */
@@ -140,10 +143,22 @@ export function orElse(kind: ValueKind, replaces: (text: string) => boolean, tak
       return {
         code: 'value-replaced',
         text: `${text} is not ${kind.what}: ${taken} is taken`,
-        help: `write ${taken}`,
+        help: otherCase(text, kind) ?? `write ${taken}`,
       };
     },
   };
+}
+
+/** What `Master` may have meant where BACKUP is taken. */
+function otherCase(text: string, kind: ValueKind): string | undefined {
+  const upper = text.toUpperCase();
+  if (upper === text || kind.problemOf(upper) !== undefined) return undefined;
+  return `write ${upper} if that is meant: keepalived compares letter by letter`;
+}
+
+/** Of numbers and times: 0 is taken as 1, as in keepalived. */
+export function atLeastOne(kind: ValueKind): ValueKind {
+  return orElse(kind, (text) => readTimer(text) === 0, '1');
 }
 
 /** Decimal seconds between `min` and `max` microseconds. */

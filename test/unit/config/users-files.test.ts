@@ -188,6 +188,59 @@ vrrp_instance B {
   ]);
 });
 
+// As the live keepalived 2.2.7 says, too.
+test('0 where at least 1 is needed is 1', () => {
+  const text = `
+global_defs {
+  vrrp_garp_master_refresh_repeat 0
+}
+vrrp_script s {
+  script /bin/true
+  interval 0
+  timeout 0
+  rise 0
+  fall 0
+}
+vrrp_instance A {
+  interface eth0
+  virtual_router_id 1
+  garp_master_repeat 0
+  garp_lower_prio_repeat 0
+  track_script {
+    s
+  }
+  virtual_ipaddress {
+    10.0.0.1
+  }
+}`;
+  const { failover } = configOf(text);
+  expect(failover.scripts).toMatchObject([{ interval: 1_000_000, timeout: 1_000_000, rise: 1, fall: 1 }]);
+  expect(failover.routers[0]?.router.announce).toMatchObject({
+    repeat: 1,
+    refreshRepeat: 1,
+    lowerPriorityRepeat: 0,
+  });
+  const replaced = parseText(text).diagnostics.filter(({ code }) => code === 'value-replaced');
+  expect(replaced.map(({ origin }) => origin.line)).toEqual([3, 7, 8, 9, 10, 15]);
+});
+
+test.each([
+  ['Master', 'write MASTER if that is meant: keepalived compares letter by letter'],
+  ['SLAVE', 'write BACKUP'],
+])('state %s: what to write', (state, help) => {
+  const text = `vrrp_instance A {\ninterface eth0\nvirtual_router_id 1\nstate ${state}\n}`;
+  expect(parseText(text).diagnostics.find(({ code }) => code === 'value-replaced')?.help).toBe(help);
+});
+
+test('`</path` is a test of keepalived, and no sign of a shell; a second one is', () => {
+  const shell = (command: string) =>
+    parseText(`vrrp_script s {\nscript "${command}"\n}`).diagnostics.filter(
+      ({ code }) => code === 'as-keepalived',
+    );
+  expect(shell('</dev/tcp/127.0.0.1/80')).toEqual([]);
+  expect(shell('cat </etc/x')).toHaveLength(1);
+});
+
 test.each([
   [
     'a comment of C over three lines',
@@ -199,6 +252,8 @@ test.each([
     '/* a */\nzzz 1',
     '1:1 error slash-comment,2:1 error unknown-keyword',
   ],
+  ['a prompt of a user', '$ cat x\n', '1:1 error unknown-keyword'],
+  ['a fence', '```\n', '1:1 error unknown-keyword'],
   ['a prompt of root', '[root@lb1 ~]# cat x\n', '1:1 error unknown-keyword'],
   [
     'the mail of an example',
@@ -208,5 +263,5 @@ test.each([
 ])('%s: said once', (_, text, expected) => {
   const result = parseText(text);
   expect(said(result).join()).toBe(expected);
-  if (text.startsWith('[')) expect(result.diagnostics[0]?.help).toContain('prompt of a shell');
+  if (/^[[$]/.test(text)) expect(result.diagnostics[0]?.help).toContain('prompt of a shell');
 });
