@@ -14,7 +14,9 @@ import {
   account,
   address,
   anyWord,
+  atLeastOne,
   command,
+  integer,
   readAddress,
   readInteger,
   readTimer,
@@ -41,6 +43,20 @@ export function text(kind: ValueKind = anyWord): Notation<string> {
 
 export function whole(kind: ValueKind): Notation<number> {
   return { shape: one(kind), read: (statement) => readInteger(firstText(statement)), write: String };
+}
+
+/** At least 1: 0 is taken for it, as in keepalived. */
+export function positive(max: number): Notation<number> {
+  return {
+    shape: one(atLeastOne(integer(1, max))),
+    read: (statement) => Math.max(1, readInteger(firstText(statement)) ?? 1),
+    write: String,
+  };
+}
+
+/** From 0 on. */
+export function upTo(max: number): Notation<number> {
+  return whole(integer(0, max));
 }
 
 /** Decimal seconds between `min` and `max` microseconds. */

@@ -258,6 +258,14 @@ export const network: ValueKind = {
     const read = readPrefix(text);
     if (problem !== undefined || read === undefined) return problem;
     const base = networkOf(read);
+    const [mapped, bits] = [mappedIpv4(read.address), read.length - 96];
+    if (mapped !== undefined && bits >= 0) {
+      return {
+        code: 'invalid-address',
+        text: `${text} is IPv4 written as IPv6: no packet has such an address`,
+        help: `write ${networkOf({ address: mapped, length: bits })}/${bits}`,
+      };
+    }
     if (base === read.address) return undefined;
     return {
       code: 'invalid-mask',

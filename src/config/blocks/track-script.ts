@@ -31,15 +31,16 @@ export function readTrackScript(statement: Statement, report: Report): ReadTrack
     const message = `${name} runs ${command.text} with the words behind it; keepalived 2.2 runs it without them`;
     report.add('differs', command, message, 'put the program and its words into one pair of quotes');
   }
-  const interval = timerOf(block, 'interval') ?? seconds(1);
+  const interval = timerOf(block, 'interval') || seconds(1);
+  const timeout = timerOf(block, 'timeout');
   const [user, group] = settingOf(block, 'user')?.arguments ?? [];
   const script = {
     name,
     command: [...splitCommand(command.text), ...more.map(({ text }) => text)],
     interval,
-    timeout: timerOf(block, 'timeout') ?? interval,
-    rise: integerOf(block, 'rise') ?? 1,
-    fall: integerOf(block, 'fall') ?? 1,
+    timeout: timeout === 0 ? seconds(1) : (timeout ?? interval),
+    rise: integerOf(block, 'rise') || 1,
+    fall: integerOf(block, 'fall') || 1,
     failsAtStart: flagOf(block, 'init_fail') ?? false,
     account: readAccount(user, group),
   };

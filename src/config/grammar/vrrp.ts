@@ -25,6 +25,7 @@ import {
   account,
   address,
   anyWord,
+  atLeastOne,
   blockName,
   boolean,
   command,
@@ -115,10 +116,9 @@ const syncGroup = keywords({
 const scriptBlock = keywords({
   now: {
     script: keyword(argumentsOf({ required: [command], rest: anyWord })),
-    interval: one(timer(1)),
-    timeout: one(timer(1)),
+    ...each(one(atLeastOne(timer(1))), 'interval timeout'),
     weight: weighted(253),
-    ...each(one(integer(1, 2_147_483_647)), 'rise fall'),
+    ...each(one(atLeastOne(integer(1, 2_147_483_647))), 'rise fall'),
     user: keyword(argumentsOf({ required: [account], optional: [account] })),
     init_fail: flag,
   },

@@ -3,7 +3,7 @@
 import { type Micros, micros, seconds } from '../../model/units.js';
 import { type AnnouncePolicy, defaultAnnouncePolicy } from '../../model/virtual-router.js';
 import { extraAnnouncements } from '../grammar/addresses.js';
-import { type Notation, time, whole, yesOrNo } from '../notations.js';
+import { type Notation, positive, time, upTo, yesOrNo } from '../notations.js';
 import { secondsText } from '../print-words.js';
 import {
   globalShapesOf,
@@ -18,7 +18,7 @@ import {
   writtenAs,
 } from '../row.js';
 import type { Shapes } from '../shapes.js';
-import { integer, readInteger } from '../values.js';
+import { readInteger } from '../values.js';
 
 const usual = defaultAnnouncePolicy;
 const inSeconds = (value: Micros) => value / 1_000_000;
@@ -33,10 +33,11 @@ function messages<Field extends 'repeat' | 'refreshRepeat' | 'lowerPriorityRepea
   keyword: string,
   title: string,
   key: string,
+  numbers: (max: number) => Notation<number> = positive,
 ): Row<Field> {
-  return inherited(field, keyword, whole(integer(0, 2_147_483_647)), () => usual[field], {
+  return inherited(field, keyword, numbers(2_147_483_647), () => usual[field], {
     isPrinted: always,
-    global: [`vrrp_${keyword}`, whole(integer(0, 4_294_967_295))],
+    global: [`vrrp_${keyword}`, numbers(4_294_967_295)],
     dump: { data: [title, Number], json: [key, Number] },
   });
 }
@@ -113,6 +114,7 @@ export const announceRows: Table<AnnouncePolicy, Above> = {
     'garp_lower_prio_repeat',
     'Gratuitous ARP lower priority repeat',
     'garp_lower_prio_rep',
+    upTo,
   ),
   extra: {
     shapes: extraHere.shapes,
