@@ -162,7 +162,7 @@ function flatPolicy({ pacing, scriptPolicy, writesStatesOnReload, dumps }: Failo
   const { account, isSecure } = scriptPolicy;
   return {
     scriptUser: userText(account),
-    isSecure,
+    enableScriptSecurity: isSecure,
     writesStatesOnReload,
     ...prefixed('dumps', dumps),
     announcementPause: pauseText(pacing),

@@ -115,7 +115,13 @@ export function fieldsText(before: object, after: object): string {
 
 function fieldText(name: string, before: unknown, after: unknown): string {
   const [old, next] = [valueText(before), valueText(after)];
-  return old === undefined || next === undefined ? `${name} changed` : `${name} ${old} → ${next}`;
+  const words = wordsOf(name);
+  return old === undefined || next === undefined ? `${words} changed` : `${words} ${old} → ${next}`;
+}
+
+/** `script user` of scriptUser, `announce refresh` of announce.refresh. */
+function wordsOf(name: string): string {
+  return name.replace('.', ' ').replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
 }
 
 function valueText(value: unknown): string | undefined {

@@ -52,7 +52,7 @@ test.each([
     'scheduler and sorry server',
     base,
     base.replace('rr', 'wlc\nsorry_server 10.0.0.9 80'),
-    ['service tcp 10.0.0.1:80: scheduler rr → wlc, sorryServer changed'],
+    ['service tcp 10.0.0.1:80: scheduler rr → wlc, sorry server changed'],
   ],
   [
     'another server',
@@ -85,7 +85,7 @@ test.each([
     'global and director settings',
     base,
     `${base}global_defs { router_id a }\ndirector {\nworkers 2\ninterface eth0\n}`,
-    ['global settings: routerId none → a', 'director settings: interfaces none → [eth0], workers auto → 2'],
+    ['global settings: router id none → a', 'director settings: interfaces none → [eth0], workers auto → 2'],
   ],
   [
     'whom services take',
@@ -131,14 +131,14 @@ test.each([
     failover.replace('priority 90', 'priority 95\nnotify_master "/bin/m x" web').replace('interval 2', ''),
     [
       'script alive: interval 2 s → 1 s, timeout 2 s → 1 s',
-      'virtual router db: priority 90 → 95, notify.master none → /bin/m x as web',
+      'virtual router db: priority 90 → 95, notify master none → /bin/m x as web',
     ],
   ],
   [
     'a user alone',
     failover.replace('priority 90', 'notify_master "/bin/m" a'),
     failover.replace('priority 90', 'notify_master "/bin/m" b'),
-    ['virtual router db: notify.master /bin/m as a → /bin/m as b'],
+    ['virtual router db: notify master /bin/m as a → /bin/m as b'],
   ],
   [
     'addresses, peers, tracks and announcements',
@@ -154,7 +154,7 @@ test.each([
       'tracked file f added',
       'virtual router db: delivery multicast 224.0.0.18 → unicast to 10.0.0.2 TTL 0-255, TTL 255, ' +
         'addresses [10.0.0.8/32 scope global] → [10.0.0.8/24 scope global], ' +
-        'tracks [interface eth0 weight 0] → [interface eth0 weight 0, file f weight 1], announce.repeat 5 → 1',
+        'tracks [interface eth0 weight 0] → [interface eth0 weight 0, file f weight 1], announce repeat 5 → 1',
     ],
   ],
   [
@@ -173,7 +173,7 @@ test.each([
     'policy and FIFOs',
     failover,
     `${failover}global_defs {\nscript_user web\nnotify_fifo /run/f\nstate_dump_file /run/d\n}`,
-    ['failover settings: scriptUser root → web, dumps.data /tmp/keepalived.data → /run/d', 'FIFO all added'],
+    ['failover settings: script user root → web, dumps data /tmp/keepalived.data → /run/d', 'FIFO all added'],
   ],
 ])('%s', (_, before, after, expected) => {
   expect(changes(before, after)).toEqual(expected);
