@@ -428,7 +428,12 @@ export class Failover {
     this.parts.emit({ kind: 'warning', message });
   }
 
-  private notify({ name, state, purpose }: Instance, what: NotifyState, priority: number): void {
+  private notify({ name, state, purpose, router }: Instance, what: NotifyState, priority: number): void {
+    if (what === 'priority' && purpose === 'running') {
+      this.parts.log.info(`virtual router ${name}: priority is ${priority} now`, {
+        configured: router.priority,
+      });
+    }
     const word = notifyWord(what, state.kind);
     // The scripts of a router that restarts hear of its successor; a removed one has a word of its own.
     if (word !== undefined && purpose === 'running') this.parts.notifier.routerChanged(name, word, priority);

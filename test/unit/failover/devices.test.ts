@@ -182,6 +182,11 @@ describe('track_interface', () => {
     await lab.wait(5);
     expect(a.state()).toBe('master');
     expect(a.notified).toContain('VI_1 BACKUP_PRIORITY 150');
+    const told = a.logged.filter((line) => line.includes('virtual router VI_1: priority is'));
+    expect(told.map((line) => line.replace(/^.*: /, ''))).toEqual([
+      'priority is 90 now 150',
+      'priority is 150 now 150',
+    ]);
   });
 });
 
