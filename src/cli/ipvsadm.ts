@@ -142,11 +142,11 @@ async function send(
     await client.post('/v1/changes', changes);
   } catch (error) {
     if (!(error instanceof RefusedError) || error.code !== 'INVALID_CHANGE') throw error;
-    const index = error.change ?? 0;
-    const words = kernelWords(changes[index]?.kind ?? 'clear', error.reason);
+    const index = error.change;
+    const words = index === undefined ? undefined : kernelWords(changes[index]?.kind, error.reason);
     // The place in the list is no place in a command line.
     const text = words ?? error.message.replace(/^changes\S*: /, '');
-    const line = lineOf(index);
+    const line = index === undefined ? undefined : lineOf(index);
     throw new Refusal(line === undefined ? text : `line ${line}: ${text}`, 255);
   }
 }

@@ -69,12 +69,15 @@ export function changeOf(command: AskedCommand): ChangeRequest | undefined {
 }
 
 /** Why a change was refused, as `reason` of the API's errors has it, in the words of ipvsadm; undefined: it has none. */
-export function kernelWords(kind: ChangeRequest['kind'], reason: string | undefined): string | undefined {
+export function kernelWords(
+  kind: ChangeRequest['kind'] | undefined,
+  reason: string | undefined,
+): string | undefined {
   switch (reason) {
     case 'service-exists':
       return 'Service already exists';
     case 'no-service':
-      return kind.endsWith('-server') ? 'Service not defined' : 'No such service';
+      return kind?.endsWith('-server') ? 'Service not defined' : 'No such service';
     case 'server-exists':
       return 'Destination already exists';
     case 'no-server':

@@ -112,7 +112,9 @@ const changeSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('zero'), service: serviceId.optional() }),
 ]);
 
-const requestSchema = z.array(z.unknown()).min(1).max(10_000);
+/** Of one request: what a body of the control socket can hold. */
+const maxChanges = 50_000;
+const requestSchema = z.array(z.unknown()).min(1).max(maxChanges, `more than ${maxChanges} changes at once`);
 
 /** One change as a caller writes it; addresses are plain strings. */
 export type ChangeRequest = z.input<typeof changeSchema>;
