@@ -1,9 +1,9 @@
 // `director connections`: the connection table in ipvsadm's form, page by page.
 
+import { connectionsHead, formatConnections, numericName } from '../ipvsadm/listing.js';
 import { maxPageSize } from '../runtime/admin-api.js';
 import type { ConnectionPage, ConnectionRecord } from '../runtime/views.js';
 import { type AddVerb, clientOf, jsonOption, print, printJson, socketOption } from './command.js';
-import { connectionsHead, formatConnections, numericName } from './listing.js';
 import { resolveNames } from './names.js';
 
 type Options = { readonly socket: string; readonly json?: true; readonly numeric?: true };

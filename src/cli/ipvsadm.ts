@@ -5,6 +5,16 @@ import { text as readAll } from 'node:stream/consumers';
 import { changeOf, kernelWords, serviceIdOf } from '../ipvsadm/changes.js';
 import type { AskedCommand } from '../ipvsadm/command.js';
 import { helpText, restoreHelp, saveHelp, versionText } from '../ipvsadm/help.js';
+import {
+  connectionsHead,
+  formatConnections,
+  formatServices,
+  formatTimeouts,
+  formatVersionLine,
+  inListedOrder,
+  listedEndpoints,
+  numericName,
+} from '../ipvsadm/listing.js';
 import { parseCommand } from '../ipvsadm/parse.js';
 import { type RestoreLine, restoreLines } from '../ipvsadm/restore.js';
 import { saveText } from '../ipvsadm/save.js';
@@ -18,16 +28,6 @@ import type { ChangeRequest } from '../runtime/changes.js';
 import { productVersion } from '../runtime/create-director.js';
 import type { ConnectionPage, DirectorStatus } from '../runtime/views.js';
 import { defaultSocket, print, printError, reportFailure } from './command.js';
-import {
-  connectionsHead,
-  formatConnections,
-  formatServices,
-  formatTimeouts,
-  formatVersionLine,
-  inListedOrder,
-  listedEndpoints,
-  numericName,
-} from './listing.js';
 import { LookedUp } from './looked-up.js';
 import { resolveNames } from './names.js';
 

@@ -1,8 +1,5 @@
 // `director list`: the services in force, in ipvsadm's form.
 
-import { readServices } from '../runtime/admin-client.js';
-import type { DirectorStatus, ServiceView } from '../runtime/views.js';
-import { type AddVerb, clientOf, jsonOption, print, printJson, socketOption } from './command.js';
 import {
   formatLeftOut,
   formatServices,
@@ -12,7 +9,10 @@ import {
   listedEndpoints,
   type NameEndpoint,
   numericName,
-} from './listing.js';
+} from '../ipvsadm/listing.js';
+import { readServices } from '../runtime/admin-client.js';
+import type { DirectorStatus, ServiceView } from '../runtime/views.js';
+import { type AddVerb, clientOf, jsonOption, print, printJson, socketOption } from './command.js';
 import { resolveNames } from './names.js';
 
 export type ListOptions = {

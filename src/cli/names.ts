@@ -3,9 +3,9 @@
 
 import { lookupService } from 'node:dns/promises';
 import { readFileSync } from 'node:fs';
+import { type NameEndpoint, numericName } from '../ipvsadm/listing.js';
 import type { IpAddress } from '../model/address.js';
 import type { DestinationId, Protocol } from '../model/service-id.js';
-import { type NameEndpoint, numericName } from './listing.js';
 
 const patience_ms = 3_000;
 

@@ -3,10 +3,8 @@
 
 import type { RealServer, VirtualServer } from '../model/director-config.js';
 import type { ForwardingMethod } from '../model/forwarding-table.js';
-import type { DestinationId, Protocol, ServiceId } from '../model/service-id.js';
-
-/** `10.0.0.1:80`, or with names. */
-export type WriteEndpoint = (endpoint: DestinationId, protocol: Protocol) => string;
+import type { Protocol, ServiceId } from '../model/service-id.js';
+import type { NameEndpoint } from './listing.js';
 
 const methodOptions: Readonly<Record<ForwardingMethod, string>> = { nat: '-m', dr: '-g' };
 const protocolOptions: Readonly<Record<Protocol, string>> = { tcp: '-t', udp: '-u' };
@@ -19,7 +17,7 @@ export type SavedServer = Pick<
   'address' | 'port' | 'method' | 'weight' | 'upperThreshold' | 'lowerThreshold'
 >;
 
-export function saveText(services: readonly SavedService[], write: WriteEndpoint): string {
+export function saveText(services: readonly SavedService[], write: NameEndpoint): string {
   const lines = services.flatMap((service) => {
     const { id, scheduler, flags, onePacket } = service;
     const protocol = id.kind === 'mark' ? 'tcp' : id.protocol;
@@ -42,7 +40,7 @@ export function saveText(services: readonly SavedService[], write: WriteEndpoint
   return lines.map((line) => `${line}\n`).join('');
 }
 
-function serviceWords(id: ServiceId, write: WriteEndpoint): string {
+function serviceWords(id: ServiceId, write: NameEndpoint): string {
   switch (id.kind) {
     case 'endpoint':
       return `${protocolOptions[id.protocol]} ${write(id, id.protocol)}`;

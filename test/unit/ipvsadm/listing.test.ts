@@ -3,6 +3,7 @@
 
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import type { ConnectionRecord, Traffic } from '../../../src/dataplane/port.js';
 import {
   connectionsHead,
   formatConnections,
@@ -12,8 +13,7 @@ import {
   type ListedDestination,
   type ListedService,
   type ListingKind,
-} from '../../../src/cli/listing.js';
-import type { ConnectionRecord, Traffic } from '../../../src/dataplane/port.js';
+} from '../../../src/ipvsadm/listing.js';
 import type { IpAddress } from '../../../src/model/address.js';
 import type { ForwardingMethod } from '../../../src/model/forwarding-table.js';
 import type { DestinationId } from '../../../src/model/service-id.js';
