@@ -1,7 +1,7 @@
 // The half of diff.ts that is about failover: virtual routers, sync groups, scripts, files and FIFOs by their names, and
 // the policy that all of them share.
 
-import { compare, fieldsText, isSame, orderAfter, ordered, without } from './diff-lists.js';
+import { type Comparison, compare, fieldsText, isSame, orderAfter, ordered, without } from './diff-lists.js';
 import type { FailoverConfig, NotifyScripts, Pause, RouterConfig, ScriptCommand } from './failover-config.js';
 import type { Micros } from './units.js';
 import type {
@@ -35,8 +35,31 @@ type ListChange<List extends FailoverList> =
     }
   | { readonly kind: 'failover-reordered'; readonly list: List; readonly order: readonly string[] };
 
+/** What only virtual routers do, since peers know them by something else than their names. */
+type RouterIdentityChange =
+  /** Peers see no difference. At the end of the list until a reordering says otherwise. */
+  | {
+      readonly kind: 'failover-renamed';
+      readonly list: 'routers';
+      readonly before: RouterConfig;
+      readonly after: RouterConfig;
+    }
+  /** For its peers it is another virtual router: the old one gives up while the new one starts. */
+  | {
+      readonly kind: 'failover-replaced';
+      readonly list: 'routers';
+      readonly before: RouterConfig;
+      readonly after: RouterConfig;
+    };
+
+/** What happens to one virtual router; failover carries it out. */
+export type RouterChange =
+  | RouterIdentityChange
+  | Exclude<ListChange<'routers'>, { kind: 'failover-reordered' }>;
+
 export type FailoverChange =
   | { [List in FailoverList]: ListChange<List> }[FailoverList]
+  | RouterIdentityChange
   | {
       readonly kind: 'failover-policy-changed';
       readonly before: FailoverPolicy;
@@ -45,6 +68,11 @@ export type FailoverChange =
 
 export function isFailoverChange(change: { readonly kind: string }): change is FailoverChange {
   return change.kind.startsWith('failover-');
+}
+
+export function isRouterChange(change: { readonly kind: string }): change is RouterChange {
+  if (!isFailoverChange(change) || change.kind === 'failover-policy-changed') return false;
+  return change.list === 'routers' && change.kind !== 'failover-reordered';
 }
 
 const itemsPerStep = 32;
@@ -68,17 +96,68 @@ function* diffList<List extends FailoverList>(
   before: FailoverConfig,
   after: FailoverConfig,
 ): Generator<void, FailoverChange[]> {
-  const changes: ListChange<List>[] = [];
+  const changes: (ListChange<List> | RouterIdentityChange)[] = [];
   const lists = compare<Item<List>>(before[list], after[list], keyOf);
-  for (const item of lists.removed) changes.push({ kind: 'failover-removed', list, key: keyOf(item) });
-  for (const item of lists.added) changes.push({ kind: 'failover-added', list, item });
+  const renamed = renamedOf(lists);
+  const former = new Set<Item<FailoverList>>(renamed.values());
+  for (const item of lists.removed)
+    if (!former.has(item)) changes.push({ kind: 'failover-removed', list, key: keyOf(item) });
+  for (const item of lists.added) changes.push(addedOrRenamed(list, item, renamed));
   for (const [i, [was, is]] of lists.kept.entries()) {
-    if (!isSame(was, is)) changes.push({ kind: 'failover-changed', list, before: was, after: is });
+    if (!isSame(was, is)) changes.push(changedOrReplaced(list, was, is));
     if (i % itemsPerStep === itemsPerStep - 1) yield;
   }
   const order = orderAfter(lists);
   if (order !== undefined) changes.push({ kind: 'failover-reordered', list, order });
   return changes as FailoverChange[];
+}
+
+/** Virtual routers whose names are new, and what they were before. */
+function renamedOf({
+  removed,
+  added,
+}: Comparison<Item<FailoverList>>): ReadonlyMap<Item<FailoverList>, RouterConfig> {
+  const nameless = new Map(removed.flatMap((item) => (isRouter(item) ? [[identityText(item), item]] : [])));
+  const renamed = new Map<Item<FailoverList>, RouterConfig>();
+  for (const item of added) {
+    const identity = isRouter(item) ? identityText(item) : undefined;
+    const before = identity === undefined ? undefined : nameless.get(identity);
+    if (identity === undefined || before === undefined) continue;
+    nameless.delete(identity);
+    renamed.set(item, before);
+  }
+  return renamed;
+}
+
+function addedOrRenamed<List extends FailoverList>(
+  list: List,
+  item: Item<List>,
+  renamed: ReadonlyMap<Item<FailoverList>, RouterConfig>,
+): ListChange<List> | RouterIdentityChange {
+  const before = renamed.get(item);
+  if (before === undefined || !isRouter(item)) return { kind: 'failover-added', list, item };
+  return { kind: 'failover-renamed', list: 'routers', before, after: item };
+}
+
+function changedOrReplaced<List extends FailoverList>(
+  list: List,
+  before: Item<List>,
+  after: Item<List>,
+): ListChange<List> | RouterIdentityChange {
+  if (!isRouter(before) || !isRouter(after) || identityText(before) === identityText(after))
+    return { kind: 'failover-changed', list, before, after };
+  return { kind: 'failover-replaced', list: 'routers', before, after };
+}
+
+/** What peers know a virtual router by, and where. Its virtual MAC they learn anew from what is announced. */
+function identityText({ router }: RouterConfig): string {
+  const { device, family, version, virtualRouterId, delivery } = router;
+  const group = delivery.kind === 'multicast' ? delivery.group : undefined;
+  return JSON.stringify([device, family, version, virtualRouterId, delivery.kind, group]);
+}
+
+function isRouter(item: Item<FailoverList>): item is RouterConfig {
+  return 'router' in item;
 }
 
 function policyOf({ pacing, scriptPolicy, writesStatesOnReload, dumps }: FailoverConfig): FailoverPolicy {
@@ -107,7 +186,10 @@ function applyToList(
       return [...items, change.item];
     case 'failover-removed':
       return without(items, keyOf, change.key);
-    case 'failover-changed': {
+    case 'failover-renamed':
+      return [...without(items, keyOf, keyOf(change.before)), change.after];
+    case 'failover-changed':
+    case 'failover-replaced': {
       const key = keyOf(change.after);
       return items.map((item) => (keyOf(item) === key ? change.after : item));
     }
@@ -137,13 +219,22 @@ export function describeFailover(change: FailoverChange): string {
       return `${nouns[change.list]} ${keyOf(change.item)} added${detailOf(change.item)}`;
     case 'failover-removed':
       return `${nouns[change.list]} ${change.key} removed`;
-    case 'failover-changed': {
-      const what = `${nouns[change.list]} ${keyOf(change.after)}`;
-      return `${what}: ${fieldsText(flatItem(change.before), flatItem(change.after))}`;
-    }
+    case 'failover-changed':
+    case 'failover-renamed':
+      return changedText(change);
+    case 'failover-replaced':
+      return `${changedText(change)}; for its peers it is another one, which starts while the old one gives up`;
     case 'failover-reordered':
       return `${nouns[change.list]}s reordered`;
   }
+}
+
+function changedText({
+  list,
+  before,
+  after,
+}: Extract<FailoverChange, { readonly list: FailoverList; readonly after: unknown }>): string {
+  return `${nouns[list]} ${keyOf(before)}: ${fieldsText(flatItem(before), flatItem(after))}`;
 }
 
 function detailOf(item: Item<FailoverList>): string {

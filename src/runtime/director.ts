@@ -3,7 +3,7 @@
 
 import type { ConnectionPage, Dataplane, DataplaneEvent } from '../dataplane/port.js';
 import { DirectorError } from '../errors.js';
-import { describe } from '../model/diff.js';
+import { describe, emptyConfig } from '../model/diff.js';
 import type { DirectorConfig } from '../model/director-config.js';
 import type { Layers } from '../model/layers.js';
 import { addMicros, type Micros, micros, seconds } from '../model/units.js';
@@ -359,7 +359,8 @@ export class Director {
       const engine = new Engine({ ...parts, inTurn: this.inTurn, emit, roles }, config);
       undo.push(() => engine.stop());
       undo.push(() => failover.stop());
-      const plan = await failover.plan(config.failover);
+      const list = await findChanges(emptyConfig, { ...emptyConfig, failover: config.failover }, yieldTurn);
+      const plan = await failover.plan(config.failover, list);
       const generation = await engine.start(plan);
       await failover.commit(plan);
       await parts.dataplane.settle();
@@ -416,7 +417,7 @@ export class Director {
       this.parts.log.warn(`the new value of ${setting} takes effect at the next start`);
     }
     // Whatever may fail does before the swap in reconfigure; nothing behind it can refuse the configuration any more.
-    const plan = await failover.plan(config.failover);
+    const plan = await failover.plan(config.failover, list);
     const generation = await engine.reconfigure(config, list, plan);
     await failover.commit(plan);
     running.configuredAt = this.parts.clock.wall();

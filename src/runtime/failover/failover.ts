@@ -4,6 +4,8 @@
 import type { CustodyStatus } from '../../dataplane/custody.js';
 import type { Network } from '../../dataplane/network.js';
 import { DirectorError } from '../../errors.js';
+import type { Change } from '../../model/diff.js';
+import { isRouterChange, type RouterChange } from '../../model/diff-failover.js';
 import { type FailoverConfig, noFailover } from '../../model/failover-config.js';
 import { micros, seconds, secondsText } from '../../model/units.js';
 import { causeText } from '../../vrrp/cause.js';
@@ -28,7 +30,6 @@ import { Holdings } from './holdings.js';
 import type { Instance, InstanceParts, Report, Transition } from './instance.js';
 import { Prober } from './prober.js';
 import type { FailoverReading } from './reading.js';
-import { planReload, type RouterPlan } from './reload-plan.js';
 import { ReportGate } from './report-gate.js';
 import { Roster } from './roster.js';
 import { Runner } from './runner.js';
@@ -60,7 +61,8 @@ export type FailoverParts = {
 /** Built beside what is in force; `adopt` is called when the table is. */
 export type FailoverPlan = NextRoles & {
   readonly config: FailoverConfig;
-  readonly routers: readonly RouterPlan[];
+  /** Of those that lead to `config`: what concerns virtual routers. */
+  readonly changes: readonly RouterChange[];
 };
 
 type Running = {
@@ -98,17 +100,16 @@ export class Failover {
   }
 
   /**
-   * What `config` makes of the virtual routers; opens the network when it needs one, and touches nothing else. Throws what the
-   * network throws.
+   * For `config`, to which `changes` lead from the one in force; opens the network when it needs one, and touches nothing else.
+   * Throws what the network throws.
    */
-  async plan(config: FailoverConfig): Promise<FailoverPlan> {
+  async plan(config: FailoverConfig, changes: readonly Change[]): Promise<FailoverPlan> {
     if (config.routers.length > 0 && this.running === undefined) {
       const running = this.createRunning();
       await running.network.start((event) => running.runner.onNetworkEvent(event));
       this.running = running;
     }
-    const current = this.roster.current.map((instance) => instance.config);
-    return { config, routers: planReload(current, config), ...this.served.expect(config) };
+    return { config, changes: changes.filter(isRouterChange), ...this.served.expect(config) };
   }
 
   /**
@@ -116,7 +117,7 @@ export class Failover {
    * rest is in force. Resolves when everything but what gives up is done. A router whose configuration is the same notices
    * nothing.
    */
-  async commit({ config, routers }: FailoverPlan): Promise<void> {
+  async commit({ config, changes }: FailoverPlan): Promise<void> {
     const isFirst = !this.isStarted;
     this.isStarted = true;
     const { running, roster } = this;
@@ -131,9 +132,14 @@ export class Failover {
       return;
     }
     const { runner, macs } = running;
-    await this.attempt('virtual MACs', () => macs.prepare(roster.all, routers));
+    await this.attempt('virtual MACs', () => macs.prepare(roster.all, changes, config));
     const formerDevices = roster.all.map(({ router }) => router.virtualMacDevice);
-    const { fresh, retired, changed, renamed } = roster.follow(routers, running.instanceParts, !isFirst);
+    const { fresh, retired, changed, renamed } = roster.follow(
+      changes,
+      config,
+      running.instanceParts,
+      !isFirst,
+    );
     macs.followed();
     for (const instance of fresh) runner.instances.set(instance.key, instance);
     const regrouped = roster.regroup(config.groups);

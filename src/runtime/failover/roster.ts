@@ -1,17 +1,17 @@
 // Which virtual routers there are, and who steps together: the running ones by the configuration, and those that give
 // up because a reload has removed or replaced them, each alone.
 
-import type { GroupConfig } from '../../model/failover-config.js';
+import type { RouterChange } from '../../model/diff-failover.js';
+import type { FailoverConfig, GroupConfig, RouterConfig } from '../../model/failover-config.js';
 import { nearest } from '../../model/nearest.js';
-import { micros } from '../../model/units.js';
+import { type Micros, micros } from '../../model/units.js';
 import type { VirtualRouter } from '../../model/virtual-router.js';
 import { masterDownInterval } from '../../vrrp/timers.js';
 import { newCounters } from './counters.js';
 import { RunningGroup } from './group.js';
 import { Instance, type InstanceParts, type RouterRecord } from './instance.js';
-import type { RouterPlan } from './reload-plan.js';
 
-/** What a plan has made: instances to start, and instances that give up. */
+/** What changes have made: instances to start, and instances that give up. */
 export type RosterChanges = {
   readonly fresh: readonly Instance[];
   readonly retired: readonly Instance[];
@@ -73,37 +73,65 @@ export class Roster {
     return instance === undefined ? undefined : this.groupOf(instance).members;
   }
 
-  /** Follows the plans; `isLate`: the director runs already. `regroup` comes next. */
-  follow(plans: readonly RouterPlan[], parts: InstanceParts, isLate: boolean): RosterChanges {
+  /** Carries out `changes`, after which there are `routers`; `isLate`: the director runs already. `regroup` comes next. */
+  follow(
+    changes: readonly RouterChange[],
+    { routers }: Pick<FailoverConfig, 'routers'>,
+    parts: InstanceParts,
+    isLate: boolean,
+  ): RosterChanges {
     const fresh: Instance[] = [];
     const retired: Instance[] = [];
     const changed: Instance[] = [];
     const renamed: [string, string][] = [];
     const byName = new Map(this.current.map((instance) => [instance.name, instance]));
-    for (const plan of plans) {
-      const name = plan.kind === 'remove' ? plan.before.router.name : plan.config.router.name;
-      const known = byName.get(plan.kind === 'change' ? plan.before.router.name : name);
-      if (plan.kind === 'change' && known !== undefined) {
-        if (known.name !== name) {
-          this.records.delete(known.name);
-          this.records.set(name, known.record);
-          renamed.push([known.name, name]);
-        }
-        known.change(plan.config);
-        changed.push(known);
-      }
-      if (plan.kind === 'restart')
-        known?.retire('restarting', handoverBudget(plan.before.router, plan.config.router));
-      if (plan.kind === 'remove') known?.retire('removed');
-      if (plan.kind === 'restart' || plan.kind === 'remove')
-        retired.push(...(known === undefined ? [] : [known]));
-      if (plan.kind !== 'restart' && plan.kind !== 'add') continue;
-      const instance = new Instance(this.freeKey(name), plan.config, this.recordOf(name), parts);
+    const start = (config: RouterConfig) => {
+      const { name } = config.router;
+      const instance = new Instance(this.freeKey(name), config, this.recordOf(name), parts);
       instance.isLate = isLate;
       this.instances.add(instance);
       fresh.push(instance);
+    };
+    const retire = (name: string, purpose: 'restarting' | 'removed', releaseBudget?: Micros) => {
+      const known = byName.get(name);
+      known?.retire(purpose, releaseBudget);
+      if (known !== undefined) retired.push(known);
+    };
+    const alter = (name: string, config: RouterConfig) => {
+      const known = byName.get(name);
+      known?.change(config);
+      if (known !== undefined) changed.push(known);
+    };
+    for (const change of changes) {
+      switch (change.kind) {
+        case 'failover-added':
+          start(change.item);
+          break;
+        case 'failover-removed':
+          retire(change.key, 'removed');
+          break;
+        case 'failover-replaced': {
+          const [before, after] = [change.before.router, change.after.router];
+          retire(before.name, 'restarting', handoverBudget(before, after));
+          start(change.after);
+          break;
+        }
+        case 'failover-renamed': {
+          const [before, after] = [change.before.router.name, change.after.router.name];
+          this.records.set(after, this.recordOf(before));
+          this.records.delete(before);
+          renamed.push([before, after]);
+          alter(before, change.after);
+          break;
+        }
+        case 'failover-changed':
+          alter(change.after.router.name, change.after);
+          break;
+        default:
+          change satisfies never;
+      }
     }
-    this.order = plans.flatMap((plan) => (plan.kind === 'remove' ? [] : [plan.config.router.name]));
+    this.order = routers.map(({ router }) => router.name);
     this.lists = undefined;
     return { fresh, retired, changed, renamed };
   }

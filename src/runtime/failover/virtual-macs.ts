@@ -2,12 +2,12 @@
 // custody. Whoever has used one last removes it (failover.ts).
 
 import type { Network } from '../../dataplane/network.js';
-import type { RouterConfig } from '../../model/failover-config.js';
+import type { RouterChange } from '../../model/diff-failover.js';
+import type { FailoverConfig } from '../../model/failover-config.js';
 import type { VirtualRouter } from '../../model/virtual-router.js';
 import { messageOf } from '../message-of.js';
 import type { Holdings } from './holdings.js';
 import type { Instance, Report } from './instance.js';
-import type { RouterPlan } from './reload-plan.js';
 
 export type VirtualMacParts = {
   readonly network: Pick<Network, 'links' | 'addVirtualMac'>;
@@ -55,20 +55,27 @@ export class VirtualMacs {
   }
 
   /**
-   * Before `plans` are followed: whatever has a name that another device is to have gives way, and the devices of routers
+   * Before `changes` are followed, after which there are `routers`: whatever has a name that another device is to have gives way, and the devices of routers
    * that change get their new names and addresses. `instances`: all that there are, the ones that give up among them.
    * `followed` comes next.
    */
-  async prepare(instances: readonly Instance[], plans: readonly RouterPlan[]): Promise<void> {
+  async prepare(
+    instances: readonly Instance[],
+    changes: readonly RouterChange[],
+    { routers }: Pick<FailoverConfig, 'routers'>,
+  ): Promise<void> {
     const wanted = new Map<string | undefined, string>();
-    const changes = new Map<RouterConfig, VirtualRouter>();
-    for (const plan of plans) {
-      if (plan.kind === 'remove') continue;
-      const { router } = plan.config;
+    for (const { router } of routers)
       if (router.virtualMacDevice !== undefined) wanted.set(router.virtualMacDevice, placeText(router));
-      if (plan.kind === 'change') changes.set(plan.before, router);
+    const afters = new Map<string, VirtualRouter>();
+    for (const change of changes) {
+      if (change.kind === 'failover-changed' || change.kind === 'failover-renamed')
+        afters.set(change.before.router.name, change.after.router);
     }
-    const moves = instances.map((instance) => ({ instance, after: changes.get(instance.config) }));
+    const moves = instances.map((instance) => ({
+      instance,
+      after: instance.purpose === 'running' ? afters.get(instance.name) : undefined,
+    }));
     for (const { instance, after } of moves) {
       const { router } = instance;
       const claimed = wanted.get(router.virtualMacDevice);

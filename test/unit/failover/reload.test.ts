@@ -1,9 +1,10 @@
 // Reloads while virtual routers run: what changes in place, what restarts make before break, what comes and what goes.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { IpAddress } from '../../../src/model/address.js';
+import { diffFailover } from '../../../src/model/diff-failover.js';
+import { finish } from '../../../src/model/diff-lists.js';
 import { seconds } from '../../../src/model/units.js';
 import { defaultAnnouncePolicy, type VirtualRouter } from '../../../src/model/virtual-router.js';
-import { planReload } from '../../../src/runtime/failover/reload-plan.js';
 import {
   type FailoverDirector,
   FailoverLab,
@@ -44,47 +45,52 @@ async function reload(
   while (!isOver) await lab.wait(0.01);
 }
 
-describe('the plan', () => {
+describe('what is changed', () => {
   const planFor = (before: Partial<VirtualRouter>, after: Partial<VirtualRouter>) => {
-    const old = failoverOf({ routers: [routerWith(before)] }).routers;
-    return planReload(old, failoverOf({ routers: [routerWith(after)] })).map(({ kind }) => kind);
+    const [old, next] = [before, after].map((one) => failoverOf({ routers: [routerWith(one)] }));
+    if (old === undefined || next === undefined) throw new Error('both');
+    return finish(diffFailover(old, next)).map(({ kind }) => kind.replace('failover-', ''));
   };
   const peer = (address: string) => ({ address: address as IpAddress, minTtl: 0, maxTtl: 255 });
   const unicast = (...peers: string[]) =>
     ({ kind: 'unicast', peers: peers.map(peer), checksSource: false, ttl: 255 }) as const;
 
   test.each<[string, Partial<VirtualRouter>, string]>([
-    ['nothing', {}, 'keep'],
-    ['priority', { priority: 101 }, 'change'],
-    ['preempt', { preempt: false }, 'change'],
-    ['tracks', { tracks: [{ kind: 'interface', name: 'eth1', weight: 0, isReversed: false }] }, 'change'],
-    ['announce', { announce: { ...defaultAnnouncePolicy, repeat: 1 } }, 'change'],
-    ['addresses', { addresses: [] }, 'change'],
-    ['interval', { advertInterval: seconds(2) }, 'change'],
-    ['authentication', { authentication: { kind: 'simple', password: 'x' } }, 'change'],
-    ['source', { source: '10.0.0.7' as IpAddress }, 'change'],
-    ['virtual_router_id', { virtualRouterId: 52 }, 'restart'],
-    ['interface', { device: 'eth1' }, 'restart'],
-    ['version', { version: 3 }, 'restart'],
-    ['family', { family: 6 }, 'restart'],
-    ['unicast', { delivery: unicast('10.0.0.2') }, 'restart'],
-    ['another group', { delivery: { kind: 'multicast', group: '224.0.0.19' as IpAddress } }, 'restart'],
-    ['use_vmac', { virtualMacDevice: 'uvs.51', virtualMac: '00:00:5e:00:01:33' }, 'change'],
-    ['a new name', { name: 'VI_9' }, 'change'],
-    ['a new name and VRID', { name: 'VI_9', virtualRouterId: 52 }, 'add remove'],
+    ['nothing', {}, ''],
+    ['priority', { priority: 101 }, 'changed'],
+    ['preempt', { preempt: false }, 'changed'],
+    ['tracks', { tracks: [{ kind: 'interface', name: 'eth1', weight: 0, isReversed: false }] }, 'changed'],
+    ['announce', { announce: { ...defaultAnnouncePolicy, repeat: 1 } }, 'changed'],
+    ['addresses', { addresses: [] }, 'changed'],
+    ['interval', { advertInterval: seconds(2) }, 'changed'],
+    ['authentication', { authentication: { kind: 'simple', password: 'x' } }, 'changed'],
+    ['source', { source: '10.0.0.7' as IpAddress }, 'changed'],
+    ['virtual_router_id', { virtualRouterId: 52 }, 'replaced'],
+    ['interface', { device: 'eth1' }, 'replaced'],
+    ['version', { version: 3 }, 'replaced'],
+    ['family', { family: 6 }, 'replaced'],
+    ['unicast', { delivery: unicast('10.0.0.2') }, 'replaced'],
+    ['another group', { delivery: { kind: 'multicast', group: '224.0.0.19' as IpAddress } }, 'replaced'],
+    ['use_vmac', { virtualMacDevice: 'uvs.51', virtualMac: '00:00:5e:00:01:33' }, 'changed'],
+    ['a new name', { name: 'VI_9' }, 'renamed'],
+    ['a new name and VRID', { name: 'VI_9', virtualRouterId: 52 }, 'removed added'],
   ])('%s: %s', (_, change, expected) => {
     expect(planFor({}, change).join(' ')).toBe(expected);
   });
 
   test('other unicast peers are the same virtual router', () => {
-    expect(planFor({ delivery: unicast('10.0.0.2') }, { delivery: unicast('10.0.0.3') })).toEqual(['change']);
+    expect(planFor({ delivery: unicast('10.0.0.2') }, { delivery: unicast('10.0.0.3') })).toEqual([
+      'changed',
+    ]);
   });
 
   test('a changed script is a change', () => {
-    const [old] = failoverOf({ routers: [routerWith()] }).routers;
-    if (old === undefined) throw new Error('one router');
-    const notify = { ...old.notify, notifiesPriority: true };
-    expect(planReload([old], { routers: [{ ...old, notify }] })[0]?.kind).toBe('change');
+    const before = failoverOf({ routers: [routerWith()] });
+    const routers = before.routers.map((one) => ({
+      ...one,
+      notify: { ...one.notify, notifiesPriority: true },
+    }));
+    expect(finish(diffFailover(before, { ...before, routers }))[0]?.kind).toBe('failover-changed');
   });
 });
 

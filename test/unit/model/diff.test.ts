@@ -154,8 +154,15 @@ test.each([
       'tracked file f added',
       'virtual router db: delivery multicast 224.0.0.18 → unicast to 10.0.0.2 TTL 0-255, TTL 255, ' +
         'addresses [10.0.0.8/32 scope global] → [10.0.0.8/24 scope global], ' +
-        'tracks [interface eth0 weight 0] → [interface eth0 weight 0, file f weight 1], announce repeat 5 → 1',
+        'tracks [interface eth0 weight 0] → [interface eth0 weight 0, file f weight 1], announce repeat 5 → 1; ' +
+        'for its peers it is another one, which starts while the old one gives up',
     ],
+  ],
+  [
+    'a virtual router under another name, first of all, with another priority',
+    user + script + web + db,
+    user + script + db.replace('vrrp_instance db', 'vrrp_instance dc').replace('90', '95') + web,
+    ['virtual router db: name db → dc, priority 90 → 95', 'virtual routers reordered'],
   ],
   [
     'a password, which is not told',
