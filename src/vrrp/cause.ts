@@ -75,3 +75,11 @@ export function stallText(late: Micros | undefined): string {
   if (late === undefined) return 'this process stood still until its advert lease ran out';
   return `this process stood still for ${secondsText(late)}, longer than the advert lease`;
 }
+
+/** What may make two hosts hold one address, asked of whoever reads it. IPv6 stacks answer for no address of another device. */
+export function conflictQuestion(address: IpAddress): string {
+  const blocked = 'is VRRP, IP protocol 112, blocked between the directors';
+  return address.includes(':')
+    ? `${blocked}?`
+    : `${blocked}, or does a real server answer for it (arp_ignore)?`;
+}

@@ -2,7 +2,7 @@
 
 import { durationText, type Micros, micros, seconds, secondsText } from '../model/units.js';
 import type { VirtualRouter } from '../model/virtual-router.js';
-import { causeText } from './cause.js';
+import { causeText, conflictQuestion } from './cause.js';
 import { type BackupState, effectivePriority, type MasterState, type VrrpState } from './state.js';
 
 /** One sentence or two; the state's name first. */
@@ -36,7 +36,7 @@ function waitText(state: VrrpState, now: Micros, router: VirtualRouter): string 
 function conflictText({ conflict }: MasterState, now: Micros): string {
   if (conflict === undefined) return '';
   const { address, mac, at } = conflict;
-  return `${address} is also at ${mac} (seen ${ageText(micros(now - at))} ago): is VRRP, IP protocol 112, blocked between the directors?; `;
+  return `${address} is also at ${mac} (seen ${ageText(micros(now - at))} ago): ${conflictQuestion(address)}; `;
 }
 
 function backupText(state: BackupState, now: Micros, router: VirtualRouter): string {

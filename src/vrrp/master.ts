@@ -3,7 +3,7 @@
 import type { IpAddress } from '../model/address.js';
 import { addMicros, type Micros, micros, seconds, secondsText } from '../model/units.js';
 import { heard, otherChecksum } from './backup.js';
-import { type Cause, stallText } from './cause.js';
+import { type Cause, conflictQuestion, stallText } from './cause.js';
 import { compareAddresses } from './election.js';
 import { misunderstandings, type ReceivedAdvert } from './receive.js';
 import {
@@ -130,7 +130,7 @@ export function onAddressAnswered(
 ): VrrpStep {
   const { conflict } = state;
   if (conflict !== undefined) return unchanged({ ...state, conflict: { ...conflict, at: now } });
-  const text = `${address} is also at ${mac}: is VRRP, IP protocol 112, blocked between the directors?`;
+  const text = `${address} is also at ${mac}: ${conflictQuestion(address)}`;
   const wait = successorDelay(policy);
   const isNewcomer = now - state.since <= wait;
   const isAsked = state.askedAt !== undefined && now - state.askedAt >= wait;

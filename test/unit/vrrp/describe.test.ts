@@ -55,7 +55,7 @@ test.each([
   ],
   [
     after(master(), [4, answered], [5, { kind: 'deadline' }]),
-    'master since 1.391 s: no master was heard for 3.609 s; 10.0.0.100 is also at 02:00:00:00:00:09 (seen 1.000 s ago): is VRRP, IP protocol 112, blocked between the directors?; adverts priority 100',
+    'master since 1.391 s: no master was heard for 3.609 s; 10.0.0.100 is also at 02:00:00:00:00:09 (seen 1.000 s ago): is VRRP, IP protocol 112, blocked between the directors, or does a real server answer for it (arp_ignore)?; adverts priority 100',
   ],
   [
     after(master(), [4, { kind: 'switchover' }]),
