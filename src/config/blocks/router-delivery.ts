@@ -40,8 +40,10 @@ export function readDelivery(
     return { kind: 'multicast', group: readGroup(block, family, defaults, report) };
   }
   const lines = lists.flatMap((list) => list.block?.items ?? []);
-  const peers = readPeers(lines, family, report);
-  if (first !== undefined && lines.length === 0 && !waitsForPeers) {
+  const own = addressOf(block, 'unicast_src_ip');
+  const peers = readPeers(lines, family, own, report);
+  const namesNobody = lines.every(([word]) => own !== undefined && readAddress(word?.text) === own);
+  if (first !== undefined && namesNobody && !waitsForPeers) {
     const message = 'unicast_peer names nobody: no advert would be sent';
     report.add('missing-value', first.keyword, message, 'write the addresses of the other directors into it');
   }
@@ -82,7 +84,13 @@ function readGroup(block: Block, family: Family, defaults: DeliveryDefaults, rep
   return group;
 }
 
-function readPeers(lines: readonly (readonly Word[])[], family: Family, report: Report): UnicastPeer[] {
+/** `own`: the source of unicast adverts, where it is written. Who hands one list to all directors has it among the peers. */
+function readPeers(
+  lines: readonly (readonly Word[])[],
+  family: Family,
+  own: IpAddress | undefined,
+  report: Report,
+): UnicastPeer[] {
   const peers = new Map<IpAddress, UnicastPeer>();
   for (const words of lines) {
     const [first] = words;
@@ -90,6 +98,11 @@ function readPeers(lines: readonly (readonly Word[])[], family: Family, report: 
     if (first === undefined || address === undefined) continue;
     if (familyOf(address) !== family) {
       reportFamily(first, family, report);
+      continue;
+    }
+    if (address === own) {
+      const message = `${address} is this director itself (unicast_src_ip): no advert goes there`;
+      report.add('as-keepalived', first, message, 'leave it out');
       continue;
     }
     if (peers.has(address)) {

@@ -143,6 +143,14 @@ describe('a keyword and what it makes', () => {
     expect(routerOf(lines).delivery).toMatchObject({ kind: 'unicast', peers: [] });
     expect(routerOf('unicast_fault_no_peer').delivery).toMatchObject({ kind: 'unicast', peers: [] });
     expect(saidOf('unicast_peer {\n}')).toEqual(['3:1 error missing-value']);
+    // The same list on all directors.
+    const own = 'unicast_src_ip 10.0.0.2\nunicast_peer {\n10.0.0.2\n10.0.0.3\n}';
+    expect(routerOf(own).delivery).toMatchObject({ peers: [{ address: '10.0.0.3' }] });
+    expect(saidOf(own)).toEqual(['5:1 notice as-keepalived']);
+    expect(saidOf(own.replace('10.0.0.3\n', ''))).toEqual([
+      '4:1 error missing-value',
+      '5:1 notice as-keepalived',
+    ]);
   });
 
   test('unicast peers', () => {
