@@ -27,6 +27,8 @@ export const codes = {
   'slash-comment': error('`//` used as a comment sign, where it is read as something else; `#` and `!` are'),
   'slash-ignored': warning('`//` used as a comment sign behind a complete setting, where it is ignored'),
   'not-utf-8': notice('a file that is not UTF-8; its bytes are taken as they are'),
+  'utf-16': error('a file in UTF-16, of which nothing is read'),
+  template: error('`{{ … }}` or `{% … %}`: a template that was not filled in; nothing behind it is read'),
   'line-too-long': error('a line beyond 65,536 characters'),
   'unclosed-block': error('a block that is never closed, or only after the next one has begun'),
   'unmatched-brace': error('a `}` that closes nothing'),

@@ -61,13 +61,21 @@ export function readLines(
 }
 
 function createReader(includes: Includes, name: string, text: string, parent: Reader | undefined): Reader {
-  const body = text.startsWith('\u{feff}') ? text.slice(1) : text;
+  const isUtf16 = utf16Start.test(text);
+  const body = isUtf16 ? '' : text.startsWith('\u{feff}') ? text.slice(1) : text;
   const file = { name, text: body, index: includes.files++ };
   const depth = parent === undefined ? 0 : parent.depth + 1;
   const checks = parent?.checks ?? new Set();
+  if (isUtf16) {
+    const place = { file, line: 1, column: 1, length: 1 };
+    includes.report.add('utf-16', place, 'this file is UTF-16: nothing of it is read', 'save it as UTF-8');
+  }
   reportForeignBytes(includes.report, file);
   return { file, parent, depth, special: /[@~$]/g, at: 0, line: 0, nextSpecial: -1, checks };
 }
+
+/** A byte order mark as decodeText keeps it, or a second byte of zero. */
+const utf16Start = /^(?:\udcff\udcfe|\udcfe\udcff|.?\0)/;
 
 /** At the first that is no comment. */
 function reportForeignBytes(report: Report, file: SourceFile): void {

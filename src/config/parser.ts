@@ -40,6 +40,8 @@ export type Parser = {
   skipping: { depth: number; readonly from: Word } | undefined;
   /** Between the lines of a comment of C, which is said to be none: whatever stands there was not meant. */
   isInComment: boolean;
+  /** Behind the first sign of one, whose braces mean something else. */
+  isInTemplate: boolean;
   /** Where the last block ended that stood outside all others. */
   lastClosed: { readonly statement: Statement; readonly brace: Word } | undefined;
 };
@@ -47,11 +49,28 @@ export type Parser = {
 export function createParser(report: Report, root: KeywordBlock): Parser {
   const outside = { shape: root, block: createBlock(), statement: undefined, isEffective: true };
   const state = { pending: undefined, isAfterUnknown: false, skipping: undefined, lastClosed: undefined };
-  return { report, root, open: [outside], statementCount: 0, isInComment: false, ...state };
+  return {
+    report,
+    root,
+    open: [outside],
+    statementCount: 0,
+    isInComment: false,
+    isInTemplate: false,
+    ...state,
+  };
 }
 
 /** The words of one line; a statement ends with its line or at a brace. */
 export function parseLine(parser: Parser, words: readonly Word[]): void {
+  if (parser.isInTemplate) return;
+  const mark = templateMark(words);
+  if (mark !== undefined) {
+    const message = 'this is a template that was not filled in: nothing from here on is read';
+    parser.report.add('template', mark, message, 'name the file that Ansible, Jinja or Helm makes of it');
+    Object.assign(parser, { isInTemplate: true, pending: undefined, skipping: undefined });
+    parser.open.length = 1;
+    return;
+  }
   if (parser.isInComment) {
     parser.isInComment = !words.some(endsComment);
     return;
@@ -79,6 +98,15 @@ export function parseLine(parser: Parser, words: readonly Word[]): void {
     }
     from = to;
   }
+}
+
+/** The first `{` of `{{` or `{%`. */
+function templateMark(words: readonly Word[]): Word | undefined {
+  return words.find((word, i) => {
+    const next = words[i + 1];
+    if (word.kind !== 'open' || next?.line !== word.line || next.column !== word.column + 1) return false;
+    return next.kind === 'open' || next.text.startsWith('%');
+  });
 }
 
 /** The tree, after the last line. */

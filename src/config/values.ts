@@ -246,7 +246,12 @@ export const prefix: ValueKind = {
     const ip = parseIp(host);
     if (ip === undefined) return notPrefix(host, length);
     if (length === undefined || readPrefix(text) !== undefined) return undefined;
-    return { code: 'invalid-mask', text: `${ip} has prefix lengths from 0 to ${bitsOf(ip)}, not ${length}` };
+    const bits = maskLength(length);
+    return {
+      code: 'invalid-mask',
+      text: `${ip} has prefix lengths from 0 to ${bitsOf(ip)}, not ${length}`,
+      ...(bits === undefined ? {} : { help: `write ${ip}/${bits}` }),
+    };
   },
 };
 
@@ -355,6 +360,14 @@ function notAddress(text: string): Problem {
 }
 
 /** Address and mask can both be wrong. */
+/** 24 of 255.255.255.0. */
+function maskLength(text: string): number | undefined {
+  const mask = parseIp(text);
+  if (mask === undefined || mask.includes(':')) return undefined;
+  const ones = [...ipBytes(mask)].map((byte) => byte.toString(2).padStart(8, '0')).join('');
+  return /^1*0*$/.test(ones) ? ones.lastIndexOf('1') + 1 : undefined;
+}
+
 function notPrefix(host: string, length: string | undefined): Problem {
   const problem = notAddress(host);
   const bits = host.includes(':') ? 128 : 32;

@@ -1,5 +1,6 @@
 // Small files as users have them, where keepalived and a strict reader might part: what is said of each, and what it means.
 import { describe, expect, test } from 'vitest';
+import { decodeText } from '../../../src/model/text.js';
 import { configOf, parseText, said, sampleNames, sampleText } from '../../support/parse-config.js';
 
 /** What is said of a file; one with an error is refused. */
@@ -224,6 +225,17 @@ vrrp_instance A {
   expect(replaced.map(({ origin }) => origin.line)).toEqual([3, 7, 8, 9, 10, 15]);
 });
 
+test('a mask instead of a length: the help has the length', () => {
+  const help = (text: string) =>
+    parseText(`static_ipaddress {\n${text} dev eth0\n}`).diagnostics.find(
+      ({ code }) => code === 'invalid-mask',
+    )?.help;
+  expect([help('10.0.0.9/255.255.254.0'), help('10.0.0.9/255.0.255.0')]).toEqual([
+    'write 10.0.0.9/23',
+    undefined,
+  ]);
+});
+
 test.each([
   ['Master', 'write MASTER if that is meant: keepalived compares letter by letter'],
   ['SLAVE', 'write BACKUP'],
@@ -252,6 +264,14 @@ test.each([
     '/* a */\nzzz 1',
     '1:1 error slash-comment,2:1 error unknown-keyword',
   ],
+  [
+    'a template',
+    'vrrp_instance {{ name }} {\n  {% for ip in vips %}\n  state {{ state }}\n}\n}\n',
+    '1:15 error template',
+  ],
+  ['a template in a block', 'global_defs {\n  router_id {{ name }}\n}\nzzz', '2:13 error template'],
+  ['UTF-16', decodeText(Uint8Array.from([255, 254, 118, 0, 10, 0])), '1:1 error utf-16'],
+  ['UTF-16 without a mark', 'v\0r\0r\0p\0\n\0', '1:1 error utf-16'],
   ['a prompt of a user', '$ cat x\n', '1:1 error unknown-keyword'],
   ['a fence', '```\n', '1:1 error unknown-keyword'],
   ['a prompt of root', '[root@lb1 ~]# cat x\n', '1:1 error unknown-keyword'],
