@@ -1,9 +1,9 @@
 // `director save`: writes down the configuration in force, with what was changed at run time, in the language of the file. A file
 // is replaced as a whole: comments and includes of the one before are not in it.
 
-import { renameSync, writeFileSync } from 'node:fs';
-import { ioFailure } from '../errors.js';
+import { existsSync, realpathSync } from 'node:fs';
 import type { DirectorConfig } from '../model/director-config.js';
+import { writeDump } from '../runtime/dumps/dump-file.js';
 import { type AddVerb, clientOf, jsonOption, print, printError, printJson, socketOption } from './command.js';
 
 type Options = { readonly socket: string; readonly json?: true };
@@ -25,11 +25,6 @@ async function save(file: string | undefined, options: Options): Promise<void> {
   for (const { notAsWritten } of virtualServers)
     if (notAsWritten.length > 0) printError(`not in effect, so not written: ${notAsWritten.join(', ')}\n`);
   if (file === undefined) return options.json ? printJson(answer) : print(answer.text);
-  try {
-    const next = `${file}.${process.pid}.new`;
-    writeFileSync(next, answer.text, { mode: 0o600, flag: 'wx' });
-    renameSync(next, file);
-  } catch (error) {
-    ioFailure(`writing ${file}`)(error);
-  }
+  // A link stays one, and what it leads to is replaced.
+  await writeDump(existsSync(file) ? realpathSync(file) : file, answer.text);
 }

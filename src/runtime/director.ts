@@ -33,6 +33,7 @@ import type { Probes } from './probes/probe.js';
 import { layersOn, logRunTime, planReload, type ReloadPlan, type RunTimeRule } from './reload-plan.js';
 import { createSerial } from './serial.js';
 import { createSlices } from './slices.js';
+import { forgetHandedOver, handOver, startLayers } from './start-layers.js';
 import { directorStatus, serviceViews } from './status.js';
 import type { DirectorStatus, ServiceView } from './views.js';
 import { Zeroes } from './zeroes.js';
@@ -312,7 +313,7 @@ export class Director {
     const { config: file, diagnostics } = loaded;
     if (file === undefined) throw new ConfigError(diagnostics);
     const yieldTurn = createSlices(parts.clock);
-    const config = changes.length === 0 ? file : (await applyChanges(file, changes, yieldTurn)).config;
+    const { config, layers } = await startLayers(file, changes, parts, yieldTurn);
 
     const undo: (() => Promise<void>)[] = [];
     try {
@@ -334,7 +335,8 @@ export class Director {
           interfaces: config.director.interfaces,
           connections: config.director.connections,
           cpu: config.director.cpus?.[0],
-          connectionFile: connectionFileOf(parts.socket),
+          // The socket says which director it is: two namespaces share one file system.
+          connectionFile: parts.socket && `${parts.socket}.connections`,
         },
         (event) => parts.catcher.run(() => this.onDataplaneEvent(event)),
       );
@@ -364,6 +366,7 @@ export class Director {
       const generation = await engine.start(plan);
       await failover.commit(plan);
       await parts.dataplane.settle();
+      await forgetHandedOver(parts);
 
       const now = parts.clock.now();
       const running: Running = {
@@ -372,7 +375,7 @@ export class Director {
         servers,
         startedAt: now,
         configuredAt: parts.clock.wall(),
-        layers: { file, changes: changes.length === 0 ? [] : await findChanges(file, config, yieldTurn) },
+        layers,
       };
       this.state = { kind: 'running', running };
       this.lag.reset();
@@ -384,12 +387,13 @@ export class Director {
     }
   }
 
-  private async takeDown({ engine, failover, servers }: Running, isRestart: boolean): Promise<void> {
+  private async takeDown({ engine, failover, servers, layers }: Running, isRestart: boolean): Promise<void> {
     try {
       if (!isRestart) await failover.release();
       await closeAll(servers);
       await failover.stop(isRestart);
       await engine.stop(isRestart);
+      if (isRestart) await handOver(this.parts, layers);
     } finally {
       await this.parts.dataplane.stop(isRestart);
       this.stream.emit({ kind: 'stopped' });
@@ -488,11 +492,6 @@ export class Director {
   private logUndo(error: unknown): void {
     this.parts.log.error('cleaning up after a failed start', { reason: messageOf(error) });
   }
-}
-
-/** Beside the socket, which says which director it is: two namespaces share one file system. */
-function connectionFileOf(socket: string | undefined): string | undefined {
-  return socket === undefined ? undefined : `${socket}.connections`;
 }
 
 async function closeAll(servers: readonly ControlServer[]): Promise<void> {

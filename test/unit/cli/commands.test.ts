@@ -386,6 +386,28 @@ describe('run', { timeout: processTimeout_ms }, () => {
     }
   });
 
+  test('changes of run time outlive a restart, and no stop', async () => {
+    const path = join(folder, 'restarted.sock');
+    const weight = async () =>
+      /10\.1\.0\.1:80 +Masq +(\d+)/.exec((await cli('list', '-n', '--socket', path)).stdout)?.[1];
+    const run = async (signal: NodeJS.Signals, use: () => Promise<void>) => {
+      const director = startScript(script, [goodFile, path]);
+      await director.printed(/ready generation=1 /);
+      await use();
+      director.child.kill(signal);
+      expect(await director.ended).toBe(0);
+    };
+    const edit = ['-e', '-t', '10.0.0.1:80', '-r', '10.1.0.1', '-m', '-w', '7'];
+    await run('SIGQUIT', async () => {
+      expect((await cli('ipvsadm', '--socket', path, ...edit)).code).toBe(0);
+    });
+    await run('SIGTERM', async () => {
+      expect(await weight()).toBe('7');
+      expect(existsSync(`${path}.changes`)).toBe(false);
+    });
+    await run('SIGTERM', async () => expect(await weight()).toBe('3'));
+  });
+
   test('a log that nobody reads any more ends nothing: lines are lost and counted', async () => {
     const config = join(folder, 'unread.conf');
     const path = join(folder, 'unread.sock');
