@@ -122,6 +122,13 @@ static __noinline bool is_service(const __u64 address[2], __u64 port,
   return bpf_map_lookup_elem(&uvs_services, &key) != 0;
 }
 
+/* Of that port, or of every port. */
+static __always_inline bool is_any_service(const __u64 address[2], __u64 port, const struct packet* packet,
+                                           const struct uvs_control* control) {
+  if (is_service(address, port, packet)) return true;
+  return *(volatile const __u64*)&control->has_every_port && is_service(address, 0, packet);
+}
+
 static __noinline bool has_role(const __u64 address[2], enum uvs_address_role role,
                                      const struct packet* packet) {
   const struct uvs_address_key key = {
@@ -192,7 +199,7 @@ static __always_inline bool is_error_about_ours(struct __sk_buff* skb, const str
     return false;
   if (!is_transport(quoted.protocol)) return false;
   if (!read_ports(skb, &quoted)) return false;
-  if (is_service(quoted.source, quoted.source_port, &quoted)) return true;
+  if (is_any_service(quoted.source, quoted.source_port, &quoted, control)) return true;
 
   turn_round(&quoted);
   return is_expected(control, &quoted);
@@ -223,7 +230,8 @@ static __always_inline __u32 why_ours(struct __sk_buff* skb, struct packet* pack
   }
   if (is_transport(packet->protocol)) {
     if (!read_ports(skb, packet)) return UVS_STEER_COUNTERS;
-    if (is_service(packet->destination, packet->destination_port, packet)) return UVS_STEER_SERVICE;
+    if (is_any_service(packet->destination, packet->destination_port, packet, control))
+      return UVS_STEER_SERVICE;
     if (is_expected(control, packet)) return UVS_STEER_REPLY;
     /* What is given back to the host passes a closed address. */
     return packet->is_fragment && has_fragment_role(packet) &&

@@ -12,9 +12,11 @@ namespace {
 constexpr size_t kRowSize = 32;  // of the table's head and a destination; a service has two
 constexpr size_t kSchedulerNameSize = 16;
 
+constexpr uint8_t kPolicySloppyTcp = 1, kPolicyExpireQuiescentTemplate = 2;
 constexpr uint8_t kFlagOnePacket = 1, kFlagDraining = 2, kFlagStandby = 4;
 constexpr uint8_t kFlagRemoved = 1;             // of a destination, above its weight
 constexpr uint32_t kWeightMask = 0x00ff'ffff;
+constexpr uint8_t kFlagTemplate = 1, kFlagAssured = 2;  // of a connection
 constexpr uint64_t kFlagOverloaded = 1, kFlagLocal = 2;  // of a destination's counters
 
 std::optional<Family> family_of(uint8_t number) {
@@ -22,8 +24,8 @@ std::optional<Family> family_of(uint8_t number) {
   return static_cast<Family>(number);
 }
 
-// Of the kinds of services: the others are not served yet, and the control plane refuses them with words.
-constexpr uint8_t kAddressAndPort = 0;
+// Of the kinds of services, behind 0 (one port): marks are not served yet, and the control plane refuses them with words.
+constexpr uint8_t kEveryPort = 1;
 
 std::optional<ServiceSpec> decode_service(const uint8_t* row) {
   const std::optional<Family> family = family_of(row[19]);
@@ -31,7 +33,10 @@ std::optional<ServiceSpec> decode_service(const uint8_t* row) {
   const bool has_protocol = protocol == kProtocolTcp || protocol == kProtocolUdp;
   const auto* name = reinterpret_cast<const char*>(row + kRowSize);
   const Scheduler* scheduler = scheduler_named({name, strnlen(name, kSchedulerNameSize)});
-  if (!family || !has_protocol || row[22] != kAddressAndPort || scheduler == nullptr) return std::nullopt;
+  if (!family || !has_protocol || scheduler == nullptr) return std::nullopt;
+  const bool is_every_port = row[22] == kEveryPort;
+  if (row[22] > kEveryPort || is_every_port != (load<uint16_t>(row + 16) == 0)) return std::nullopt;
+  if (row[23] > address_size(*family) * 8) return std::nullopt;
   ServiceSpec service;
   service.address = IpAddress::load_ipv6(row);
   service.port = load<uint16_t>(row + 16);
@@ -42,6 +47,8 @@ std::optional<ServiceSpec> decode_service(const uint8_t* row) {
   service.is_one_packet = (row[21] & kFlagOnePacket) != 0;
   service.is_draining = (row[21] & kFlagDraining) != 0;
   service.is_standby = (row[21] & kFlagStandby) != 0;
+  service.persistence_prefix = row[23];
+  service.persistence_timeout_s = load<uint32_t>(row + kRowSize + kSchedulerNameSize);
   return service;
 }
 
@@ -81,7 +88,8 @@ std::optional<TableSpec> decode_table(std::span<const uint8_t> bytes) {
   table.policy.conn_reuse_mode = head[16];
   if (head[17] > static_cast<uint8_t>(NodestRule::kMove)) return std::nullopt;
   table.policy.expire_nodest_conn = static_cast<NodestRule>(head[17]);
-  table.policy.sloppy_tcp = head[18] != 0;
+  table.policy.sloppy_tcp = (head[18] & kPolicySloppyTcp) != 0;
+  table.policy.expire_quiescent_template = (head[18] & kPolicyExpireQuiescentTemplate) != 0;
   for (uint32_t i = 0; i < services; i++) {
     const uint8_t* row = take_row(2);
     if (row == nullptr) return std::nullopt;
@@ -119,6 +127,7 @@ void encode_connections(std::span<const ConnectionView> connections, std::vector
     row[0] = static_cast<uint8_t>(connection.family);
     row[1] = connection.protocol;
     row[2] = connection.state;
+    row[3] = static_cast<uint8_t>((connection.is_template ? kFlagTemplate : 0) | (connection.is_assured ? kFlagAssured : 0));
     store(row + 4, connection.client_port);
     store(row + 6, connection.virtual_port);
     store(row + 8, connection.destination_port);

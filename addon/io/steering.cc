@@ -82,6 +82,11 @@ class KeySet {
   std::set<Key, ByteOrder<Key>> present_;
 };
 
+// The port of a key: see UVS_SERVICE_WHAT.
+bool has_every_port(const SteeringKeys& keys) {
+  return std::ranges::any_of(keys.services, [](const uvs_service_key& key) { return (key.what & 0xffff) == 0; });
+}
+
 }  // namespace
 
 uvs_service_key service_key(Family family, const IpAddress& address, uint16_t port,
@@ -144,6 +149,7 @@ struct Steering::Impl {
   Status choose_form(bool force_clsact);
   Status attach_pair();
   Status remake_pair();
+  void set_every_port(bool has) { std::atomic_ref(program->control->has_every_port).store(has ? 1 : 0); }
   bool is_attached(uint32_t ifindex) const { return places.contains({ifindex, AttachPoint::kIngress}); }
   const SteerProgram::Form& program_for(const Place& place, LinkLayer layer) const;
   Result<SteerAttachment> make_attachment(const Place& place, LinkLayer layer) const;
@@ -332,7 +338,10 @@ Status Steering::cover(const SteeringKeys& keys) {
   std::vector<uvs_address_key> addresses;
   int error = impl_->services.add(keys.services, services);
   if (error == 0) error = impl_->addresses.add(keys.addresses, addresses);
-  if (error == 0) return {};
+  if (error == 0) {
+    if (has_every_port(keys)) impl_->set_every_port(true);
+    return {};
+  }
   impl_->services.remove(services);
   impl_->addresses.remove(addresses);
   if (error == E2BIG) {
@@ -345,6 +354,7 @@ Status Steering::cover(const SteeringKeys& keys) {
 void Steering::restrict_to(const SteeringKeys& keys) {
   const std::lock_guard lock(impl_->mutex);
   impl_->services.keep_only(keys.services);
+  impl_->set_every_port(has_every_port(keys));
   impl_->addresses.keep_only(keys.addresses);
 }
 

@@ -27,6 +27,7 @@ struct uvs_control {
   struct uvs_hash_key key;    /* of the flow table */
   UVS_U32 slow_path_ifindex;  /* our end of the slow-path pair: redirect target */
   UVS_U32 bucket_mask;        /* flow table buckets - 1, a power of two */
+  UVS_U64 has_every_port;     /* some service is of every port: its key has port 0 */
 };
 
 /* Map `services`: hash, key -> 1. Which (protocol, address, port) are ours. Keys are made of 64-bit words: the
@@ -84,7 +85,7 @@ enum uvs_steer_counter {
 };
 
 #ifdef __cplusplus
-static_assert(sizeof(uvs_control) == 32 && sizeof(uvs_service_key) == 24 && sizeof(uvs_address_key) == 24);
+static_assert(sizeof(uvs_control) == 40 && sizeof(uvs_service_key) == 24 && sizeof(uvs_address_key) == 24);
 static_assert(sizeof(uvs_device) == 8);
 #endif
 

@@ -70,6 +70,7 @@ function service(index: number, servers: number): Service {
     scheduler: 'wlc',
     flags: [],
     onePacket: false,
+    persistence: undefined,
     isDraining: false,
     isStandby: false,
     destinations: Array.from({ length: servers }, (_, i) => ({

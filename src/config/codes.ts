@@ -88,6 +88,7 @@ export const codes = {
   'default-taken': notice(
     'a virtual server without a scheduler or forwarding method, or a master without a priority; the default is taken',
   ),
+  'port-missing': error('a checker of a server of every port that names no port'),
   'port-ignored': warning(
     'a real server port that differs from the service’s under DR or TUN, which cannot map ports',
   ),

@@ -11,7 +11,7 @@ import type {
   VirtualServer,
 } from '../model/director-config.js';
 import type { ForwardingMethod } from '../model/forwarding-table.js';
-import type { ServiceId } from '../model/service-id.js';
+import { familyOfService, type ServiceId } from '../model/service-id.js';
 import { checkerOfKind } from './checkers/index.js';
 import { failoverBlocks, failoverGlobalLines } from './print-failover.js';
 import { type Lines, setting, word } from './print-words.js';
@@ -99,7 +99,7 @@ function serviceLines(service: VirtualServer): Lines {
   return [
     ...(service.id.kind === 'mark' ? [] : [`protocol ${service.id.protocol.toUpperCase()}`]),
     `lvs_method ${method.toUpperCase()}`,
-    ...printRows(serviceRows, service, { method }),
+    ...printRows(serviceRows, service, { method, family: familyOfService(service.id) }),
     ...service.realServers.map((server) => serverLines(server, service, method)),
   ];
 }

@@ -1,7 +1,7 @@
 // Kinds of values: how each is read, and what is wrong with a text that is none. The grammar says which kind stands
 // where; blocks/ reads the value again with the same function. Nothing here knows about keywords.
 
-import { formatIp, type IpAddress, ipBytes, type Prefix, parseIp } from '../model/address.js';
+import { formatIp, type IpAddress, ipBytes, maskLength, type Prefix, parseIp } from '../model/address.js';
 import { nearest } from '../model/nearest.js';
 import { type Micros, micros } from '../model/units.js';
 import type { DiagnosticCode } from './codes.js';
@@ -246,7 +246,7 @@ export const prefix: ValueKind = {
     const ip = parseIp(host);
     if (ip === undefined) return notPrefix(host, length);
     if (length === undefined || readPrefix(text) !== undefined) return undefined;
-    const bits = maskLength(length);
+    const bits = readMask(length);
     return {
       code: 'invalid-mask',
       text: `${ip} has prefix lengths from 0 to ${bitsOf(ip)}, not ${length}`,
@@ -301,16 +301,16 @@ export const mask: ValueKind = {
   what: 'a mask (255.255.255.0) or a prefix length',
   problemOf: (text) => {
     const length = readInteger(text);
-    if (length === undefined ? isDottedMask(text) : length >= 1 && length <= 128) return undefined;
+    if (length === undefined ? readMask(text) !== undefined : length >= 1 && length <= 128) return undefined;
     return { code: 'invalid-mask', text: `${text} is no mask: expected ${mask.what}` };
   },
 };
 
-function isDottedMask(text: string): boolean {
+/** The prefix length of a mask in dots; undefined when it is none. */
+export function readMask(text: string): number | undefined {
   const ip = parseIp(text);
-  if (ip === undefined || ip.includes(':')) return false;
-  const bits = ip.split('.').reduce((sum, part) => sum * 256 + Number(part), 0);
-  return /^1+0*$/.test(bits.toString(2).padStart(32, '0'));
+  if (ip === undefined || ip.includes(':')) return undefined;
+  return maskLength(ip);
 }
 
 export const hexDigits: ValueKind = {
@@ -360,14 +360,6 @@ function notAddress(text: string): Problem {
 }
 
 /** Address and mask can both be wrong. */
-/** 24 of 255.255.255.0. */
-function maskLength(text: string): number | undefined {
-  const mask = parseIp(text);
-  if (mask === undefined || mask.includes(':')) return undefined;
-  const ones = [...ipBytes(mask)].map((byte) => byte.toString(2).padStart(8, '0')).join('');
-  return /^1*0*$/.test(ones) ? ones.lastIndexOf('1') + 1 : undefined;
-}
-
 function notPrefix(host: string, length: string | undefined): Problem {
   const problem = notAddress(host);
   const bits = host.includes(':') ? 128 : 32;

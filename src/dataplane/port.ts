@@ -57,8 +57,13 @@ export type ConnectionRecord = {
   readonly client: { readonly address: IpAddress; readonly port: number };
   readonly virtual: { readonly address: IpAddress; readonly port: number };
   readonly destination: { readonly address: IpAddress; readonly port: number };
-  /** IPVS's name: NONE, ESTABLISHED, SYN_SENT, SYN_RECV, FIN_WAIT, TIME_WAIT, CLOSE, CLOSE_WAIT, LAST_ACK, LISTEN, SYNACK, UDP. */
+  /**
+   * IPVS's name: NONE, ESTABLISHED, SYN_SENT, SYN_RECV, FIN_WAIT, TIME_WAIT, CLOSE, CLOSE_WAIT, LAST_ACK, LISTEN, SYNACK, UDP;
+   * of a template NONE, or ASSURED once one of its connections was established.
+   */
   readonly state: string;
+  /** A persistence template: no connection, but which server the client (its network, at port 0) has. */
+  readonly isTemplate?: true;
   /** Milliseconds until the connection expires, at least 0. */
   readonly expires_ms: number;
 };

@@ -24,6 +24,8 @@ const serviceKinds = { endpoint: 0, 'any-port': 1, mark: 2 } as const satisfies 
   number
 >;
 
+const policySloppyTcp = 1;
+const policyExpireQuiescentTemplate = 2;
 const flagOnePacket = 1;
 const flagDraining = 2;
 const flagStandby = 4;
@@ -46,7 +48,11 @@ export function encodeTable(table: ForwardingTable): Uint8Array<ArrayBuffer> {
   view.setUint32(12, policy.udpTimeout_s, true);
   view.setUint8(16, policy.connReuseMode);
   view.setUint8(17, nodestRules.indexOf(policy.expireNodestConn));
-  view.setUint8(18, policy.sloppyTcp ? 1 : 0);
+  view.setUint8(
+    18,
+    (policy.sloppyTcp ? policySloppyTcp : 0) |
+      (policy.expireQuiescentTemplate ? policyExpireQuiescentTemplate : 0),
+  );
   view.setUint32(20, table.closedAddresses.length, true);
   view.setUint32(24, clients.length / clientSize, true);
   let offset = headerSize;
@@ -103,8 +109,10 @@ export function encodeService(service: Service): Uint8Array {
   encodeServiceId(service.id, bytes, view);
   view.setUint8(20, schedulerFlagBits(service));
   view.setUint8(21, serviceFlags(service));
+  view.setUint8(23, service.persistence?.prefixLength ?? 0);
   view.setUint32(24, service.destinations.length, true);
   bytes.set(new TextEncoder().encode(service.scheduler), 32);
+  view.setUint32(48, service.persistence?.timeout_s ?? 0, true);
   for (const [i, destination] of service.destinations.entries()) {
     encodeDestination(destination, bytes, view, serviceSize + i * destinationSize);
   }
@@ -176,11 +184,21 @@ export function decodeConnections(rows: Uint8Array): ConnectionRecord[] {
       client: endpoint(16, 4),
       virtual: endpoint(32, 6),
       destination: endpoint(48, 8),
-      state: protocol === 'udp' ? 'UDP' : (tcpStates[view.getUint8(at + 2)] ?? 'NONE'),
+      state: stateName(protocol, view.getUint8(at + 2), view.getUint8(at + 3)),
+      ...((view.getUint8(at + 3) & flagTemplate) === 0 ? {} : { isTemplate: true }),
       expires_ms: view.getUint32(at + 12, true),
     });
   }
   return records;
+}
+
+/** Of a connection. */
+const flagTemplate = 1;
+const flagAssured = 2;
+
+function stateName(protocol: Protocol, state: number, flags: number): string {
+  if ((flags & flagTemplate) !== 0) return (flags & flagAssured) !== 0 ? 'ASSURED' : 'NONE';
+  return protocol === 'udp' ? 'UDP' : (tcpStates[state] ?? 'NONE');
 }
 
 const tcpStates = [

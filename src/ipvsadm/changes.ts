@@ -1,10 +1,18 @@
 // What a command of ipvsadm asks the director to change, as the list that POST /v1/changes takes. What the director does not
 // have is refused in words, and what the kernel would refuse by itself in the kernel's.
 
+import { maskLength } from '../model/address.js';
 import { type Scheduler, type SchedulerFlag, schedulers } from '../model/forwarding-table.js';
 import { addressService, notServedYet, type ServiceId } from '../model/service-id.js';
 import type { ChangeRequest } from '../runtime/changes.js';
-import type { AskedCommand, AskedServer, AskedServerId, AskedService, AskedSettings } from './command.js';
+import type {
+  AskedCommand,
+  AskedPersistence,
+  AskedServer,
+  AskedServerId,
+  AskedService,
+  AskedSettings,
+} from './command.js';
 import { Refusal } from './scan.js';
 import { flagsOf } from './values.js';
 
@@ -26,20 +34,20 @@ export function changeOf(command: AskedCommand): ChangeRequest | undefined {
       return {
         kind: 'add-server',
         service: serviceOf(command.service),
-        server: { ...serverIdOf(command.server), ...serverOf(command.server) },
+        server: { ...serverIdOf(command), ...serverOf(command.server) },
       };
     case 'edit-server':
       return {
         kind: 'update-server',
         service: serviceOf(command.service),
-        server: serverIdOf(command.server),
+        server: serverIdOf(command),
         set: serverOf(command.server),
       };
     case 'delete-server':
       return {
         kind: 'remove-server',
         service: serviceOf(command.service),
-        server: serverIdOf(command.server),
+        server: serverIdOf(command),
       };
     case 'zero':
       return command.service === undefined
@@ -112,8 +120,23 @@ function settingsOf({ scheduler, flags, onePacket, persistence, engine }: AskedS
   if (known === undefined || (engine !== undefined && engine !== 'sip'))
     throw new Refusal('Scheduler or persistence engine not found', 255);
   if (engine !== undefined) throw notYet('the persistence engine sip');
-  if (persistence !== undefined) throw notYet('persistence');
-  return { scheduler: known, flags: namedFlags(flags, known), onePacket };
+  return {
+    scheduler: known,
+    flags: namedFlags(flags, known),
+    onePacket,
+    persistence: persistenceOf(persistence),
+  };
+}
+
+/** 0 s: none, also where there was some. */
+function persistenceOf(asked: AskedPersistence | undefined) {
+  if (asked === undefined) return { timeout_s: 0 };
+  const { timeout_s, mask } = asked;
+  if (mask === undefined) return { timeout_s };
+  const prefixLength = typeof mask === 'number' ? mask : maskLength(mask);
+  if (prefixLength === undefined)
+    throw new Refusal(`the mask ${mask} is not one run of bits, and nothing else is in effect yet`, 255);
+  return { timeout_s, prefixLength };
 }
 
 function namedFlags(flags: number, scheduler: Scheduler): SchedulerFlag[] {
@@ -123,8 +146,10 @@ function namedFlags(flags: number, scheduler: Scheduler): SchedulerFlag[] {
   throw new Refusal(`the scheduler ${scheduler} has nothing that ${bits.join(' or ')} would change`, 255);
 }
 
-function serverIdOf({ address, port }: AskedServerId) {
-  if (port === 0) throw new Refusal('a server needs a port: every port of it is not in effect yet', 255);
+function serverIdOf({ service, server }: { readonly service: AskedService; readonly server: AskedServerId }) {
+  const { address, port } = server;
+  if (port === 0 && serviceIdOf(service).kind !== 'any-port')
+    throw new Refusal('a server needs a port, unless its service is of every port', 255);
   return { address, port };
 }
 

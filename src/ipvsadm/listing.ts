@@ -1,8 +1,9 @@
 // The texts of ipvsadm, byte for byte: services, statistics, rates, thresholds, persistence and connections. Pure
 // formatting; who is asked for names is handed in.
 
-import { familyOf, ipBytes } from '../model/address.js';
+import { familyOf, ipBytes, maskText } from '../model/address.js';
 import type { LeftOutService } from '../model/director-config.js';
+import type { Persistence } from '../model/forwarding-table.js';
 import { type DestinationId, familyOfService, type Protocol, type ServiceId } from '../model/service-id.js';
 import type { ConnectionRecord, DestinationView, Traffic } from '../runtime/views.js';
 
@@ -12,7 +13,8 @@ export type ListedService = {
   readonly scheduler: string;
   readonly flags: readonly string[];
   readonly onePacket: boolean;
-  /** What ipvsadm has no word for: `draining`, `standby`, `without persistence_timeout`. */
+  readonly persistence?: Persistence | undefined;
+  /** What ipvsadm has no word for: `draining`, `standby`, `without HTTP_GET`. */
   readonly marks?: readonly string[];
   readonly traffic: Traffic;
   readonly rates: Record<keyof Traffic, number>;
@@ -158,7 +160,17 @@ const layouts: Readonly<Record<ListingKind, Layout>> = {
 
 function scheduledService(service: ListedService, name: string): string {
   const flags = service.flags.length === 0 ? '' : ` (${service.flags.join(',')})`;
-  return `${name} ${service.scheduler}${flags}${service.onePacket ? ' ops' : ''}${marksText(service)}`;
+  const rest = `${persistenceText(service)}${service.onePacket ? ' ops' : ''}${marksText(service)}`;
+  return `${name} ${service.scheduler}${flags}${rest}`;
+}
+
+/** The mask where it is not that of one address: in dots for IPv4, the prefix's length for IPv6. */
+function persistenceText({ id, persistence }: ListedService): string {
+  if (persistence === undefined) return '';
+  const { timeout_s, prefixLength } = persistence;
+  const isIpv4 = familyOfService(id) === 4;
+  const mask = isIpv4 ? maskText(prefixLength) : prefixLength;
+  return ` persistent ${timeout_s}${prefixLength === (isIpv4 ? 32 : 128) ? '' : ` mask ${mask}`}`;
 }
 
 /** Behind the flags, where who reads ipvsadm's columns doesn't look. */

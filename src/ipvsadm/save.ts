@@ -1,15 +1,16 @@
 // What `ipvsadm -S` prints and `ipvsadm -R` takes: a line for each service, and one for each of its servers. Services come
 // sorted.
 
+import { maskText } from '../model/address.js';
 import type { RealServer, VirtualServer } from '../model/director-config.js';
 import type { ForwardingMethod } from '../model/forwarding-table.js';
-import type { Protocol, ServiceId } from '../model/service-id.js';
+import { familyOfService, type Protocol, type ServiceId } from '../model/service-id.js';
 import type { NameEndpoint } from './listing.js';
 
 const methodOptions: Readonly<Record<ForwardingMethod, string>> = { nat: '-m', dr: '-g' };
 const protocolOptions: Readonly<Record<Protocol, string>> = { tcp: '-t', udp: '-u' };
 
-export type SavedService = Pick<VirtualServer, 'id' | 'scheduler' | 'flags' | 'onePacket'> & {
+export type SavedService = Pick<VirtualServer, 'id' | 'scheduler' | 'flags' | 'onePacket' | 'persistence'> & {
   readonly realServers: readonly SavedServer[];
 };
 export type SavedServer = Pick<
@@ -25,6 +26,7 @@ export function saveText(services: readonly SavedService[], write: NameEndpoint)
     const settings = [
       `-s ${scheduler}`,
       ...(flags.length > 0 ? [`-b ${flags.join(',')}`] : []),
+      ...persistenceWords(service),
       ...(onePacket ? ['-o'] : []),
     ];
     const servers = service.realServers.map((server) => {
@@ -38,6 +40,15 @@ export function saveText(services: readonly SavedService[], write: NameEndpoint)
     return [`-A ${name} ${settings.join(' ')}`, ...servers];
   });
   return lines.map((line) => `${line}\n`).join('');
+}
+
+/** The mask where it is not that of one address. */
+function persistenceWords({ id, persistence }: SavedService): string[] {
+  if (persistence === undefined) return [];
+  const { timeout_s, prefixLength } = persistence;
+  const isIpv4 = familyOfService(id) === 4;
+  const mask = isIpv4 ? maskText(prefixLength) : prefixLength;
+  return [`-p ${timeout_s}`, ...(prefixLength === (isIpv4 ? 32 : 128) ? [] : [`-M ${mask}`])];
 }
 
 function serviceWords(id: ServiceId, write: NameEndpoint): string {

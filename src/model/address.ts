@@ -20,6 +20,16 @@ export function familyOf(ip: IpAddress): Family {
   return ip.includes(':') ? 6 : 4;
 }
 
+/** The mask of IPv4 for a prefix of `length` bits: 24 is 255.255.255.0. */
+export function maskText(length: number): string {
+  return [0, 8, 16, 24].map((from) => 256 - 2 ** (8 - Math.min(8, Math.max(0, length - from)))).join('.');
+}
+
+/** The prefix length of a mask of IPv4; undefined: it is not one run of bits from the first on. */
+export function maskLength(mask: IpAddress): number | undefined {
+  return Array.from({ length: 33 }, (_, length) => length).find((length) => maskText(length) === mask);
+}
+
 /** The canonical address that `text` writes, or undefined when it writes none. */
 export function parseIp(text: string): IpAddress | undefined {
   const bytes = text.includes(':') ? parseIpv6(text) : parseIpv4(text);

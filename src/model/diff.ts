@@ -36,11 +36,8 @@ import { type DestinationId, endpointText, type ServiceId, serviceKey } from './
 
 export { isSame, isStepEnd } from './diff-lists.js';
 
-/** A virtual server without its identity and its real servers. */
-export type ServiceSettings = Pick<
-  VirtualServer,
-  'scheduler' | 'flags' | 'onePacket' | 'quorum' | 'hysteresis' | 'alpha' | 'sorryServer' | 'notAsWritten'
->;
+/** A virtual server without its identity and its real servers: all else, so that no new setting changes unseen. */
+export type ServiceSettings = Omit<VirtualServer, 'id' | 'realServers' | 'origin'>;
 
 export type Change =
   | FailoverChange
@@ -266,9 +263,8 @@ function destinationIdOf({ address, port }: RealServer): DestinationId {
   return { address, port };
 }
 
-function settingsOf(service: VirtualServer): ServiceSettings {
-  const { scheduler, flags, onePacket, quorum, hysteresis, alpha, sorryServer, notAsWritten } = service;
-  return { scheduler, flags, onePacket, quorum, hysteresis, alpha, sorryServer, notAsWritten };
+function settingsOf({ id, realServers, origin, ...settings }: VirtualServer): ServiceSettings {
+  return settings;
 }
 
 /** A static address has no identity beyond what it is: changing one is removing it and adding another. */

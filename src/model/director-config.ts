@@ -8,6 +8,7 @@ import {
   defaultPolicy,
   type ForwardingMethod,
   type NodestRule,
+  type Persistence,
   type Scheduler,
   type SchedulerFlag,
 } from './forwarding-table.js';
@@ -49,6 +50,7 @@ export type VirtualServer = {
   readonly scheduler: Scheduler;
   readonly flags: readonly SchedulerFlag[];
   readonly onePacket: boolean;
+  readonly persistence: Persistence | undefined;
   /** Σ weights of live servers at which the service is up; see keepalived's quorum. */
   readonly quorum: number;
   readonly hysteresis: number;
@@ -122,6 +124,7 @@ export type DirectorSettings = {
   readonly connections: number;
   readonly serverOrder: 'kernel' | 'config';
   readonly expireNodestConn: NodestRule;
+  readonly expireQuiescentTemplate: boolean;
   readonly metrics: { readonly address: IpAddress; readonly port: number } | undefined;
   readonly peer: { readonly address: IpAddress; readonly port: number } | undefined;
   readonly peerKeyFile: string | undefined;
@@ -136,6 +139,7 @@ export const defaultDirectorSettings: DirectorSettings = {
   connections: 1_000_000,
   serverOrder: 'kernel',
   expireNodestConn: defaultPolicy.expireNodestConn,
+  expireQuiescentTemplate: defaultPolicy.expireQuiescentTemplate,
   metrics: undefined,
   peer: undefined,
   peerKeyFile: undefined,

@@ -36,6 +36,15 @@ export const schedulerFlags = [
 ] as const satisfies readonly { name: string; scheduler: Scheduler; bit: number }[];
 export type SchedulerFlag = (typeof schedulerFlags)[number]['name'];
 
+/**
+ * A client's next connections have the server of its first, until `timeout_s` after the last one began, and as long as one
+ * lives. Addresses with the same first `prefixLength` bits are one client.
+ */
+export type Persistence = { readonly timeout_s: number; readonly prefixLength: number };
+
+/** 31 days, as in ipvsadm and keepalived. */
+export const maxPersistence_s = 31 * 24 * 3600;
+
 export type Destination = DestinationId & {
   readonly method: ForwardingMethod;
   /** 0–65535; 0 is quiesced: no new connections, the old ones run on. */
@@ -54,6 +63,7 @@ export type Service = {
   readonly flags: readonly SchedulerFlag[];
   /** Every datagram is scheduled anew and leaves no connection behind (UDP only; ipvsadm `-o`). */
   readonly onePacket: boolean;
+  readonly persistence: Persistence | undefined;
   /** No new connections (they pass to the host as if there were no service); the old ones run on. */
   readonly isDraining: boolean;
   /** Its address is another director's now: no packet is ours, new or old; counters and connections stay. */
@@ -77,6 +87,8 @@ export type DataplanePolicy = {
   readonly connReuseMode: 0 | 1 | 2 | 3;
   readonly expireNodestConn: NodestRule;
   readonly sloppyTcp: boolean;
+  /** A client whose server has weight 0 gets another one, whatever its persistence. */
+  readonly expireQuiescentTemplate: boolean;
 };
 
 /** The kernel's defaults, but for the rule of servers that are gone. */
@@ -87,6 +99,7 @@ export const defaultPolicy: DataplanePolicy = {
   connReuseMode: 1,
   expireNodestConn: 'move',
   sloppyTcp: false,
+  expireQuiescentTemplate: false,
 };
 
 export type ForwardingTable = {

@@ -21,7 +21,7 @@ export type ServiceId =
 
 export type DestinationId = {
   readonly address: IpAddress;
-  /** 1–65535. */
+  /** 1–65535, or 0 under a service of every port, where packets keep their port whatever it is. */
   readonly port: number;
 };
 
@@ -81,9 +81,8 @@ export function virtualAddressOf(id: ServiceId): IpAddress | undefined {
 export function notServedYet(id: ServiceId): string | undefined {
   switch (id.kind) {
     case 'endpoint':
-      return undefined;
     case 'any-port':
-      return 'a service for every port';
+      return undefined;
     case 'mark':
       return 'a service by firewall mark';
     default:

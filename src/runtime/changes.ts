@@ -5,7 +5,12 @@ import { z } from 'zod';
 import { ChangeError, type ChangeFault } from '../errors.js';
 import { familyOf, type IpAddress, parseIp } from '../model/address.js';
 import type { DirectorConfig, RealServer, VirtualServer } from '../model/director-config.js';
-import { forwardingMethods, schedulerFlags, schedulers } from '../model/forwarding-table.js';
+import {
+  forwardingMethods,
+  maxPersistence_s,
+  schedulerFlags,
+  schedulers,
+} from '../model/forwarding-table.js';
 import type { Origin } from '../model/origin.js';
 import {
   endpointText,
@@ -30,11 +35,8 @@ const threshold = z
   .min(0)
   .max(2 ** 32 - 1);
 
-/** 31 days, as ipvsadm has it. */
-const timeout = z
-  .int()
-  .min(1)
-  .max(31 * 24 * 60 * 60);
+/** As ipvsadm has it. */
+const timeout = z.int().min(1).max(maxPersistence_s);
 
 const protocol = z.enum(['tcp', 'udp']);
 const serviceIds = z.discriminatedUnion('kind', [
@@ -55,12 +57,18 @@ const serviceId = z.preprocess(
     return z.NEVER;
   }),
 );
-const serverId = z.strictObject({ address, port });
+/** Port 0: the packet's, under a service of every port. */
+const serverId = z.strictObject({ address, port: z.int().min(0).max(65_535) });
 
 const serviceSettings = {
   scheduler: z.enum(schedulers),
   flags: z.array(z.enum(schedulerFlags.map(({ name }) => name))),
   onePacket: z.boolean(),
+  /** 0 s: none; without a length each address is a client. */
+  persistence: z.strictObject({
+    timeout_s: z.int().min(0).max(maxPersistence_s),
+    prefixLength: z.int().min(0).max(128).optional(),
+  }),
   quorum: z
     .int()
     .min(1)
@@ -227,7 +235,7 @@ function applyServiceChange(
   if (draft === undefined) throw missing(`${path}.service`, key);
   switch (change.kind) {
     case 'update-service':
-      draft.policy = checkedService({ ...draft.policy, ...defined(change.set) }, `${path}.set`);
+      draft.policy = checkedService({ ...draft.policy, ...settingsOf(change) }, `${path}.set`);
       return;
     case 'remove-service':
       services.delete(key);
@@ -258,6 +266,7 @@ function addService(change: Extract<Change, { kind: 'add-service' }>, path: stri
     scheduler: 'wlc',
     flags: [],
     onePacket: false,
+    persistence: undefined,
     quorum: 1,
     hysteresis: 0,
     alpha: false,
@@ -265,7 +274,7 @@ function addService(change: Extract<Change, { kind: 'add-service' }>, path: stri
     realServers: [],
     notAsWritten: [],
     origin,
-    ...defined(change.set),
+    ...settingsOf(change),
   };
   const draft: Draft = { policy: checkedService(policy, `${path}.set`), servers: new Map() };
   for (const [index, server] of change.servers.entries())
@@ -303,9 +312,21 @@ function updateServer(
   servers.set(name, checkedServer(policy, { ...server, ...defined(change.set) }, `${path}.set`));
 }
 
+/** What is asked for, without what is not; 0 s of persistence are none. */
+function settingsOf({ service, set }: Extract<Change, { kind: 'add-service' | 'update-service' }>) {
+  const { persistence, ...rest } = defined(set);
+  if (persistence === undefined) return rest;
+  const { timeout_s, prefixLength = familyOfService(service) === 4 ? 32 : 128 } = persistence;
+  return { ...rest, persistence: timeout_s === 0 ? undefined : { timeout_s, prefixLength } };
+}
+
 function checkedService(service: VirtualServer, path: string): VirtualServer {
   if (service.onePacket && service.id.kind !== 'mark' && service.id.protocol !== 'udp')
     throw invalid(`${path}.onePacket`, 'only for UDP services');
+  if ((service.persistence?.prefixLength ?? 0) > (familyOfService(service.id) === 4 ? 32 : 128))
+    throw invalid(`${path}.persistence.prefixLength`, 'an IPv4 address has 32 bits');
+  if (service.id.kind === 'any-port' && service.persistence === undefined)
+    throw invalid(`${path}.persistence`, 'a service of every port must be persistent');
   return service;
 }
 
@@ -314,6 +335,8 @@ function checkedServer(service: VirtualServer, server: RealServer, path: string)
     throw invalid(`${path}.address`, 'the server and the service must be of one address family');
   }
   const { id } = service;
+  if (id.kind !== 'any-port' && server.port === 0)
+    throw invalid(`${path}.port`, 'must be from 1 to 65535 unless the service is of every port');
   if (id.kind === 'endpoint' && server.method === 'dr' && server.port !== id.port) {
     throw invalid(`${path}.port`, `DR can't map ports: it must be the service's, ${id.port}`);
   }

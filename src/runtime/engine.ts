@@ -459,6 +459,7 @@ function policyOf({ global, director }: DirectorConfig): DataplanePolicy {
     tcpFinTimeout_s: global.tcpFinTimeout_s ?? defaultPolicy.tcpFinTimeout_s,
     udpTimeout_s: global.udpTimeout_s ?? defaultPolicy.udpTimeout_s,
     expireNodestConn: director.expireNodestConn,
+    expireQuiescentTemplate: director.expireQuiescentTemplate,
   };
 }
 
@@ -474,12 +475,9 @@ function isSameTable(a: ForwardingTable, b: ForwardingTable): boolean {
   );
 }
 
-function isEmpty(row: {
-  readonly active: number;
-  readonly inactive: number;
-  readonly persistent: number;
-}): boolean {
-  return row.active + row.inactive + row.persistent === 0;
+/** Templates don't keep a server that is removed: no new connection goes by them. */
+function isEmpty(row: { readonly active: number; readonly inactive: number }): boolean {
+  return row.active + row.inactive === 0;
 }
 
 /** A mark is nobody's address: its packets are taken wherever they arrive. */

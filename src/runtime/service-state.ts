@@ -263,6 +263,6 @@ function judge(context: ServiceContext, state: ServiceState, server: ServerState
 }
 
 export function rowHead(policy: VirtualServer): Omit<Service, 'isDraining' | 'isStandby' | 'destinations'> {
-  const { id, scheduler, flags, onePacket } = policy;
-  return { id, scheduler, flags, onePacket };
+  const { id, scheduler, flags, onePacket, persistence } = policy;
+  return { id, scheduler, flags, onePacket, persistence };
 }

@@ -86,7 +86,7 @@ function counts(engine: Engine): Pick<DirectorStatus, 'services' | 'servers'> {
 }
 
 function serviceView(engine: Engine, state: ServiceState, row: ServiceStatus | undefined): ServiceView {
-  const { id, scheduler, flags, onePacket } = state.policy;
+  const { id, scheduler, flags, onePacket, persistence } = state.policy;
   const { observer } = engine;
   const removed = new Set(state.quiesced.map(endpointText));
   const destinations = (row?.destinations ?? []).map(
@@ -102,6 +102,7 @@ function serviceView(engine: Engine, state: ServiceState, row: ServiceStatus | u
     scheduler,
     flags,
     onePacket,
+    persistence,
     isUp: state.isQuorumUp,
     isDraining: state.isDraining,
     isStandby: state.isStandby,

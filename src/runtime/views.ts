@@ -4,7 +4,7 @@
 import type { CustodyStatus } from '../dataplane/custody.js';
 import type { DataplaneStatus, DestinationStatus, Traffic } from '../dataplane/port.js';
 import type { CheckerPolicy, LeftOutService } from '../model/director-config.js';
-import type { Scheduler, SchedulerFlag } from '../model/forwarding-table.js';
+import type { Persistence, Scheduler, SchedulerFlag } from '../model/forwarding-table.js';
 import type { DestinationId, ServiceId } from '../model/service-id.js';
 import type { Micros } from '../model/units.js';
 import type { FailoverView } from './failover/views.js';
@@ -47,6 +47,7 @@ export type ServiceView = {
   readonly scheduler: Scheduler;
   readonly flags: readonly SchedulerFlag[];
   readonly onePacket: boolean;
+  readonly persistence?: Persistence | undefined;
   /** The quorum is reached. */
   readonly isUp: boolean;
   /** Removed from the configuration; it waits for its connections to end. */

@@ -50,6 +50,7 @@ const service = (port: number, hosts: readonly number[], fields: Partial<Service
   scheduler: 'rr',
   flags: [],
   onePacket: false,
+  persistence: undefined,
   isDraining: false,
   isStandby: false,
   destinations: hosts.map((host) => destination(host)),
@@ -106,17 +107,23 @@ describe.each(implementations)('$name', ({ create }) => {
   test('a service of a kind that is not in effect yet is refused, and the table before stays', async () => {
     const dataplane = await started();
     const generation = await dataplane.publish(table(service(80, [1])));
-    const ids: readonly ServiceId[] = [
-      { kind: 'any-port', protocol: 'tcp', address: '198.18.0.1' as IpAddress },
-      { kind: 'mark', mark: 7, family: 6 },
-    ];
-    for (const id of ids) {
-      await expect(dataplane.publish(table(service(80, [1], { id })))).rejects.toMatchObject({
-        code: 'INVALID_CHANGE',
-      });
-    }
+    const id: ServiceId = { kind: 'mark', mark: 7, family: 6 };
+    await expect(dataplane.publish(table(service(80, [1], { id })))).rejects.toMatchObject({
+      code: 'INVALID_CHANGE',
+    });
     expect(dataplane.status().generation).toBe(generation);
     expect([...dataplane.services()].map(({ id }) => serviceKey(id))).toEqual(['tcp 198.18.0.1:80']);
+  });
+
+  test('a service of every port, which is persistent', async () => {
+    const dataplane = await started();
+    const id: ServiceId = { kind: 'any-port', protocol: 'tcp', address: '198.18.0.1' as IpAddress };
+    const persistence = { timeout_s: 50, prefixLength: 24 };
+    const every = service(0, [], { id, persistence, destinations: [destination(1, { port: 0 })] });
+    await dataplane.publish(table(every, service(80, [1])));
+    const rows = [...dataplane.services()];
+    expect(rows.map((row) => serviceKey(row.id))).toEqual(['tcp 198.18.0.1:0', 'tcp 198.18.0.1:80']);
+    expect(rows[0]?.destinations).toMatchObject([{ address: '198.18.1.1', port: 0 }]);
   });
 
   test('a later table replaces the one before', async () => {

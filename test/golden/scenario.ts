@@ -65,7 +65,6 @@ export function missingFeature(steps: readonly Step[]): string | undefined {
 const features = [
   { words: /firewall mark/, name: 'fwmark' },
   { words: /TUN/, name: 'tun' },
-  { words: /every port/, name: 'persistence' },
 ] as const;
 
 function missingIn(command: string): string | undefined {
@@ -242,6 +241,8 @@ function policyOf(sysctl: string): Partial<DataplanePolicy> | undefined {
       return { sloppyTcp: number !== 0 };
     case 'expire_nodest_conn':
       return { expireNodestConn: number === 0 ? 0 : 1 };
+    case 'expire_quiescent_template':
+      return { expireQuiescentTemplate: number !== 0 };
     case 'conn_reuse_mode':
       return { connReuseMode: number as DataplanePolicy['connReuseMode'] };
     default:

@@ -8,8 +8,13 @@ import { type SavedService, saveText } from '../../src/ipvsadm/save.js';
 import { commandWords, optionWords } from '../../src/ipvsadm/words.js';
 import { formatIp } from '../../src/model/address.js';
 import { emptyConfig } from '../../src/model/diff.js';
-import { forwardingMethods, schedulerFlags, schedulers } from '../../src/model/forwarding-table.js';
-import { endpointText, serviceKey } from '../../src/model/service-id.js';
+import {
+  forwardingMethods,
+  maxPersistence_s,
+  schedulerFlags,
+  schedulers,
+} from '../../src/model/forwarding-table.js';
+import { addressService, endpointText, serviceKey } from '../../src/model/service-id.js';
 import { applyChanges } from '../../src/runtime/changes.js';
 import { recordedNames } from '../support/recorded-ipvsadm.js';
 
@@ -73,15 +78,34 @@ const service = fc
       scheduler: fc.constant(scheduler),
       flags: fc.subarray(flags),
       isOnePacket: fc.boolean(),
+      persistence: fc.option(
+        fc.record({
+          timeout_s: fc.integer({ min: 1, max: maxPersistence_s }),
+          prefixLength: fc.integer({ min: length === 4 ? 0 : 1, max: length * 8 }),
+        }),
+        { nil: undefined },
+      ),
+      isEveryPort: fc.boolean(),
       servers: fc.uniqueArray(server, { maxLength: 5, selector: endpointText }),
     });
   })
   .map(
-    ({ protocol, address, port, scheduler, flags, isOnePacket, servers }): SavedService => ({
-      id: { kind: 'endpoint', protocol, address, port },
+    ({
+      protocol,
+      address,
+      port,
+      scheduler,
+      flags,
+      isOnePacket,
+      persistence,
+      isEveryPort,
+      servers,
+    }): SavedService => ({
+      id: addressService(protocol, address, isEveryPort && persistence !== undefined ? 0 : port),
       scheduler,
       flags,
       onePacket: isOnePacket && protocol === 'udp',
+      persistence,
       // Only NAT maps ports.
       realServers: servers.filter(({ method }) => method === 'nat'),
     }),

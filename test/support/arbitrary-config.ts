@@ -16,6 +16,7 @@ import type {
 import {
   type ForwardingMethod,
   forwardingMethods,
+  maxPersistence_s,
   nodestRules,
   schedulerFlags,
   schedulers,
@@ -141,6 +142,12 @@ function virtualServer(options: ConfigOptions): fc.Arbitrary<VirtualServer> {
         isFallback: fc.boolean(),
         isByPort: fc.boolean(),
         onePacket: fc.boolean(),
+        persistence: maybe(
+          fc.record({
+            timeout_s: fc.integer({ min: 1, max: maxPersistence_s }),
+            prefixLength: fc.integer({ min: family === 4 ? 0 : 1, max: family === 4 ? 32 : 128 }),
+          }),
+        ),
         quorum: fc.integer({ min: 1, max: 200_000 }),
         hysteresis: fc.integer({ min: 0, max: 200_000 }),
         alpha: fc.boolean(),
@@ -198,6 +205,7 @@ function directorSettings(options: ConfigOptions): fc.Arbitrary<DirectorSettings
     connections: fc.integer({ min: 1, max: 100_000_000 }),
     serverOrder: fc.constantFrom<DirectorSettings['serverOrder']>('kernel', 'config'),
     expireNodestConn: fc.constantFrom(...nodestRules),
+    expireQuiescentTemplate: fc.boolean(),
     metrics: maybe(endpoint),
     peer: maybe(endpoint),
     peerKeyFile: maybe(textWord(options)),

@@ -56,13 +56,19 @@ enum class Standing : uint8_t {
 };
 
 struct ConnectionFlags {
-  bool is_nat : 1 = false;     // its replies come back through us and stand in the reply map
+  bool is_nat : 1 = false;  // its replies come back through us and stand in the reply map
   bool is_local : 1 = false;   // its server is this machine: packets go to the host
   bool is_active : 1 = false;  // how its server counts it
   bool is_answered : 1 = false;  // its server was heard (NAT only: replies are not seen otherwise)
   Standing standing : 2 = Standing::kUnconfirmed;
   bool is_asking : 1 = false;  // the client asks (UDP: at all; TCP: by SYN) and has no answer yet
+  bool is_assured : 1 = false;  // of a template: a connection that it controls was established
 };
+
+// A persistence template stands among the connections, as in IPVS: the client's network, port 0, to a virtual address and
+// port (0: every port), has this server. No packet is of this protocol, so none is taken for one of a template.
+inline constexpr uint8_t kTemplateBit = 0x80;  // in Connection::protocol
+constexpr bool is_template(uint8_t protocol) { return (protocol & kTemplateBit) != 0; }
 
 template <Family F>
 struct alignas(F == Family::kIpv4 ? 64 : 128) Connection {
@@ -82,7 +88,9 @@ struct alignas(F == Family::kIpv4 ? 64 : 128) Connection {
   uint32_t hop_epoch;               // when the next hops below were found
   uint16_t request_hop, reply_hop;  // NeighbourIndex
   uint32_t syn_sequence;            // TCP: of the client's last SYN
-  Tick asked_at;                    // while flags.is_asking: since when
+  // The template that it is controlled by, or kNoConnection; of a template: how many hold it, which therefore stays.
+  uint32_t control;
+  uint16_t asked_at;  // while flags.is_asking: since when; the low bits of a Tick
   ConnectionFlags flags;
 };
 static_assert(sizeof(Connection<Family::kIpv4>) == 64);

@@ -142,6 +142,9 @@ class ConnectionTable {
   // Puts the end off, or nearer.
   void renew(ConnectionIndex index, Tick expires) { wheel_.move(index, expires); }
 
+  // Within expire(): one whose time has come lives on until `expires`.
+  void refile(ConnectionIndex index, Tick expires) { wheel_.refile(index, expires); }
+
   void erase(ConnectionIndex index) {
     ConnectionIndex* link = &buckets_[records_[index].hash & mask_];
     while (*link != index) link = &records_[*link].chain_next;
@@ -154,7 +157,7 @@ class ConnectionTable {
     count_--;
   }
 
-  // Calls `end(index)` for each connection whose time has come; it must erase it. See
+  // Calls `end(index)` for each connection whose time has come; it must erase or refile it. See
   // ExpiryWheel::turn.
   template <typename End>
   bool expire(Tick now, uint32_t budget, End end) {

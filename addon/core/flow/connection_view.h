@@ -18,6 +18,8 @@ struct ConnectionView {
   bool is_nat = false;
   bool is_answered = false;
   uint8_t standing = 0;  // Standing
+  bool is_template = false;  // see kTemplateBit; `protocol` is without it
+  bool is_assured = false;
   IpAddress client;
   IpAddress virtual_address;
   IpAddress destination;

@@ -50,7 +50,13 @@ class ExpiryWheel {
     file(index);
   }
 
-  // Hands every connection due at `now` to `end(index)`, which must remove it; at most `budget`
+  void refile(ConnectionIndex index, Tick expires) {
+    remove(index);
+    records_[index].expires = expires;
+    file(index);
+  }
+
+  // Hands every connection due at `now` to `end(index)`, which must remove it or refile it later; at most `budget`
   // connections are looked at. True when the budget ended it.
   template <typename End>
   bool turn(Tick now, uint32_t budget, End end) {

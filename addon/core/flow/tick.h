@@ -21,6 +21,12 @@ constexpr Tick tick_after(Micros now, uint32_t timeout_s) {
   return tick_of(now + bounded * kMicrosPerSecond + ((1u << kTickShift) - 1));
 }
 
+// The same in milliseconds.
+constexpr Tick tick_after_ms(Micros now, uint64_t timeout_ms) {
+  constexpr uint64_t kMost_ms = uint64_t{kMaxTimeout_s} * 1000;
+  return tick_of(now + (timeout_ms < kMost_ms ? timeout_ms : kMost_ms) * 1000 + ((1u << kTickShift) - 1));
+}
+
 // Ticks from `from` to `to`; negative when `to` is the earlier one.
 constexpr int32_t ticks_between(Tick from, Tick to) { return static_cast<int32_t>(to - from); }
 

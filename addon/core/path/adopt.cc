@@ -15,13 +15,13 @@ class DestinationFinder {
   const Destination* find(const Service& service, const IpAddress& address, uint16_t port) {
     const uint32_t hash = service_hash(static_cast<uint8_t>(service.slot), service.key.family, address, port);
     Known& known = known_[hash % known_.size()];
-    if (known.service == &service && known.destination->spec.port == port &&
-        known.destination->spec.address == address)
-      return known.destination;
+    // Under a service of every port a connection has the port that it was opened to.
+    const auto is_it = [&](const Destination& one) {
+      return (one.spec.port == port || service.key.port == 0) && one.spec.address == address;
+    };
+    if (known.service == &service && is_it(*known.destination)) return known.destination;
     const auto& all = service.destinations;
-    const auto found = std::find_if(all.begin(), all.end(), [&](const Destination& one) {
-      return one.spec.port == port && one.spec.address == address;
-    });
+    const auto found = std::find_if(all.begin(), all.end(), is_it);
     if (found == all.end()) return nullptr;
     known = {&service, &*found};
     return known.destination;
@@ -50,7 +50,9 @@ constexpr std::array<const char*, kAdoptOutcomeCount> kOutcomeTexts = {
 const char* text(AdoptOutcome outcome) { return kOutcomeTexts[static_cast<size_t>(outcome)]; }
 
 template <Family F>
-AdoptOutcome Flows<F>::adopt(const ConnectionView& view, const Destination& destination) {
+AdoptOutcome Flows<F>::adopt(const ConnectionView& view, const Service& service,
+                             const Destination& destination) {
+  if (view.is_template) return adopt_template(view, service, destination);
   Record record{};
   record.client = PackedAddress<F>::of(view.client);
   record.virtual_address = PackedAddress<F>::of(view.virtual_address);
@@ -70,27 +72,35 @@ AdoptOutcome Flows<F>::adopt(const ConnectionView& view, const Destination& dest
   if (connections_.find_request(record.hash, view.client, view.client_port, view.virtual_address,
                                 view.virtual_port, view.protocol) != kNoConnection)
     return AdoptOutcome::kKnown;
+  record.control = adopt_control(view, service, destination);
+  const auto refuse_as = [&](AdoptOutcome outcome) {
+    if (record.control != kNoConnection) release(record.control);
+    return outcome;
+  };
   Room& room = context_.room;
   const bool is_confirmed = record.flags.standing == Standing::kConfirmed;
   const bool has_room =
       is_confirmed ? room.count().get() < room.limit() || room.end_one() : room.make();
-  if (!has_room) return AdoptOutcome::kNoRoom;
+  if (!has_room) return refuse_as(AdoptOutcome::kNoRoom);
   if (record.flags.is_nat) {
     switch (context_.replies.insert(context_.replies.key_of(reply_of(record)))) {
       case ReplyMap::Inserted::kDone:
         break;
       case ReplyMap::Inserted::kTaken:
-        return AdoptOutcome::kKnown;
+        return refuse_as(AdoptOutcome::kKnown);
       case ReplyMap::Inserted::kFull:
-        return AdoptOutcome::kNoRoom;
+        return refuse_as(AdoptOutcome::kNoRoom);
     }
   }
-  const Micros lives = std::min<Micros>(Micros{view.expires_ms} * 1000, kMaxTimeout_s * kMicrosPerSecond);
-  const ConnectionIndex index = connections_.insert(
-      record, record.hash, tick_of(context_.now + lives + ((1u << kTickShift) - 1)), tick_of(context_.now));
+  const ConnectionIndex index =
+      connections_.insert(record, record.hash, tick_after_ms(context_.now, view.expires_ms), tick_of(context_.now));
   room.count().add(1);
   destination_of(record).bind();
-  if (view.protocol == kProtocolTcp) set_state(connections_[index], static_cast<TcpState>(view.state));
+  if (view.protocol == kProtocolTcp) {
+    set_state(connections_[index], static_cast<TcpState>(view.state));
+  } else if (view.is_answered) {
+    assure(record);
+  }
   return AdoptOutcome::kAdopted;
 }
 
@@ -106,14 +116,14 @@ AdoptCounts Director::adopt_connections(std::span<const ConnectionView> views, M
     if (service == nullptr || service->key.is_draining) return AdoptOutcome::kNoService;
     const Destination* destination = finder.find(*service, view.destination, view.destination_port);
     if (destination == nullptr) return AdoptOutcome::kNoServer;
-    return view.family == Family::kIpv4 ? impl.ipv4.adopt(view, *destination)
-                                        : impl.ipv6.adopt(view, *destination);
+    return view.family == Family::kIpv4 ? impl.ipv4.adopt(view, *service, *destination)
+                                        : impl.ipv6.adopt(view, *service, *destination);
   };
   for (const ConnectionView& view : views) counts[static_cast<size_t>(judge(view))]++;
   return counts;
 }
 
-template AdoptOutcome Flows<Family::kIpv4>::adopt(const ConnectionView&, const Destination&);
-template AdoptOutcome Flows<Family::kIpv6>::adopt(const ConnectionView&, const Destination&);
+template AdoptOutcome Flows<Family::kIpv4>::adopt(const ConnectionView&, const Service&, const Destination&);
+template AdoptOutcome Flows<Family::kIpv6>::adopt(const ConnectionView&, const Service&, const Destination&);
 
 }  // namespace uvs

@@ -15,8 +15,9 @@ namespace {
 constexpr std::array<uint8_t, 8> kMagic = {'u', 'v', 's', 'c', 'o', 'n', 'n', '\n'};
 // Of the rows' meaning: another number, another director, nothing is taken up.
 constexpr uint32_t kVersion = 1;
-// In `flags`; from kStandingShift on stands a Standing.
-constexpr uint8_t kIsNat = 1, kIsAnswered = 2, kStandingShift = 2;
+// In `flags`; from kStandingShift on stands a Standing, of two bits.
+constexpr uint8_t kIsNat = 1, kIsAnswered = 2, kStandingShift = 2, kIsTemplate = 16, kIsAssured = 32;
+constexpr uint8_t kAllFlags = 63, kStandingMask = 3;
 constexpr uint8_t kMaxStanding = static_cast<uint8_t>(Standing::kClosed);
 
 // In this machine's byte order: a snapshot never leaves it.
@@ -96,7 +97,9 @@ SnapshotFault decode_header(std::span<const uint8_t, kSnapshotHeaderSize> from, 
 void encode_row(const ConnectionView& connection, std::span<uint8_t, kSnapshotRowSize> into) {
   const auto flags = static_cast<uint8_t>((connection.is_nat ? kIsNat : 0) |
                                           (connection.is_answered ? kIsAnswered : 0) |
-                                          connection.standing << kStandingShift);
+                                          connection.standing << kStandingShift |
+                                          (connection.is_template ? kIsTemplate : 0) |
+                                          (connection.is_assured ? kIsAssured : 0));
   const RowBytes bytes{static_cast<uint8_t>(connection.family),
                        connection.protocol,
                        connection.state,
@@ -121,7 +124,10 @@ bool decode_row(std::span<const uint8_t, kSnapshotRowSize> from, uint64_t age_ms
   const bool is_tcp = bytes.protocol == kProtocolTcp;
   if (!is_known || (!is_tcp && bytes.protocol != kProtocolUdp)) return false;
   if (bytes.state >= (is_tcp ? kTcpStateCount : 1)) return false;
-  if (bytes.flags >> kStandingShift > kMaxStanding) return false;
+  const bool is_template = (bytes.flags & kIsTemplate) != 0;
+  if (is_template && (bytes.state != 0 || bytes.client_port != 0)) return false;
+  const uint8_t standing = bytes.flags >> kStandingShift & kStandingMask;
+  if (standing > kMaxStanding || bytes.flags > kAllFlags) return false;
   connection.family = static_cast<Family>(bytes.family);
   connection.protocol = bytes.protocol;
   connection.state = bytes.state;
@@ -132,7 +138,9 @@ bool decode_row(std::span<const uint8_t, kSnapshotRowSize> from, uint64_t age_ms
       static_cast<uint32_t>(bytes.expires_ms - std::min<uint64_t>(bytes.expires_ms, age_ms));
   connection.is_nat = (bytes.flags & kIsNat) != 0;
   connection.is_answered = (bytes.flags & kIsAnswered) != 0;
-  connection.standing = static_cast<uint8_t>(bytes.flags >> kStandingShift);
+  connection.standing = standing;
+  connection.is_template = is_template;
+  connection.is_assured = (bytes.flags & kIsAssured) != 0;
   connection.client.bytes = bytes.client;
   connection.virtual_address.bytes = bytes.virtual_address;
   connection.destination.bytes = bytes.destination;

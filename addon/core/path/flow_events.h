@@ -25,8 +25,8 @@ struct FlowEventInfo {
 
 inline constexpr std::array<FlowEventInfo, kFlowEventCount> kFlowEvents = {{
     {FlowEvent::kLeftServer, "left_server", "a client whose server is gone, removed or quiesced was served elsewhere"},
-    {FlowEvent::kUnconfirmedGaveWay, "unconfirmed_gave_way", "a half-open or one-packet connection ended early to make room"},
-    {FlowEvent::kClosedGaveWay, "closed_gave_way", "a connection in TIME_WAIT or CLOSE ended early to make room, or for a new one with the same replies"},
+    {FlowEvent::kUnconfirmedGaveWay, "unconfirmed_gave_way", "a half-open or one-packet connection, or the template that it left, ended early to make room"},
+    {FlowEvent::kClosedGaveWay, "closed_gave_way", "a connection in TIME_WAIT or CLOSE, or an idle persistence template, ended early to make room, or for a new one with the same replies"},
     {FlowEvent::kForwardedWithoutRecord, "forwarded_without_record", "the connection table was full, and the packet went where its hash leads"},
 }};
 

@@ -18,6 +18,9 @@ bool is_syn(const ParsedPacket& packet) {
          (packet.tcp_flags & kSynAck) == tcp_flag::kSyn;
 }
 
+// A template whose time has come while it is held stays as much longer, as in the kernel.
+constexpr uint32_t kHeldTemplate_s = 60;
+
 // How long a removed server may leave a client without an answer: datagrams, and SYNs, of which the second comes after a
 // second.
 constexpr Tick kDatagramPatience = tick_after(0, 5), kSynPatience = tick_of(kMicrosPerSecond / 2);
@@ -107,7 +110,8 @@ bool Flows<F>::leaves_server(const Record& record, Presence presence,
   if (presence == Presence::kGone) return true;
   const bool is_udp = packet.protocol == kProtocolUdp;
   if (presence == Presence::kRemoved && record.flags.is_asking && (!is_udp || record.flags.is_nat)) {
-    const auto waited = static_cast<Tick>(ticks_between(record.asked_at, tick_of(context_.now)));
+    // In 16 bits, which wrap after 71 minutes: then it may take its patience once more.
+    const auto waited = static_cast<uint16_t>(tick_of(context_.now) - record.asked_at);
     if (waited >= (is_udp ? kDatagramPatience : kSynPatience)) return true;
   }
   if (is_udp) return false;
@@ -221,9 +225,12 @@ void Flows<F>::advance(ConnectionIndex index, Direction direction, const ParsedP
     set_state(record, next_state(record.state, table, tcp_event(packet.tcp_flags)));
   }
   const bool is_asking = direction == Direction::kRequest && (!is_tcp || is_syn(packet));
-  if (is_asking && !record.flags.is_asking) record.asked_at = tick_of(context_.now);
+  if (is_asking && !record.flags.is_asking) record.asked_at = static_cast<uint16_t>(tick_of(context_.now));
   record.flags.is_asking = is_asking;
-  if (direction == Direction::kReply) record.flags.is_answered = true;
+  if (direction == Direction::kReply && !record.flags.is_answered) {
+    record.flags.is_answered = true;
+    if (!is_tcp) assure(record);
+  }
   if (is_asking && is_tcp) record.syn_sequence = packet.tcp_sequence;
   if (is_asking && destination_of(record).presence == Presence::kRemoved) return;
   connections_.renew(index, tick_after(context_.now, timeout_s(record)));
@@ -254,7 +261,9 @@ uint32_t Flows<F>::timeout_s(const Record& record) const {
 
 template <Family F>
 void Flows<F>::set_state(Record& record, TcpState state) {
+  if (record.state == state) return;
   record.state = state;
+  if (state == TcpState::kEstablished) assure(record);
   if (is_active(state) == record.flags.is_active) return;
   record.flags.is_active = !record.flags.is_active;
   DestinationState& destination = destination_of(record);
@@ -309,12 +318,17 @@ Decision Flows<F>::find_way(Record& record, Direction direction) {
   return forward(passage_of(record, direction, hop));
 }
 
-// Every connection ends here, and whatever stands for it elsewhere with it.
+// Every connection ends here, and whatever stands for it elsewhere with it. Of templates those that nobody holds.
 template <Family F>
 void Flows<F>::close(ConnectionIndex index) {
   const Record& record = connections_[index];
   if (record.flags.is_nat) context_.replies.erase(context_.replies.key_of(reply_of(record)));
-  destination_of(record).unbind(record.flags.is_active);
+  if (is_template(record.protocol)) {
+    destination_of(record).unbind_template();
+  } else {
+    destination_of(record).unbind(record.flags.is_active);
+    if (record.control != kNoConnection) release(record.control);
+  }
   context_.room.count().subtract(1);
   connections_.erase(index);
 }
@@ -325,7 +339,7 @@ void Flows<F>::end_next(Standing standing) {
   if (standing == Standing::kUnconfirmed) context_.reached(Limit::kUnconfirmed);
   context_.count(standing == Standing::kClosed ? FlowEvent::kClosedGaveWay
                                                : FlowEvent::kUnconfirmedGaveWay);
-  if (!connections_[index].flags.is_nat) {
+  if (!connections_[index].flags.is_nat && !is_template(connections_[index].protocol)) {
     // Its client may be real, and about to send again.
     context_.recordless_until =
         context_.now + context_.timeouts.tcp(TcpState::kEstablished) * kMicrosPerSecond;
@@ -335,8 +349,11 @@ void Flows<F>::end_next(Standing standing) {
 
 template <Family F>
 bool Flows<F>::expire(uint32_t budget) {
-  return connections_.expire(tick_of(context_.now), budget,
-                             [this](ConnectionIndex index) { close(index); });
+  return connections_.expire(tick_of(context_.now), budget, [this](ConnectionIndex index) {
+    const Record& record = connections_[index];
+    if (!is_template(record.protocol) || record.control == 0) return close(index);
+    connections_.refile(index, tick_after(context_.now, kHeldTemplate_s));
+  });
 }
 
 template <Family F>
@@ -349,7 +366,7 @@ size_t Flows<F>::copy(ConnectionIndex& index, ConnectionIndex end, std::span<Con
     const int32_t left = std::max(0, ticks_between(tick_of(now), record.expires));
     const uint64_t left_ms = (uint64_t{static_cast<uint32_t>(left)} << kTickShift) / 1000;
     rows[count++] = {.family = F,
-                     .protocol = record.protocol,
+                     .protocol = static_cast<uint8_t>(record.protocol & ~kTemplateBit),
                      .state = static_cast<uint8_t>(record.state),
                      .client_port = record.client_port,
                      .virtual_port = record.virtual_port,
@@ -358,6 +375,8 @@ size_t Flows<F>::copy(ConnectionIndex& index, ConnectionIndex end, std::span<Con
                      .is_nat = record.flags.is_nat,
                      .is_answered = record.flags.is_answered,
                      .standing = static_cast<uint8_t>(record.flags.standing),
+                     .is_template = is_template(record.protocol),
+                     .is_assured = record.flags.is_assured,
                      .client = record.client.unpacked(),
                      .virtual_address = record.virtual_address.unpacked(),
                      .destination = record.destination.unpacked()};

@@ -43,8 +43,9 @@ class Flows final : private Room::Holder {
   void settle(Item& item);
   void settle_icmp_error(Item& item);
 
-  // See Director::adopt_connections. `destination` is of the view's service.
-  AdoptOutcome adopt(const ConnectionView& view, const Destination& destination);
+  // See Director::adopt_connections. `destination` is of `service`, which is the view's.
+  AdoptOutcome adopt(const ConnectionView& view, const Service& service,
+                     const Destination& destination);
 
   // See Director::expire.
   bool expire(uint32_t budget);
@@ -60,7 +61,26 @@ class Flows final : private Room::Holder {
   void open(Item& item);
   bool is_admitted(Item& item) const;
   bool is_client_admitted(Item& item) const;
-  bool open_with(Item& item, const Destination& destination, bool is_opening);
+  void choose(Item& item, bool is_opening, ConnectionIndex& held);
+  bool open_with(Item& item, const Destination& destination, bool is_opening, ConnectionIndex& held);
+
+  // persistence.cc: templates.
+  Record template_of(const Service& service, const IpAddress& client, const IpAddress& virtual_address) const;
+  ConnectionIndex find_template(const Record& key) const;
+  ConnectionIndex hold_valid_template(const Item& item);
+  ConnectionIndex make_template(const Item& item, const Destination& destination);
+  ConnectionIndex insert_template(const Record& record, Tick expires);
+  void hold(ConnectionIndex index);
+  void release(ConnectionIndex index);
+  void prolong(ConnectionIndex index, uint32_t timeout_s);
+  bool is_void(const Record& record) const;
+  void set_aside(ConnectionIndex index);
+  void assure(const Record& record);
+  AdoptOutcome adopt_template(const ConnectionView& view, const Service& service,
+                              const Destination& destination);
+  ConnectionIndex adopt_control(const ConnectionView& view, const Service& service,
+                                const Destination& destination);
+
   Record record_of(const Item& item, const Destination& destination) const;
   // A server on this machine itself is reached by NAT like any other; but what comes from outside for
   // 127.0.0.0/8 or ::1 the stack throws away, so there the service's own address is left where the port

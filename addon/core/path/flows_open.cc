@@ -33,6 +33,11 @@ class PassedOver {
   size_t count_ = 0;
 };
 
+// The packet alone says whose it is, so that a connection can do without a record.
+bool goes_by_packet(const ServiceSpec& service) {
+  return service.scheduler->is_by_packet && service.persistence_timeout_s == 0;
+}
+
 }  // namespace
 
 template <Family F>
@@ -40,19 +45,32 @@ void Flows<F>::open(Item& item) {
   const Service* service = item.service;
   item.decision = to_host();
   if (service == nullptr || service->key.is_draining) return;
-  const Scheduler& rule = *service->key.scheduler;
+  const bool is_persistent = service->key.persistence_timeout_s != 0;
   const bool is_opening = may_open(item.packet, context_.table->policy);
   // Perhaps one of a connection that found no room for a record.
-  const bool may_lack_record = rule.is_by_packet && context_.now < context_.recordless_until;
+  const bool may_lack_record =
+      goes_by_packet(service->key) && context_.now < context_.recordless_until;
   if (!is_opening && !may_lack_record) return;
   if (!is_client_admitted(item)) return;
 
+  ConnectionIndex held = is_persistent ? hold_valid_template(item) : kNoConnection;
+  if (held == kNoConnection) {
+    choose(item, is_opening, held);
+  } else {
+    open_with(item, *destination_of(connections_[held]).current, is_opening, held);
+  }
+  if (held != kNoConnection) release(held);
+}
+
+template <Family F>
+void Flows<F>::choose(Item& item, bool is_opening, ConnectionIndex& held) {
+  const Service& service = *item.service;
   TableStore& tables = context_.tables;
-  SchedulerState& state = tables.service_state(service->slot).scheduler;
-  const Choice choice{*service, tables.destination_states(), state, item.packet, context_.now};
+  SchedulerState& state = tables.service_state(service.slot).scheduler;
+  const Choice choice{service, tables.destination_states(), state, item.packet, context_.now};
   PassedOver passed_over;
-  while (const Destination* destination = rule.choose(choice)) {
-    if (open_with(item, *destination, is_opening)) return;
+  while (const Destination* destination = service.key.scheduler->choose(choice)) {
+    if (open_with(item, *destination, is_opening, held)) return;
     if (!passed_over.add(tables.destination_state(destination->slot))) return;
   }
   if (is_opening && passed_over.is_empty()) {
@@ -60,21 +78,25 @@ void Flows<F>::open(Item& item) {
   }
 }
 
-// False: another connection of this client expects the same replies from the server; the decision is then to drop.
+// False: another connection of this client expects the same replies from the server; the decision is then to drop. A
+// persistent service's connection is controlled by the template `held`; where that is none, one is made and held.
 template <Family F>
-bool Flows<F>::open_with(Item& item, const Destination& destination, bool is_opening) {
+bool Flows<F>::open_with(Item& item, const Destination& destination, bool is_opening,
+                         ConnectionIndex& held) {
   const ParsedPacket& packet = item.packet;
   const Service& service = *item.service;
   Record record = record_of(item, destination);
   DestinationState& state = context_.tables.destination_state(destination.slot);
   if (!is_opening && record.flags.is_nat) return true;  // the host's
+  const bool needs_template = service.key.persistence_timeout_s != 0 && held == kNoConnection;
   if (service.key.is_one_packet && packet.protocol == kProtocolUdp) {
     // Counted, forwarded and forgotten: the next datagram of this client is scheduled anew, and
     // replies are not ours to translate.
+    if (needs_template) held = make_template(item, destination);
     pass(item, record, Direction::kRequest);
   } else {
     if ((packet.tcp_flags & tcp_flag::kRst) != 0 || !context_.room.make()) {
-      if (service.key.scheduler->is_by_packet && !record.flags.is_nat) {
+      if (goes_by_packet(service.key) && !record.flags.is_nat) {
         forward_without_record(item, record);
       } else {
         refuse(item, Limit::kConnections, DropReason::kConnectionTableFull);
@@ -90,6 +112,16 @@ bool Flows<F>::open_with(Item& item, const Destination& destination, bool is_ope
       refuse(item, Limit::kReplyMap, DropReason::kReplyMapFull);
       return true;
     }
+    if (needs_template) {
+      held = make_template(item, destination);
+      if (held == kNoConnection || !context_.room.make()) {
+        if (record.flags.is_nat) context_.replies.erase(context_.replies.key_of(reply_of(record)));
+        refuse(item, Limit::kConnections, DropReason::kConnectionTableFull);
+        return true;
+      }
+    }
+    record.control = held;
+    if (held != kNoConnection) hold(held);
     const ConnectionIndex index = connections_.insert(
         record, item.hash, tick_after(context_.now, timeout_s(record)), tick_of(context_.now));
     context_.room.count().add(1);
@@ -127,7 +159,9 @@ Connection<F> Flows<F>::record_of(const Item& item, const Destination& destinati
   record.destination = PackedAddress<F>::of(destination.spec.address);
   record.client_port = packet.source_port;
   record.virtual_port = packet.destination_port;
-  record.destination_port = destination.spec.port;
+  // A service of every port leaves the port as it is.
+  const bool has_port = item.service->key.port != 0 && destination.spec.port != 0;
+  record.destination_port = has_port ? destination.spec.port : packet.destination_port;
   record.protocol = packet.protocol;
   record.state = TcpState::kNone;
   record.hash = item.hash;
@@ -182,7 +216,8 @@ ReplyTuple Flows<F>::reply_of(const Record& record) const {
 
 // Members that are defined here; flows.cc has the others.
 template void Flows<Family::kIpv4>::open(Item&);
-template bool Flows<Family::kIpv4>::open_with(Item&, const Destination&, bool);
+template void Flows<Family::kIpv4>::choose(Item&, bool, ConnectionIndex&);
+template bool Flows<Family::kIpv4>::open_with(Item&, const Destination&, bool, ConnectionIndex&);
 template void Flows<Family::kIpv4>::forward_without_record(Item&, Record&);
 template void Flows<Family::kIpv4>::refuse(Item&, Limit, DropReason);
 template Connection<Family::kIpv4> Flows<Family::kIpv4>::record_of(const Item&, const Destination&) const;
@@ -190,7 +225,8 @@ template bool Flows<Family::kIpv4>::is_translated(const Record&, const Destinati
 template ReplyMap::Inserted Flows<Family::kIpv4>::expect_replies(const Record&);
 template ReplyTuple Flows<Family::kIpv4>::reply_of(const Record&) const;
 template void Flows<Family::kIpv6>::open(Item&);
-template bool Flows<Family::kIpv6>::open_with(Item&, const Destination&, bool);
+template void Flows<Family::kIpv6>::choose(Item&, bool, ConnectionIndex&);
+template bool Flows<Family::kIpv6>::open_with(Item&, const Destination&, bool, ConnectionIndex&);
 template void Flows<Family::kIpv6>::forward_without_record(Item&, Record&);
 template void Flows<Family::kIpv6>::refuse(Item&, Limit, DropReason);
 template Connection<Family::kIpv6> Flows<Family::kIpv6>::record_of(const Item&, const Destination&) const;

@@ -17,6 +17,12 @@ uint32_t service_hash(uint8_t protocol, Family family, const IpAddress& address,
 const Service* ForwardingTable::find(uint8_t protocol, Family family, const IpAddress& address,
                                      uint16_t port) const {
   if (index.empty()) return nullptr;
+  if (const Service* service = find_exactly(protocol, family, address, port)) return service;
+  return has_every_port ? find_exactly(protocol, family, address, 0) : nullptr;
+}
+
+const Service* ForwardingTable::find_exactly(uint8_t protocol, Family family, const IpAddress& address,
+                                             uint16_t port) const {
   const size_t mask = index.size() - 1;
   const uint32_t hash = service_hash(protocol, family, address, port);
   for (size_t i = hash & mask; index[i].place != 0; i = (i + 1) & mask) {

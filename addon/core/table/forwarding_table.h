@@ -63,7 +63,8 @@ struct ServiceChange {
 
 class ForwardingTable {
  public:
-  // Null when (protocol, address, port) is no service. One or two cache lines; no allocation.
+  // Null when (protocol, address, port) is no service; one of every port gives way to one of that port. One or two cache
+  // lines; no allocation.
   const Service* find(uint8_t protocol, Family family, const IpAddress& address,
                       uint16_t port) const;
   // Is it the virtual address of a service that is active here, whatever the protocol and port?
@@ -80,10 +81,14 @@ class ForwardingTable {
     uint32_t place = 0;  // in `services`, + 1; 0: free
   };
   std::vector<IndexEntry> index;
+  bool has_every_port = false;            // some service is of every port
   std::vector<IndexEntry> address_index;  // likewise: one entry for each address
   // The generation after this one; the worker walks them one by one, so that no change escapes a
   // scheduler.
   std::atomic<const ForwardingTable*> next = nullptr;
+
+ private:
+  const Service* find_exactly(uint8_t protocol, Family family, const IpAddress& address, uint16_t port) const;
 };
 
 uint32_t service_hash(uint8_t protocol, Family family, const IpAddress& address, uint16_t port);

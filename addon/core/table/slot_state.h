@@ -65,12 +65,9 @@ struct alignas(128) DestinationState {
   }
 
   // A new connection; it counts as inactive until its state says otherwise.
-  void bind() {
-    references.add(1);
-    inactive.add(1);
-    const uint32_t upper = current->spec.upper_threshold;
-    if (upper != 0 && connections() >= upper) is_overloaded.set(true);
-  }
+  void bind() { bind_as(inactive); }
+  // A new persistence template.
+  void bind_template() { bind_as(persistent); }
   void activate() {
     active.add(1);
     inactive.subtract(1);
@@ -79,10 +76,20 @@ struct alignas(128) DestinationState {
     active.subtract(1);
     inactive.add(1);
   }
-  // The end of a connection.
-  void unbind(bool is_active) {
+  // The end of a connection, and of a template.
+  void unbind(bool is_active) { unbind_from(is_active ? active : inactive); }
+  void unbind_template() { unbind_from(persistent); }
+
+ private:
+  void bind_as(Counted<uint32_t>& kind) {
+    references.add(1);
+    kind.add(1);
+    const uint32_t upper = current->spec.upper_threshold;
+    if (upper != 0 && connections() >= upper) is_overloaded.set(true);
+  }
+  void unbind_from(Counted<uint32_t>& kind) {
     references.subtract(1);
-    (is_active ? active : inactive).subtract(1);
+    kind.subtract(1);
     if (!is_overloaded.get()) return;
     const uint64_t upper = current ? current->spec.upper_threshold : 0;
     const uint64_t lower = current ? current->spec.lower_threshold : 0;

@@ -35,10 +35,14 @@ struct ServiceSpec {
   uint8_t protocol = 0;  // kProtocolTcp or kProtocolUdp
   Family family = Family::kIpv4;
   IpAddress address;
-  uint16_t port = 0;  // host order
+  uint16_t port = 0;  // host order; 0: every port that is no other service's (with persistence only)
   const Scheduler* scheduler = nullptr;  // one that is, when it is published
   uint8_t scheduler_flags = 0;           // SchedulerFlag
   bool is_one_packet = false;
+  // Persistence: a client's next connections have the server of its first, so long after the last one; 0: not. All of a
+  // network of this prefix length are one client.
+  uint32_t persistence_timeout_s = 0;
+  uint8_t persistence_prefix = 0;
   bool is_draining = false;
   // Another director serves it: what is sent to it goes to the host, connections and counters keep.
   bool is_standby = false;
@@ -62,6 +66,7 @@ struct Policy {
   uint8_t conn_reuse_mode = 1;
   NodestRule expire_nodest_conn = NodestRule::kMove;
   bool sloppy_tcp = false;
+  bool expire_quiescent_template = false;  // a template of a server with weight 0 is void
   bool operator==(const Policy&) const = default;
 };
 

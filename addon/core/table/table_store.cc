@@ -46,6 +46,8 @@ bool has_same_settings(const ServiceSpec& spec, const Service& service) {
   const ServiceSpec& key = service.key;
   return spec.scheduler == key.scheduler && spec.scheduler_flags == key.scheduler_flags &&
          spec.is_one_packet == key.is_one_packet &&
+         spec.persistence_timeout_s == key.persistence_timeout_s &&
+         spec.persistence_prefix == key.persistence_prefix &&
          spec.is_draining == key.is_draining && spec.is_standby == key.is_standby;
 }
 
@@ -93,6 +95,8 @@ const char* text(PublishError error) {
       return "a weight is above 65535";
     case PublishError::kTooManyClientPrefixes:
       return "more prefixes of clients than the data plane has room for (65,536)";
+    case PublishError::kEveryPort:
+      return "a service of every port (port 0) has no persistence timeout";
   }
   return "";
 }
@@ -153,6 +157,7 @@ PublishError TableStore::check(const TableSpec& spec) const {
   size_t new_services = 0, new_destinations = 0;
   for (const ServiceSpec& service : spec.services) {
     if (!services.insert(&service).second) return PublishError::kDuplicateService;
+    if (service.port == 0 && service.persistence_timeout_s == 0) return PublishError::kEveryPort;
     const ServiceSlot slot = services_.find(owner_of(service));
     if (slot == kNoSlot) new_services++;
     if (slot != kNoSlot && in_force_[slot] && has_same_destinations(service, *in_force_[slot])) {
@@ -261,6 +266,7 @@ void TableStore::index_services(ForwardingTable& table) {
   for (uint32_t place = 0; place < table.services.size(); place++) {
     const ServiceSpec& key = table.services[place]->key;
     enter(table.index, service_hash(key.protocol, key.family, key.address, key.port), place);
+    if (key.port == 0) table.has_every_port = true;
     if (key.is_standby || table.has_address(key.family, key.address)) continue;
     enter(table.address_index, service_hash(0, key.family, key.address, 0), place);
   }

@@ -29,6 +29,7 @@ enum class PublishError : uint8_t {
   kMixedFamilies,   // a destination of the other family than its service
   kWeightTooLarge,  // above kMaxWeight
   kTooManyClientPrefixes,  // above kMaxClientPrefixes
+  kEveryPort,              // a service of every port without persistence
 };
 const char* text(PublishError error);
 

@@ -62,6 +62,7 @@ export function readRealServer(
     address,
     port: written,
     serviceAddress: service.address,
+    place: keyword,
     inherited,
   };
   const checkers: CheckerPolicy[] = [];
@@ -112,7 +113,7 @@ export function writtenPort(word: Word | undefined): number | undefined {
   return port === 0 ? undefined : port;
 }
 
-/** DR and TUN leave the packet as it is, so it arrives at the service's port. */
+/** DR and TUN leave the packet as it is, so it arrives at the service's port; a service of every port leaves it its port. */
 function portUnder(
   method: WrittenMethod,
   place: Word | undefined,
@@ -120,7 +121,12 @@ function portUnder(
   service: number,
   report: Report,
 ): number {
-  if (method === 'NAT' || written === service || place === undefined) return written;
+  if ((method === 'NAT' && service !== 0) || written === service || place === undefined) return written;
+  if (service === 0) {
+    const message = `packets of a service of every port keep their port: they do not all arrive at ${written}`;
+    report.add('port-ignored', place, message, 'leave the port out, and name it in the checker');
+    return written;
+  }
   const message = `${method} cannot map ports: packets arrive at port ${service}, not at ${written}`;
   const help = `let the server listen on port ${service}, or use NAT; the checker keeps its own port`;
   report.add('port-ignored', place, message, help);

@@ -1,17 +1,10 @@
 // virtual_server { }: one service. What uvs cannot serve yet is said for the service and the service left out; what
 // cannot do what it seems to say is said in words and read as keepalived reads it.
 
-import type { IpAddress } from '../../model/address.js';
+import { familyOf, type IpAddress } from '../../model/address.js';
 import type { LeftOutService, SorryServer, VirtualServer } from '../../model/director-config.js';
 import { type Scheduler, schedulers } from '../../model/forwarding-table.js';
-import {
-  addressService,
-  endpointText,
-  notServedYet,
-  type Protocol,
-  type ServiceId,
-  serviceKey,
-} from '../../model/service-id.js';
+import { addressService, endpointText, type Protocol, serviceKey } from '../../model/service-id.js';
 import { inheritFrom } from '../checkers/checker.js';
 import type { Word } from '../lexer.js';
 import type { Report } from '../report.js';
@@ -71,7 +64,6 @@ export function readVirtualServer(
 
   const id = protocol === 'sctp' ? undefined : addressService(protocol, address, port);
   const leftOut =
-    unservedId(id, keyword) ??
     unservedProtocol(protocol, block) ??
     unservedMethod([method, ...servers.map((server) => server.method), sorry?.method], keyword);
   if (leftOut !== undefined || id === undefined) {
@@ -91,6 +83,8 @@ export function readVirtualServer(
     protocol: protocol === 'udp' ? ('udp' as const) : ('tcp' as const),
     scheduler,
     method: methodOf(method),
+    family: familyOf(address),
+    isEveryPort: port === 0,
     alpha: service.inherited.alpha ?? false,
     sorryServer: sorry?.server,
     realServers,
@@ -126,14 +120,7 @@ function notAsWritten(block: Block): string[] {
   const statements = [block, ...servers].flatMap(({ settings, repeated }) => [...settings, ...repeated]);
   const later = statements.filter(({ shape }) => shape.effect === 'later' && shape.movesTraffic);
   const names = new Set(later.map(({ shape }) => shape.name));
-  if (isPersistent(block)) names.add('persistence_timeout');
   return [...names];
-}
-
-function isPersistent(block: Block): boolean {
-  return (
-    settingOf(block, 'persistence_timeout') !== undefined && textOf(block, 'persistence_timeout') !== '0'
-  );
 }
 
 function readIdentity(statement: Statement): { address: IpAddress; port: number } | LeftOut | undefined {
@@ -189,11 +176,6 @@ function readServiceMethod(block: Block, keyword: Word, report: Report): Written
 
 // What uvs does not do yet.
 
-function unservedId(id: ServiceId | undefined, keyword: Word): LeftOut | undefined {
-  const reason = id && notServedYet(id);
-  return reason === undefined ? undefined : { place: keyword, reason };
-}
-
 function unservedProtocol(protocol: WrittenProtocol, block: Block): LeftOut | undefined {
   const place = settingOf(block, 'protocol')?.keyword;
   return protocol === 'sctp' && place !== undefined ? { place, reason: 'SCTP' } : undefined;
@@ -214,7 +196,7 @@ function readSorryServer(
   checkFamily(addressWord, address, service.address, report);
   const method = readMethod(textOf(block, 'sorry_server_lvs_method')) ?? service.method;
   const written = writtenPort(portWord) ?? service.port;
-  const port = method === 'NAT' ? written : service.port;
+  const port = method === 'NAT' && service.port !== 0 ? written : service.port;
   if (port !== written && portWord !== undefined) {
     const message = `${method} cannot map ports: packets reach the sorry server at port ${port}, not at ${written}`;
     report.add(
@@ -255,11 +237,6 @@ function reportIdle(block: Block, servers: readonly ReadServer[], report: Report
     if (hasCheckers || statement === undefined || flagOf(block, name) === false) continue;
     const message = `${name} does nothing: no server has a checker, so all are always up`;
     report.add('no-effect', statement.keyword, message, 'add a checker, for example TCP_CHECK { }');
-  }
-  const persistence = settingOf(block, 'persistence_timeout')?.keyword;
-  if (persistence !== undefined && isPersistent(block)) {
-    const message = 'persistence_timeout is not in effect yet: each connection is scheduled by itself';
-    report.addOnce('not-as-written', 'persistence_timeout', persistence, message);
   }
   const omega = settingOf(block, 'omega')?.keyword;
   if (omega === undefined || flagOf(block, 'omega') === false) return;

@@ -28,6 +28,7 @@ import {
   type NamelessShape,
   type Shapes,
 } from '../shapes.js';
+import type { Place } from '../source.js';
 import { type Block, settingOf } from '../tree.js';
 import { integer } from '../values.js';
 
@@ -39,7 +40,11 @@ export type ServerAround = {
   readonly inherited: Inherited;
 };
 
-export type CheckedServer = ServerAround & { readonly serviceAddress: IpAddress };
+export type CheckedServer = ServerAround & {
+  readonly serviceAddress: IpAddress;
+  /** Of the real server's keyword. */
+  readonly place: Place;
+};
 
 /** What a level says about the checkers below it. */
 export type Inherited = Partial<CheckSchedule>;

@@ -30,11 +30,15 @@ export const connectionRows: Table<Connection, ServerAround> = {
 
 /** Says which addresses can't be meant. */
 export function examineConnection(
-  { connectAddress, bindAddress }: Connection,
+  { connectAddress, connectPort, bindAddress }: Connection,
   block: Block,
-  { serviceAddress }: CheckedServer,
+  { serviceAddress, place }: CheckedServer,
   report: Report,
 ): void {
+  if (connectPort === 0) {
+    const message = 'the check has no port to connect to: this is a server of every port';
+    report.add('port-missing', place, message, 'write connect_port in the checker');
+  }
   const connectPlace = settingOf(block, 'connect_ip')?.arguments[0];
   if (connectPlace !== undefined && connectAddress === serviceAddress) {
     const message = `the check connects to the service's own address ${connectAddress}, not to the real server`;

@@ -12,7 +12,6 @@ import {
   blockOf,
   blocksOf,
   type CheckArguments,
-  checkValue,
   choice,
   each,
   flag,
@@ -65,15 +64,6 @@ const realServer = keywords({
   synonyms: methodNames,
 });
 
-/** The seconds may be left out: 360. 0 is none; keepalived itself refuses it, the files that say it mean that. */
-const persistenceTimeout: CheckArguments = argumentsOf({ optional: [integer(0, 2_678_400)] });
-
-const granularity: CheckArguments = (words, at, report) => {
-  argumentsOf({ required: [anyWord] })(words, at, report);
-  const word = words[0];
-  if (word !== undefined) checkValue(word, mask, report);
-};
-
 const virtualServer = keywords({
   now: {
     lvs_method: methodShape,
@@ -81,7 +71,6 @@ const virtualServer = keywords({
     ...shapesOf(serviceRows),
     ...shapesOf(handedDown),
     ...each(flag, 'omega inhibit_on_failure'),
-    persistence_timeout: keyword(persistenceTimeout),
     ...inheritedShapes,
     real_server: blocksOf(addressAndPort, realServer),
   },
@@ -90,7 +79,6 @@ const virtualServer = keywords({
     ha_suspend: flag,
     smtp_alert: { ...choice, ...mail },
     persistence_engine: { ...one(anyWord), movesTraffic: true },
-    persistence_granularity: keyword(granularity, { movesTraffic: true }),
     ip_family: one(family),
     ...texts,
     ...each(script.shape, 'quorum_up quorum_down'),

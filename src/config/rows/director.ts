@@ -4,7 +4,7 @@
 import { type DirectorSettings, defaultDirectorSettings } from '../../model/director-config.js';
 import { type NodestRule, nodestRules } from '../../model/forwarding-table.js';
 import { endpointText } from '../../model/service-id.js';
-import { type Notation, oneWord, text, whole } from '../notations.js';
+import { type Notation, oneWord, text, whole, yesOrNo } from '../notations.js';
 import { word } from '../print-words.js';
 import type { Report } from '../report.js';
 import { optional, readRows, setting, type Table } from '../row.js';
@@ -101,6 +101,7 @@ export const directorRows: Table<DirectorSettings, unknown> = {
   connections: setting('connections', whole(integer(1, 100_000_000)), () => usual.connections),
   serverOrder: setting('server_order', oneOfWords('kernel', 'config'), () => usual.serverOrder),
   expireNodestConn: setting('expire_nodest_conn', nodestRule, () => usual.expireNodestConn),
+  expireQuiescentTemplate: setting('expire_quiescent_template', yesOrNo, () => usual.expireQuiescentTemplate),
   metrics: optional('metrics', addressAndPort),
   peer: optional('peer', peer),
   peerKeyFile: optional('peer_key', text()),

@@ -1,9 +1,12 @@
 // The settings of virtual_server that are about the service itself, one row a field. What cannot do what it seems to say
 // is said in words and read as keepalived reads it.
 
+import { type Family, maskText } from '../../model/address.js';
 import type { RealServer, SorryServer, VirtualServer } from '../../model/director-config.js';
 import {
   type ForwardingMethod,
+  maxPersistence_s,
+  type Persistence,
   type Scheduler,
   type SchedulerFlag,
   schedulerFlags,
@@ -16,22 +19,23 @@ import type { Word } from '../lexer.js';
 import { flag as line, setting as lines, unless } from '../print-words.js';
 import type { Report } from '../report.js';
 import { type Table, unwritten } from '../row.js';
-import { argumentsOf, each, flag, keyword, one } from '../shapes.js';
+import { argumentsOf, type CheckArguments, each, flag, keyword, one } from '../shapes.js';
 import { type Block, settingOf } from '../tree.js';
-import { address, integer, oneOf, orElse, portOrNone } from '../values.js';
+import { address, integer, mask, oneOf, orElse, portOrNone, readInteger, readMask } from '../values.js';
 
 type Settings = Pick<
   VirtualServer,
-  'scheduler' | 'flags' | 'onePacket' | 'alpha' | 'quorum' | 'hysteresis' | 'sorryServer'
+  'scheduler' | 'flags' | 'onePacket' | 'persistence' | 'alpha' | 'quorum' | 'hysteresis' | 'sorryServer'
 >;
 
-/** What a service is printed against: the method of its servers. */
-type Above = { readonly method: ForwardingMethod };
+/** What a service is printed against: the method of its servers, the family of its address. */
+type Above = { readonly method: ForwardingMethod; readonly family: Family };
 
 /** What decides whether a service is served at all is known before. */
 type ServiceReading = Above & {
   readonly keyword: Word;
   readonly protocol: Protocol;
+  readonly isEveryPort: boolean;
   readonly scheduler: Scheduler;
   readonly alpha: boolean;
   readonly sorryServer: SorryServer | undefined;
@@ -40,6 +44,12 @@ type ServiceReading = Above & {
 };
 
 const count = (least: number) => integer(least, 4_294_967_295);
+
+/** The seconds may be left out. 0 is none; keepalived itself refuses it, the files that say it mean that. */
+const persistenceTimeout: CheckArguments = argumentsOf({ optional: [integer(0, maxPersistence_s)] });
+
+/** keepalived's, where a timeout without a value, a granularity alone or port 0 asks for persistence. */
+const usualPersistence_s = 360;
 
 export const serviceRows: Table<Settings, Above, ServiceReading> = {
   scheduler: {
@@ -56,6 +66,14 @@ export const serviceRows: Table<Settings, Above, ServiceReading> = {
     shapes: { ops: flag },
     read: (block, { protocol, report }) => readOnePacket(block, protocol, report),
     print: (value) => line('ops', value),
+  },
+  persistence: {
+    shapes: {
+      persistence_timeout: keyword(persistenceTimeout),
+      persistence_granularity: one(mask),
+    },
+    read: readPersistence,
+    print: (value, _item, { family }) => (value === undefined ? [] : persistenceLines(value, family)),
   },
   // Its form stands with that of the checkers, which inherit it.
   alpha: { ...unwritten((_, { alpha }) => alpha), print: (value) => line('alpha', value) },
@@ -114,6 +132,45 @@ function readOnePacket(block: Block, protocol: Protocol, report: Report): boolea
   if (protocol === 'udp') return true;
   report.add('no-effect', statement.keyword, 'ops does nothing: only UDP can be scheduled packet by packet');
   return false;
+}
+
+function readPersistence(block: Block, reading: ServiceReading): Persistence | undefined {
+  const { keyword: place, isEveryPort, report } = reading;
+  const isAsked = ['persistence_timeout', 'persistence_granularity'].some(
+    (name) => settingOf(block, name) !== undefined,
+  );
+  const asked = isAsked ? (integerOf(block, 'persistence_timeout') ?? usualPersistence_s) : 0;
+  const prefixLength = readGranularity(block, reading);
+  if (asked === 0 && isEveryPort) {
+    const message = `a service of every port (port 0) is persistent: ${usualPersistence_s} s are taken`;
+    report.add('as-keepalived', place, message, `write persistence_timeout ${usualPersistence_s}`);
+    return { timeout_s: usualPersistence_s, prefixLength };
+  }
+  return asked === 0 ? undefined : { timeout_s: asked, prefixLength };
+}
+
+/** A mask for IPv4, the length of a prefix for IPv6. */
+function readGranularity(block: Block, { family, report }: ServiceReading): number {
+  const given = settingOf(block, 'persistence_granularity')?.arguments[0];
+  const whole = family === 4 ? 32 : 128;
+  if (given === undefined) return whole;
+  const [asMask, asLength] = [readMask(given.text), readInteger(given.text)];
+  const length = family === 4 ? asMask : asLength;
+  if (length !== undefined) return length;
+  // What is neither is an error already.
+  if (asMask === undefined && asLength === undefined) return whole;
+  const [what, example] = family === 4 ? ['a mask', '255.255.255.0'] : ['the length of a prefix', '64'];
+  const message = `${given.text} cannot be the granularity of an IPv${family} service: it takes ${what}`;
+  report.add('invalid-mask', given, message, `write persistence_granularity ${example}`);
+  return whole;
+}
+
+function persistenceLines({ timeout_s, prefixLength }: Persistence, family: Family): string[] {
+  const granularity = family === 4 ? maskText(prefixLength) : String(prefixLength);
+  return [
+    `persistence_timeout ${timeout_s}`,
+    ...lines('persistence_granularity', prefixLength === (family === 4 ? 32 : 128) ? undefined : granularity),
+  ];
 }
 
 /** As keepalived: a quorum beyond all servers' weight is lowered to it. */

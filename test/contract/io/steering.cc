@@ -182,6 +182,26 @@ void closed_addresses_take_services_only(Bench& bench) {
   CHECK(closed() == 5);
 }
 
+void every_port_of_a_service(Bench& bench) {
+  const Packet other_port = from_client("10.9.0.1:4444").syn();
+  const Packet other_port6 = tcp6("[2001:db8::5]:4000", "[2001:db8:9::1]:4444").syn();
+  CHECK_FALSE(bench.is_steered(other_port));
+  const SteeringKeys keys{{service_key(Family::kIpv4, address(kVip), 80, 6), service_key(Family::kIpv4, address(kVip), 0, 6),
+                           service_key(Family::kIpv6, address(kVip6), 0, 6)},
+                          {}};
+  REQUIRE(bench.steering->cover(keys).ok());
+  CHECK(bench.is_steered(other_port));
+  CHECK(bench.is_steered(other_port6));
+  CHECK(bench.is_steered(from_client("10.9.0.1:80").syn()));
+  CHECK_FALSE(bench.is_steered(udp4("172.16.0.1:4000", "10.9.0.1:4444")));
+  CHECK_FALSE(bench.is_steered(from_client("10.9.0.2:4444").syn()));
+  CHECK_FALSE(bench.is_steered(icmp4(kClient, kVip).icmp(8, 0)));
+  bench.steering->restrict_to({.services = {service_key(Family::kIpv4, address(kVip), 80, 6)}, .addresses = {}});
+  CHECK_FALSE(bench.is_steered(other_port));
+  CHECK_FALSE(bench.is_steered(other_port6));
+  CHECK(bench.is_steered(from_client("10.9.0.1:80").syn()));
+}
+
 void expected_replies_and_no_others(Bench& bench) {
   ReplyMap map(bench.steering->flow_buckets(), bench.steering->flow_key());
   const auto expect = [&](const char* server, const char* client, uint8_t protocol) {
@@ -372,6 +392,8 @@ constexpr Decision kDecisions[] = {
     {"IPv6 extension headers are walked", ipv6_extension_headers_are_walked},
     {"priority tags are no tags", priority_tags_are_no_tags},
     {"closed addresses take services only", closed_addresses_take_services_only},
+    {"every port of a service", every_port_of_a_service},
+    {"every port of a service", every_port_of_a_service},
     {"expected replies and no others", expected_replies_and_no_others},
     {"ICMP errors about ours", errors_about_ours},
     {"fragments", fragments},

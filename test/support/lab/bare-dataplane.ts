@@ -86,6 +86,7 @@ export function serviceRow(spec: ServiceSpec, isStandby = false): Service {
     scheduler: 'rr',
     flags: [],
     onePacket: false,
+    persistence: undefined,
     isDraining: false,
     isStandby,
     destinations: spec.servers.map(({ address, port, weight = 1 }) => ({

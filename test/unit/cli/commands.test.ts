@@ -124,7 +124,7 @@ describe('check', () => {
       good.replace('10.0.0.1', address).replace('protocol TCP', `protocol TCP\n${more}`);
     const services = [
       good,
-      other('10.0.0.2', 'persistence_timeout 50'),
+      other('10.0.0.2', 'sorry_server_inhibit'),
       good.replace('10.0.0.1', '10.0.0.3').replace('NAT', 'TUN'),
     ];
     writeFileSync(file, `${services.join('')}${instance(1)}${instance(2)}`);

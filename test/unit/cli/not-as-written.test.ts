@@ -34,7 +34,7 @@ virtual_server ${address} 80 {
 }
 `;
 const httpCheck = 'HTTP_GET {\n url {\n path /\n status_code 200\n }\n }';
-const first = `${service('10.0.0.1', 'NAT', 'persistence_timeout 50', httpCheck)}${service('10.0.0.2', 'NAT')}`;
+const first = `${service('10.0.0.1', 'NAT', 'sorry_server_inhibit', httpCheck)}${service('10.0.0.2', 'NAT')}`;
 
 async function ask(verb: string, ...args: readonly string[]) {
   const text = { stdout: '', stderr: '' };
@@ -64,14 +64,14 @@ test('--lenient: served without, marked in status, list and JSON; left out, and 
   const status = await ask('status');
   expect(status.stdout).toContain('servers        2, checked by nobody\n');
   expect(status.stdout).toContain(
-    'not as written tcp 10.0.0.1:80: served without HTTP_GET, persistence_timeout\n',
+    'not as written tcp 10.0.0.1:80: served without sorry_server_inhibit, HTTP_GET\n',
   );
   expect((await ask('list', '-n')).stdout).toContain(
-    'TCP  10.0.0.1:80 rr [without HTTP_GET, persistence_timeout]\n',
+    'TCP  10.0.0.1:80 rr [without sorry_server_inhibit, HTTP_GET]\n',
   );
   const { services } = JSON.parse((await ask('list', '--json')).stdout);
   expect(services).toMatchObject([
-    { notAsWritten: ['HTTP_GET', 'persistence_timeout'], servers: [{ isChecked: false }] },
+    { notAsWritten: ['sorry_server_inhibit', 'HTTP_GET'], servers: [{ isChecked: false }] },
     { notAsWritten: [] },
   ]);
 
@@ -96,7 +96,7 @@ test('--lenient: served without, marked in status, list and JSON; left out, and 
 
 test.each([
   ['a method', service('10.0.0.1', 'TUN')],
-  ['persistence', service('10.0.0.1', 'NAT', 'persistence_timeout')],
+  ['a keyword', service('10.0.0.1', 'NAT', 'sorry_server_inhibit')],
   ['a checker', service('10.0.0.1', 'NAT', '', httpCheck)],
   ['a mark', service('10.0.0.1', 'NAT').replace('10.0.0.1 80', 'fwmark 1')],
 ])('a reload to %s that is not in effect is refused, and the running service stays', async (_, next) => {

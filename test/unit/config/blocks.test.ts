@@ -66,6 +66,7 @@ test('director { } in full', () => {
     connections 5000
     server_order config
     expire_nodest_conn 0
+    expire_quiescent_template
     metrics [::1]:9100
     peer 10.0.0.2
     peer_key /etc/uvs/peer.key
@@ -79,6 +80,7 @@ test('director { } in full', () => {
     connections: 5000,
     serverOrder: 'config',
     expireNodestConn: 0,
+    expireQuiescentTemplate: true,
     metrics: { address: '::1', port: 9100 },
     peer: { address: '10.0.0.2', port: 8848 },
     peerKeyFile: '/etc/uvs/peer.key',

@@ -31,14 +31,7 @@ const notInEffect: Readonly<Record<string, readonly string[]>> = {
   'two-machines.conf': [],
   'web-ha-preempt.conf': [],
   'web-ha-nopreempt.conf': [],
-  'mail-http-misc.conf': [
-    '2 mail',
-    '22 persistence_timeout',
-    '29 HTTP_GET',
-    '46 MISC_CHECK',
-    '51 notify_up',
-    '52 notify_down',
-  ],
+  'mail-http-misc.conf': ['2 mail', '29 HTTP_GET', '46 MISC_CHECK', '51 notify_up', '52 notify_down'],
   'glued-brace.conf': [],
 };
 

@@ -136,8 +136,6 @@ describe('DR cannot map ports', () => {
 test.each([
   ['fwmark 1', head],
   ['group a', head],
-  ['10.0.0.1', head],
-  ['10.0.0.1 0', head],
   ['10.0.0.1 80', head.replace('TCP', 'SCTP')],
   ['10.0.0.1 80', head.replace('NAT', 'TUN type gue port 6080')],
   ['10.0.0.1 80', `${head}\nsorry_server 10.0.0.9\nsorry_server_lvs_method TUN`],
@@ -188,7 +186,65 @@ describe('what cannot have an effect is said', () => {
       'not-in-effect-yet',
     ]);
     expect(codesOf(vs(`${head}\npersistence_timeout 0\n${rs()}`))).toEqual([]);
-    expect(codesOf(vs(`${head}\npersistence_timeout\n${rs()}`))).toEqual(['not-as-written']);
+    expect(codesOf(vs(`${head}\npersistence_timeout\n${rs()}`))).toEqual([]);
+  });
+});
+
+describe('persistence, as a live keepalived sets it', () => {
+  const persistenceOf = (settings: string, identity?: string) =>
+    serviceOf(vs(`${head}\n${settings}\n${rs()}`, identity)).persistence;
+
+  test.each([
+    ['', undefined],
+    ['persistence_timeout 0', undefined],
+    ['persistence_timeout 50', { timeout_s: 50, prefixLength: 32 }],
+    ['persistence_timeout', { timeout_s: 360, prefixLength: 32 }],
+    ['persistence_granularity 255.255.255.0', { timeout_s: 360, prefixLength: 24 }],
+    ['persistence_timeout 50\npersistence_granularity 255.255.255.255', { timeout_s: 50, prefixLength: 32 }],
+    ['persistence_timeout 50\npersistence_granularity 0.0.0.0', { timeout_s: 50, prefixLength: 0 }],
+  ])('%j', (settings, expected) => {
+    expect(persistenceOf(settings)).toEqual(expected);
+  });
+
+  test('an IPv6 service takes the length of a prefix, an IPv4 service a mask', () => {
+    const ipv6 = (settings: string) => vs(`${head}\n${settings}\n${rs('', 'fd00::2 80')}`, 'fd00::1 80');
+    expect(serviceOf(ipv6('persistence_timeout 5\npersistence_granularity 64')).persistence).toEqual({
+      timeout_s: 5,
+      prefixLength: 64,
+    });
+    expect(serviceOf(ipv6('persistence_timeout 5')).persistence).toEqual({ timeout_s: 5, prefixLength: 128 });
+    const granularity = 'persistence_timeout 5\npersistence_granularity';
+    expect(codesOf(ipv6(`${granularity} 255.255.0.0`))).toEqual(['invalid-mask']);
+    expect(codesOf(vs(`${head}\n${granularity} 24\n${rs()}`))).toEqual(['invalid-mask']);
+    expect(codesOf(vs(`${head}\n${granularity} 255.0.255.0\n${rs()}`))).toEqual(['invalid-mask']);
+  });
+
+  test('a service of every port is persistent, asked or not, and its servers have no port', () => {
+    const every = (settings: string, server = '10.0.0.2', identity = '10.0.0.1 0') =>
+      vs(`${head}\n${settings}\n${rs('', server)}`, identity);
+    expect(codesOf(every('persistence_timeout 50'))).toEqual([]);
+    expect(serviceOf(every('persistence_timeout 50'))).toMatchObject({
+      id: { kind: 'any-port', protocol: 'tcp', address: '10.0.0.1' },
+      persistence: { timeout_s: 50, prefixLength: 32 },
+      realServers: [{ port: 0 }],
+    });
+    for (const identity of ['10.0.0.1', '10.0.0.1 0']) {
+      expect(codesOf(every('', '10.0.0.2', identity))).toEqual(['as-keepalived']);
+      expect(serviceOf(every('', '10.0.0.2', identity)).persistence?.timeout_s).toBe(360);
+    }
+    expect(codesOf(every('persistence_timeout 50', '10.0.0.2 8080'))).toEqual(['port-ignored']);
+    // As keepalived it is listed with the port.
+    expect(serviceOf(every('persistence_timeout 50', '10.0.0.2 8080')).realServers).toMatchObject([
+      { port: 8080 },
+    ]);
+  });
+
+  test('a checker of a server of every port needs a port', () => {
+    const every = (check: string, server = '10.0.0.2') =>
+      vs(`${head}\npersistence_timeout 50\n${rs(`TCP_CHECK {\n${check}\n}`, server)}`, '10.0.0.1 0');
+    expect(codesOf(every(''))).toEqual(['port-missing']);
+    expect(codesOf(every('connect_port 80'))).toEqual([]);
+    expect(codesOf(every('', '10.0.0.2 80'))).toEqual(['port-ignored']);
   });
 });
 

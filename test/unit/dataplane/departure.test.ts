@@ -22,6 +22,7 @@ function table(expireNodestConn: NodestRule, isFirstRemoved: boolean): Forwardin
     scheduler: 'rr',
     flags: [],
     onePacket: false,
+    persistence: undefined,
     isDraining: false,
     isStandby: false,
     destinations: [

@@ -24,6 +24,7 @@ const table: ForwardingTable = {
     connReuseMode: 3,
     expireNodestConn: 'move',
     sloppyTcp: true,
+    expireQuiescentTemplate: true,
   },
   services: [
     {
@@ -31,6 +32,7 @@ const table: ForwardingTable = {
       scheduler: 'sh',
       flags: ['sh-fallback'],
       onePacket: false,
+      persistence: { timeout_s: 0x21222324, prefixLength: 24 },
       isDraining: true,
       isStandby: false,
       destinations: [
@@ -58,6 +60,7 @@ const table: ForwardingTable = {
       scheduler: 'mh',
       flags: ['mh-port'],
       onePacket: true,
+      persistence: undefined,
       isDraining: false,
       isStandby: true,
       destinations: [],
@@ -98,6 +101,15 @@ test("C++'s bytes become connections", () => {
       destination: { address: '2001:db8:1::2', port: 3 },
       state: 'UDP',
       expires_ms: 4,
+    },
+    {
+      protocol: 'udp',
+      client: { address: '172.16.0.0', port: 0 },
+      virtual: { address: '10.9.0.1', port: 5 },
+      destination: { address: '10.1.0.2', port: 6 },
+      state: 'ASSURED',
+      isTemplate: true,
+      expires_ms: 7,
     },
   ]);
 });

@@ -32,6 +32,7 @@ function service(realServers: readonly RealServer[], fields: Partial<VirtualServ
     scheduler: 'rr',
     flags: [],
     onePacket: false,
+    persistence: undefined,
     quorum: 1,
     hysteresis: 0,
     alpha: false,

@@ -38,7 +38,8 @@ TEST_CASE("rows: what TypeScript writes for a table is read as it was meant") {
                       .udp_timeout_s = 0x090a0b0c,
                       .conn_reuse_mode = 3,
                       .expire_nodest_conn = NodestRule::kMove,
-                      .sloppy_tcp = true};
+                      .sloppy_tcp = true,
+                      .expire_quiescent_template = true};
   CHECK(table->policy == policy);
   ServiceSpec first{.protocol = kProtocolTcp,
                     .family = Family::kIpv4,
@@ -46,6 +47,8 @@ TEST_CASE("rows: what TypeScript writes for a table is read as it was meant") {
                     .port = 0x1234,
                     .scheduler = scheduler_named("sh"),
                     .scheduler_flags = static_cast<uint8_t>(SchedulerFlag::kFallback),
+                    .persistence_timeout_s = 0x21222324,
+                    .persistence_prefix = 24,
                     .is_draining = true,
                     .destinations = {}};
   first.destinations = {{.family = Family::kIpv4,
@@ -95,14 +98,25 @@ TEST_CASE("rows: a client's prefix that is longer than its family's addresses is
   CHECK(!decode_table(bytes).has_value());
 }
 
-TEST_CASE("rows: a service of a kind that is not served is refused") {
-  for (const uint8_t kind : {1, 2, 255}) {
+TEST_CASE("rows: a service of a kind that is not served is refused, and one of every port has none") {
+  const auto decoded = [](uint8_t kind, bool has_port, uint8_t prefix = 24) {
     Octets bytes = row("table");
-    REQUIRE(decode_table(bytes).has_value());
     REQUIRE(bytes[32 + 22] == 0);
     bytes[32 + 22] = kind;
-    CHECK(!decode_table(bytes).has_value());
+    bytes[32 + 23] = prefix;
+    if (!has_port) bytes[32 + 16] = bytes[32 + 17] = 0;
+    return decode_table(bytes).has_value();
+  };
+  CHECK(decoded(0, true));
+  CHECK(decoded(1, false));
+  CHECK(!decoded(0, false));
+  CHECK(!decoded(1, true));
+  for (const bool has_port : {false, true}) {
+    CHECK(!decoded(2, has_port));
+    CHECK(!decoded(255, has_port));
   }
+  CHECK(decoded(0, true, 32));
+  CHECK(!decoded(0, true, 33));
 }
 
 TEST_CASE("rows: connections are written as TypeScript reads them") {
@@ -125,7 +139,17 @@ TEST_CASE("rows: connections are written as TypeScript reads them") {
                      .expires_ms = 4,
                      .client = address("2001:db8::5"),
                      .virtual_address = address("2001:db8:9::1"),
-                     .destination = address("2001:db8:1::2")}};
+                     .destination = address("2001:db8:1::2")},
+      ConnectionView{.family = Family::kIpv4,
+                     .protocol = kProtocolUdp,
+                     .virtual_port = 5,
+                     .destination_port = 6,
+                     .expires_ms = 7,
+                     .is_template = true,
+                     .is_assured = true,
+                     .client = address("172.16.0.0"),
+                     .virtual_address = address("10.9.0.1"),
+                     .destination = address("10.1.0.2")}};
   std::vector<uint8_t> rows;
   encode_connections(connections, rows);
   CHECK(rows == row("connections"));

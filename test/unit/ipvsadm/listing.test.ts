@@ -13,6 +13,7 @@ import {
   type ListedDestination,
   type ListedService,
   type ListingKind,
+  numericName,
 } from '../../../src/ipvsadm/listing.js';
 import type { IpAddress } from '../../../src/model/address.js';
 import type { ForwardingMethod } from '../../../src/model/forwarding-table.js';
@@ -102,6 +103,26 @@ test('flags, one-packet scheduling and local servers', () => {
     '  -> 10.0.0.1:80                  Masq    1      0          0         ',
     '',
   ]);
+});
+
+test.each([
+  ['10.0.0.1', 360, 32, ' persistent 360'],
+  ['10.0.0.1', 50, 24, ' persistent 50 mask 255.255.255.0'],
+  ['10.0.0.1', 50, 27, ' persistent 50 mask 255.255.255.224'],
+  ['10.0.0.1', 50, 0, ' persistent 50 mask 0.0.0.0'],
+  ['fd00::1', 50, 128, ' persistent 50'],
+  ['fd00::1', 50, 64, ' persistent 50 mask 64'],
+])('persistence of %s for %s s by /%s', (address, timeout_s, prefixLength, expected) => {
+  const service: ListedService = {
+    ...emptyService,
+    id: addressService('tcp', address as IpAddress, 80),
+    onePacket: true,
+    persistence: { timeout_s, prefixLength },
+  };
+  const text = formatServices([service], { kind: 'plain', isExact: false, isSorted: true });
+  expect(text.split('\n')[2]).toBe(
+    `TCP  ${numericName({ address: address as IpAddress, port: 80 }, 'tcp')} rr${expected} ops`,
+  );
 });
 
 test.each([

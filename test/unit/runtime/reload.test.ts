@@ -417,7 +417,21 @@ describe('changes', () => {
     [[{ kind: 'add-service', service: { protocol: 'tcp', address: '10.0.0.9' } }], 'changes[0].service.port'],
     [
       [{ kind: 'add-service', service: { kind: 'any-port', protocol: 'tcp', address: '10.0.0.9' } }],
-      'changes[0].service: a service for every port is not in effect yet',
+      'changes[0].set.persistence: a service of every port must be persistent',
+    ],
+    [
+      [{ kind: 'add-server', service: web, server: { address: '10.1.0.9', port: 0 } }],
+      'changes[0].server.port: must be from 1 to 65535 unless the service is of every port',
+    ],
+    [
+      [
+        {
+          kind: 'update-service',
+          service: web,
+          set: { persistence: { timeout_s: 5, prefixLength: 33 } },
+        },
+      ],
+      'changes[0].set.persistence.prefixLength: an IPv4 address has 32 bits',
     ],
     [
       [{ kind: 'remove-service', service: { kind: 'mark', mark: 3, family: 6 } }],
