@@ -77,8 +77,10 @@ export function lostOn({ changes }: Layers, next: DirectorConfig): readonly Chan
 
 /** `base` with those fields of `after` in which it differs from `before`. */
 function withChanged<T extends object>(before: T, after: T, base: T): T {
-  const changed = Object.entries(after).filter(([name, value]) => !isSame(value, before[name as keyof T]));
-  return { ...base, ...Object.fromEntries(changed) };
+  // What one of them lacks counts as undefined: JSON, by which changes outlive a restart, drops the name.
+  const names = Object.keys({ ...before, ...after }) as (keyof T)[];
+  const changed = names.filter((name) => !isSame(after[name], before[name]));
+  return { ...base, ...Object.fromEntries(changed.map((name) => [name, after[name]])) };
 }
 
 /** The settings of `service` by the names that `settings` has. */

@@ -51,6 +51,17 @@ describe('changes of run time', () => {
     expect(await start()).toEqual({ config: file, layers: { file, changes: [] } });
   });
 
+  test('that took a setting away take it away again', async () => {
+    const persistent = configOf(configText([1, 2], { service: 'persistence_timeout 50' }));
+    const asked = [{ kind: 'update-service', service: web, set: { persistence: { timeout_s: 0 } } } as const];
+    await forgetHandedOver(parts());
+    const { layers } = await startLayers(persistent, asked, parts(), () => undefined);
+    expect(layers.changes).toHaveLength(1);
+    await handOver(parts(), layers);
+    const { config } = await startLayers(persistent, [], parts(), () => undefined);
+    expect(config.virtualServers[0]?.persistence).toBeUndefined();
+  });
+
   test('are newer than what the start is asked for', async () => {
     const asked = [{ kind: 'add-service', service: web } as const];
     const { layers } = await startLayers(file, asked, parts(), () => undefined);
