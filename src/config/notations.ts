@@ -125,6 +125,13 @@ export const script: Notation<ScriptCommand> = {
     [word(commandText(words)), accountText(runsAs)].filter((part) => part !== undefined).join(' '),
 };
 
+/** `USER [GROUP]`. */
+export const userAndGroup: Notation<Account | undefined> = {
+  shape: keyword(argumentsOf({ required: [account], optional: [account] })),
+  read: ({ arguments: [user, group] }) => readAccount(user, group),
+  write: accountText,
+};
+
 export function readAccount(user: Word | undefined, group: Word | undefined): Account | undefined {
   return user === undefined ? undefined : { user: user.text, group: group?.text };
 }

@@ -5,7 +5,6 @@ import type { ClientRules } from '../model/client-rules.js';
 import type {
   CheckerPolicy,
   DirectorConfig,
-  GlobalConfig,
   RealServer,
   StaticAddress,
   VirtualServer,
@@ -17,6 +16,7 @@ import { failoverBlocks, failoverGlobalLines } from './print-failover.js';
 import { type Lines, setting, word } from './print-words.js';
 import { printRows } from './row.js';
 import { directorRows } from './rows/director.js';
+import { globalRows } from './rows/global-defs.js';
 import { serverRows } from './rows/real-server.js';
 import { serviceRows } from './rows/virtual-server.js';
 
@@ -28,7 +28,7 @@ export type PrintOptions = {
 export function printConfig(config: DirectorConfig, options: PrintOptions = {}): string {
   const { failover } = config;
   const blocks: [string, Lines][] = [
-    ['global_defs', [...globalLines(config.global), ...failoverGlobalLines(failover)]],
+    ['global_defs', [...printRows(globalRows, config.global, undefined), ...failoverGlobalLines(failover)]],
   ];
   if (config.staticAddresses.length > 0) {
     blocks.push(['static_ipaddress', config.staticAddresses.map(staticAddressLine)]);
@@ -55,18 +55,6 @@ function render(lines: Lines, indent: string): string {
       return `${indent}${head} {\n${render(inner, `${indent}    `)}${indent}}\n`;
     })
     .join('');
-}
-
-function globalLines(global: GlobalConfig): Lines {
-  const timeouts = [
-    ...setting('tcp', global.tcpTimeout_s),
-    ...setting('tcpfin', global.tcpFinTimeout_s),
-    ...setting('udp', global.udpTimeout_s),
-  ];
-  return [
-    ...setting('router_id', word(global.routerId)),
-    ...(timeouts.length === 0 ? [] : [`lvs_timeouts ${timeouts.join(' ')}`]),
-  ];
 }
 
 function staticAddressLine(entry: StaticAddress): string {

@@ -35,9 +35,6 @@ export type Dump<V, Item = unknown> = {
   readonly json?: readonly [key: string, jsonOf: (value: V) => unknown];
 };
 
-/** Of several global_defs the last word counts. */
-export type Last = <T>(read: (block: Block) => T | undefined) => T | undefined;
-
 /** In the order in which fields are read and printed. */
 export type Table<Item, Above, Reading extends Above = Above> = {
   readonly [Field in keyof Item]-?: Row<Item[Field], Item, Above, Reading>;
@@ -88,6 +85,16 @@ export function inherited<Item, Field extends keyof Item>(
 
 export type Inheriting<Item> = { readonly inherited: Partial<Item> };
 
+/** A setting of which nobody above speaks. */
+export function own<V, Item>(
+  keyword: string,
+  notation: Notation<V>,
+  usual: (item: Item) => V,
+  options: Options<V, Item, unknown> = {},
+): Setting<V, Item, unknown> {
+  return setting<V, Item, unknown>(keyword, notation, (_, item) => usual(item), options);
+}
+
 /** A keyword that stands for nothing where it is silent. */
 export function optional<V>(
   keyword: string,
@@ -108,6 +115,15 @@ export function unwritten<V, Item, Above, Reading extends Above>(
   more: Pick<Row<V, Item, Above, Reading>, 'global' | 'dump'> = {},
 ): Row<V, Item, Above, Reading> {
   return { shapes: {}, read, print: () => [], ...more };
+}
+
+/** A field with a table of its own, whose keywords stand in the same block. */
+export function nested<V>(table: Table<V, unknown>): Row<V, unknown, unknown> {
+  return {
+    shapes: Object.assign({}, ...rowsOf(table).map(([, { shapes }]) => shapes)),
+    read: (block, above) => readRows(table, block, above),
+    print: (value, _, above) => printRows(table, value, above),
+  };
 }
 
 export function writtenAs<V>(keyword: string, notation: Notation<V>): Written<V> {
@@ -154,13 +170,14 @@ export function globalShapesOf(rows: { readonly [field: string]: AnyRow }): Shap
 
 type AnyRow = { readonly global?: { readonly shapes: Shapes } };
 
+/** What global_defs says. */
 export function readGlobals<Item, Above, Reading extends Above>(
   table: Table<Item, Above, Reading>,
-  last: Last,
+  block: Block,
 ): Partial<Item> {
   const found: Partial<Item> = {};
   for (const [field, { global }] of rowsOf(table)) {
-    const value = global === undefined ? undefined : last(global.written);
+    const value = global?.written(block);
     if (value !== undefined) found[field] = value;
   }
   return found;

@@ -1,10 +1,10 @@
 // garp_group { }: how far apart announcements are.
 
 import type { Pacing } from '../../model/failover-config.js';
-import { micros } from '../../model/units.js';
 import type { Report } from '../report.js';
+import { readRows } from '../row.js';
+import { pacingRows } from '../rows/announce-pacing.js';
 import { type Block, type Statement, settingOf } from '../tree.js';
-import { timerOf } from './settings.js';
 
 /** As in keepalived: a group that says no interval is none, and a device belongs to the first that names it. */
 export function readPacingGroups(root: Block, report: Report): Pacing['groups'] {
@@ -12,14 +12,13 @@ export function readPacingGroups(root: Block, report: Report): Pacing['groups'] 
   return root.repeated.flatMap((statement) => {
     const { shape, block, keyword } = statement;
     if (shape.name !== 'garp_group' || block === undefined) return [];
-    const [arp, na] = [timerOf(block, 'garp_interval'), timerOf(block, 'gna_interval')];
-    if (arp === undefined && na === undefined) {
+    if (settingOf(block, 'garp_interval') === undefined && settingOf(block, 'gna_interval') === undefined) {
       const message = 'the group has neither garp_interval nor gna_interval: nothing comes of it';
       report.add('no-effect', keyword, message, 'write one of them');
       return [];
     }
     const devices = readDevices(statement, seen, report);
-    return devices.length === 0 ? [] : [{ arp: arp ?? micros(0), na: na ?? micros(0), devices }];
+    return devices.length === 0 ? [] : [readRows(pacingRows, block, { devices })];
   });
 }
 

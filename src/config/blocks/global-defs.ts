@@ -1,13 +1,17 @@
-// global_defs { }: the settings that have an effect, and the defaults that other blocks take from here.
+// global_defs { }: the settings that have an effect, and what other blocks take from here where they are silent.
 
 import type { GlobalConfig } from '../../model/director-config.js';
+import type { NotifyScripts, Pause } from '../../model/failover-config.js';
+import type { VirtualRouter } from '../../model/virtual-router.js';
 import { type Inherited, scheduleRows } from '../checkers/checker.js';
-import { type Last, readGlobals } from '../row.js';
-import { type Block, settingOf } from '../tree.js';
-import { readInteger } from '../values.js';
-import { type EventSettings, readEventSettings } from './events.js';
-import { textOf } from './settings.js';
-import { readVrrpDefaults, type VrrpDefaults } from './vrrp-defaults.js';
+import { readGlobals, readRows } from '../row.js';
+import { readGlobalAnnounce } from '../rows/announce.js';
+import { pauseRows } from '../rows/announce-pacing.js';
+import { deliveryRows, type EventSettings, eventRows, globalRows, nameRows } from '../rows/global-defs.js';
+import { notifyRows } from '../rows/notify.js';
+import { routerRows } from '../rows/vrrp-instance.js';
+import { type Block, createBlock, putSetting } from '../tree.js';
+import type { DeliveryDefaults } from './router-delivery.js';
 
 /** What global_defs says about other blocks. */
 export type GlobalDefaults = {
@@ -18,31 +22,43 @@ export type GlobalDefaults = {
   readonly events: EventSettings;
 };
 
-/** Several global_defs add up; the last word counts. */
+export type VrrpDefaults = {
+  readonly device: string;
+  readonly routers: Partial<VirtualRouter>;
+  readonly notify: Partial<NotifyScripts>;
+  readonly delivery: DeliveryDefaults;
+  readonly pause: Pause;
+  /** Before the dot in the name of a virtual MAC's device. */
+  readonly virtualMacPrefix: string;
+};
+
 export function readGlobalDefs(blocks: readonly Block[]): { global: GlobalConfig; defaults: GlobalDefaults } {
-  const last: Last = (read) =>
-    blocks.reduce<ReturnType<typeof read>>((found, block) => read(block) ?? found, undefined);
-  const device = last((block) => textOf(block, 'default_interface')) ?? 'eth0';
-  const timeout = (protocol: string) => last((block) => timeoutOf(block, protocol));
+  const block = joined(blocks);
+  const { device, virtualMacPrefix } = readRows(nameRows, block, undefined);
   return {
-    global: {
-      routerId: last((block) => textOf(block, 'router_id')),
-      tcpTimeout_s: timeout('tcp'),
-      tcpFinTimeout_s: timeout('tcpfin'),
-      udpTimeout_s: timeout('udp'),
-    },
+    global: readRows(globalRows, block, undefined),
     defaults: {
       interface: device,
-      checks: readGlobals(scheduleRows, last),
-      vrrp: readVrrpDefaults(last, device),
-      events: readEventSettings(last),
+      checks: readGlobals(scheduleRows, block),
+      vrrp: {
+        device,
+        routers: { ...readGlobals(routerRows, block), announce: readGlobalAnnounce(block) },
+        notify: readGlobals(notifyRows, block),
+        delivery: readRows(deliveryRows, block, undefined),
+        pause: readRows(pauseRows, block, undefined),
+        virtualMacPrefix,
+      },
+      events: readRows(eventRows, block, undefined),
     },
   };
 }
 
-/** `lvs_timeouts tcp N tcpfin N udp N`. */
-function timeoutOf(block: Block, protocol: string): number | undefined {
-  const words = settingOf(block, 'lvs_timeouts')?.arguments.map((word) => word.text) ?? [];
-  const at = words.indexOf(protocol);
-  return at < 0 ? undefined : readInteger(words[at + 1] ?? '');
+/** Several global_defs add up; the last word counts. */
+function joined(blocks: readonly Block[]): Block {
+  const all = createBlock();
+  for (const { settings, repeated } of blocks) {
+    for (const statement of settings) putSetting(all, statement);
+    all.repeated.push(...repeated);
+  }
+  return all;
 }

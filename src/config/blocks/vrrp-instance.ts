@@ -8,11 +8,11 @@ import { readRows } from '../row.js';
 import { notifyRows } from '../rows/notify.js';
 import { routerRows } from '../rows/vrrp-instance.js';
 import { type Block, type Statement, settingOf } from '../tree.js';
+import type { VrrpDefaults } from './global-defs.js';
 import { readRouterAddresses } from './router-addresses.js';
 import { choiceOf, flagOf, integerOf, originOf, textOf } from './settings.js';
 import { readStrictly } from './strict-mode.js';
 import type { Trackables } from './tracks.js';
-import type { VrrpDefaults } from './vrrp-defaults.js';
 
 /** undefined when its VRID is missing, which is reported. */
 export function readVrrpInstance(

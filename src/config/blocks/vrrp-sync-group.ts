@@ -6,9 +6,10 @@ import type { Word } from '../lexer.js';
 import type { Report } from '../report.js';
 import { readRows } from '../row.js';
 import { notifyRows } from '../rows/notify.js';
+import { groupRows } from '../rows/vrrp-sync-group.js';
 import type { Block, Statement } from '../tree.js';
-import { flagOf, originOf } from './settings.js';
-import { readTracks, reportUnknownName, type Trackables } from './tracks.js';
+import { originOf } from './settings.js';
+import { reportUnknownName, type Trackables } from './tracks.js';
 
 export type GroupSurroundings = {
   /** Names of all virtual routers of the text, also of those that were refused. */
@@ -38,12 +39,7 @@ export function readSyncGroup(
   }
   if (members.length === 0) return undefined;
   return {
-    group: {
-      name,
-      members,
-      tracks: readTracks(statement, around.known, report).map(({ track }) => track),
-      hasMemberWeights: flagOf(block, 'sync_group_tracking_weight') ?? false,
-    },
+    group: readRows(groupRows, block, { statement, name, members, known: around.known, report }),
     notify: readRows(notifyRows, block, { inherited: around.notify }),
     origin: originOf(keyword),
   };

@@ -1,7 +1,7 @@
 // Form of the lines in static_ipaddress, virtual_ipaddress, the route and rule blocks, and of tracked things.
 // Routes and rules follow `ip route` and `ip rule`; until they have an effect any words are taken.
 
-import { argumentsOf, type ItemBlock, items, keyword } from '../shapes.js';
+import { argumentsOf, blockOf, type ItemBlock, items, keyword, type Shapes } from '../shapes.js';
 import { anyWord, deviceName, either, integer, oneOf, prefix, type ValueKind } from '../values.js';
 
 const scope = either(
@@ -74,3 +74,13 @@ export const tracked = (name: ValueKind, limit: number): ItemBlock =>
       options: { weight: [integer(-limit, limit)], reverse: [], noreverse: [], no_reverse: [] },
     }),
   );
+
+export const trackShapes: Shapes = {
+  track_interface: blockOf(tracked(deviceName, 253), { repeats: true }),
+  track_script: blockOf(tracked(anyWord, 253), { repeats: true }),
+  track_file: blockOf(tracked(anyWord, 2_147_483_647), { repeats: true }),
+};
+
+/** `weight N [reverse]`: what a thing says for those who track it. */
+export const weight = (limit: number) =>
+  keyword(argumentsOf({ required: [integer(-limit, limit)], options: { reverse: [], noreverse: [] } }));

@@ -2,8 +2,10 @@
 
 import { scheduleRows } from '../checkers/checker.js';
 import { script } from '../notations.js';
-import { globalShapesOf } from '../row.js';
+import { globalShapesOf, shapesOf } from '../row.js';
 import { globalAnnounceShapes } from '../rows/announce.js';
+import { pauseRows } from '../rows/announce-pacing.js';
+import { deliveryRows, eventRows, globalRows, nameRows } from '../rows/global-defs.js';
 import { notifyRows } from '../rows/notify.js';
 import { routerRows } from '../rows/vrrp-instance.js';
 import {
@@ -21,31 +23,11 @@ import {
   type Shapes,
   some,
 } from '../shapes.js';
-import {
-  account,
-  address,
-  anyWord,
-  deviceName,
-  either,
-  integer,
-  multicastGroup,
-  oneOf,
-  port,
-  timer,
-} from '../values.js';
+import { address, anyWord, either, integer, oneOf, port, timer } from '../values.js';
 
 const count = integer(0, 4_294_967_295);
-const seconds = integer(1, 2_147_483);
 const anyWords = keyword(argumentsOf({ rest: anyWord }));
-const fifo = keyword(argumentsOf({ required: [anyWord], optional: [account, account] }), {
-  firstCounts: true,
-});
 const text = one(anyWord);
-
-const timeouts = keyword((words, at, report) => {
-  if (words.length === 0) report.add('missing-value', at, `${at.text} needs tcp, tcpfin or udp with seconds`);
-  argumentsOf({ options: { tcp: [seconds], tcpfin: [seconds], udp: [seconds] } })(words, at, report);
-});
 
 const syncDaemon = keyword(
   argumentsOf({
@@ -67,25 +49,16 @@ const ownTable = 'the table is the director’s own: empty at the start, gone at
 
 const globalDefs = keywords({
   now: {
-    router_id: text,
-    default_interface: one(deviceName),
-    lvs_timeouts: timeouts,
+    ...shapesOf(globalRows),
+    ...shapesOf(nameRows),
     ...globalShapesOf(scheduleRows),
     include_check: anyWords,
     ...globalShapesOf(routerRows),
     ...globalAnnounceShapes,
     ...globalShapesOf(notifyRows),
-    vrrp_mcast_group4: one(multicastGroup(4)),
-    vrrp_mcast_group6: one(multicastGroup(6)),
-    vrrp_check_unicast_src: flag,
-    vmac_prefix: text,
-    ...each(one(timer()), 'vrrp_garp_interval vrrp_gna_interval'),
-    // Events and dumps.
-    ...each(fifo, 'notify_fifo vrrp_notify_fifo lvs_notify_fifo'),
-    ...each(script.shape, 'notify_fifo_script vrrp_notify_fifo_script lvs_notify_fifo_script'),
-    ...each(flag, 'fifo_write_vrrp_states_on_reload enable_script_security'),
-    script_user: keyword(argumentsOf({ required: [account], optional: [account] })),
-    ...each(text, 'state_dump_file stats_dump_file json_dump_file'),
+    ...shapesOf(deliveryRows),
+    ...shapesOf(pauseRows),
+    ...shapesOf(eventRows),
   },
   later: {
     // Identity and processes.

@@ -1,8 +1,11 @@
 // Form of the VRRP and BFD blocks and of what they track. Values are checked also where a keyword has no effect yet.
 
 import { shapesOf } from '../row.js';
+import { pacingRows } from '../rows/announce-pacing.js';
 import { groupNotifyRows, notifyRows } from '../rows/notify.js';
+import { fileRows, scriptRows, weightOfScriptRows } from '../rows/tracked.js';
 import { routerRows } from '../rows/vrrp-instance.js';
+import { groupRows } from '../rows/vrrp-sync-group.js';
 import {
   argumentsOf,
   blockOf,
@@ -21,36 +24,12 @@ import {
   type Shapes,
   some,
 } from '../shapes.js';
-import {
-  account,
-  address,
-  anyWord,
-  atLeastOne,
-  blockName,
-  boolean,
-  command,
-  decimal,
-  deviceName,
-  integer,
-  oneOf,
-  timer,
-} from '../values.js';
-import { routesOrRules, tracked } from './addresses.js';
+import { address, anyWord, blockName, boolean, decimal, integer, oneOf, timer } from '../values.js';
+import { routesOrRules, tracked, weight } from './addresses.js';
 
-const _second = 1_000_000;
-const _count = integer(0, 2_147_483_647);
 const name = argumentsOf({ required: [blockName] });
-const weighted = (limit: number) =>
-  keyword(argumentsOf({ required: [integer(-limit, limit)], options: { reverse: [], noreverse: [] } }));
-
 /** Blocks of one kind may be split; their lines add up. */
 const list = (block: ItemBlock) => blockOf(block, { repeats: true });
-
-const trackShapes: Shapes = {
-  track_interface: list(tracked(deviceName, 253)),
-  track_script: list(tracked(anyWord, 253)),
-  track_file: list(tracked(anyWord, 2_147_483_647)),
-};
 
 const trackShapesLater: Shapes = {
   track_process: list(tracked(anyWord, 254)),
@@ -96,10 +75,8 @@ const instance = keywords({
 
 const syncGroup = keywords({
   now: {
-    group: list(names(anyWord)),
-    ...trackShapes,
+    ...shapesOf(groupRows),
     ...shapesOf(groupNotifyRows),
-    sync_group_tracking_weight: flag,
   },
   later: {
     ...trackShapesLater,
@@ -113,32 +90,12 @@ const syncGroup = keywords({
   strayWords: 'put the names of the instances inside group { }',
 });
 
-const scriptBlock = keywords({
-  now: {
-    script: keyword(argumentsOf({ required: [command], rest: anyWord })),
-    ...each(one(atLeastOne(timer(1))), 'interval timeout'),
-    weight: weighted(253),
-    ...each(one(atLeastOne(integer(1, 2_147_483_647))), 'rise fall'),
-    user: keyword(argumentsOf({ required: [account], optional: [account] })),
-    init_fail: flag,
-  },
-});
-
-const anyInteger = integer(-2_147_483_648, 2_147_483_647);
-const trackFile = keywords({
-  now: {
-    file: keyword(argumentsOf({ required: [anyWord] }), { firstCounts: true }),
-    weight: keyword(argumentsOf({ required: [anyInteger], options: { reverse: [] } })),
-    init_file: keyword(argumentsOf({ options: { overwrite: [] }, rest: anyWord })),
-  },
-});
-
 const trackProcess = keywords({
   now: {
     process: some(anyWord),
     param_match: one(oneOf(['initial', 'partial'])),
     full_command: flag,
-    weight: weighted(254),
+    weight: weight(254),
     ...each(one(integer(0, 65_535)), 'quorum quorum_max'),
     ...each(one(timer()), 'delay fork_delay terminate_delay'),
   },
@@ -151,17 +108,9 @@ const bfd = keywords({
     ...each(one(integer(1, 255)), 'multiplier ttl hoplimit'),
     max_hops: one(integer(0, 255)),
     ...each(flag, 'passive multihop vrrp checker'),
-    weight: weighted(253),
+    weight: weight(253),
   },
   synonyms: { neighbour_ip: 'neighbor_ip' },
-});
-
-const garpGroup = keywords({
-  now: {
-    ...each(one(timer()), 'garp_interval gna_interval'),
-    interface: one(anyWord),
-    interfaces: list(names(anyWord)),
-  },
 });
 
 const delays = items(argumentsOf({ required: [anyWord, timer()], optional: [timer()] }));
@@ -172,9 +121,12 @@ const polled = items(
 export const vrrpShapes: Shapes = {
   vrrp_instance: blocksOf(name, instance),
   vrrp_sync_group: blocksOf(name, syncGroup),
-  vrrp_script: blocksOf(name, scriptBlock),
-  track_file: blocksOf(name, trackFile),
-  garp_group: blockOf(garpGroup, { repeats: true }),
+  vrrp_script: blocksOf(
+    name,
+    keywords({ now: { ...shapesOf(scriptRows), ...shapesOf(weightOfScriptRows) } }),
+  ),
+  track_file: blocksOf(name, keywords({ now: shapesOf(fileRows) })),
+  garp_group: blockOf(keywords({ now: shapesOf(pacingRows) }), { repeats: true }),
 };
 
 export const vrrpShapesLater: Shapes = {

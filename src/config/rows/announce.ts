@@ -9,7 +9,6 @@ import {
   globalShapesOf,
   type Inheriting,
   inherited,
-  type Last,
   lineOf,
   readGlobals,
   type Setting,
@@ -18,6 +17,7 @@ import {
   writtenAs,
 } from '../row.js';
 import type { Shapes } from '../shapes.js';
+import type { Block } from '../tree.js';
 import { readInteger } from '../values.js';
 
 const usual = defaultAnnouncePolicy;
@@ -147,9 +147,9 @@ const leastAnnounce: Partial<AnnouncePolicy> = {
 };
 
 /** What is said to losing masters is what is said to everybody, unless that is written. */
-export function readGlobalAnnounce(last: Last): AnnouncePolicy {
-  const written = readGlobals(announceRows, last);
-  const policy = { ...usual, ...(last(leastKeyword.written) ? leastAnnounce : {}), ...written };
+export function readGlobalAnnounce(block: Block): AnnouncePolicy {
+  const written = readGlobals(announceRows, block);
+  const policy = { ...usual, ...(leastKeyword.written(block) ? leastAnnounce : {}), ...written };
   const { lowerPriorityRepeat = policy.repeat, lowerPriorityDelay = policy.delay } = written;
   return { ...policy, lowerPriorityRepeat, lowerPriorityDelay };
 }

@@ -7,7 +7,7 @@ import { endpointText } from '../../model/service-id.js';
 import { type Notation, oneWord, text, whole, yesOrNo } from '../notations.js';
 import { word } from '../print-words.js';
 import type { Report } from '../report.js';
-import { optional, readRows, setting, type Table } from '../row.js';
+import { optional, own, readRows, type Table } from '../row.js';
 import { argumentsOf, keyword, one, some } from '../shapes.js';
 import { type Block, settingOf } from '../tree.js';
 import {
@@ -94,14 +94,14 @@ const usual = defaultDirectorSettings;
 
 export const directorRows: Table<DirectorSettings, unknown> = {
   interfaces: optional('interface', names),
-  workers: setting('workers', workers, () => usual.workers),
+  workers: own('workers', workers, () => usual.workers),
   cpus: optional('cpu', cpus),
-  io: setting('io', oneOfWords('af_packet', 'af_xdp', 'auto'), () => usual.io),
-  offload: setting('offload', oneOfWords('none', 'tc', 'xdp', 'auto'), () => usual.offload),
-  connections: setting('connections', whole(integer(1, 100_000_000)), () => usual.connections),
-  serverOrder: setting('server_order', oneOfWords('kernel', 'config'), () => usual.serverOrder),
-  expireNodestConn: setting('expire_nodest_conn', nodestRule, () => usual.expireNodestConn),
-  expireQuiescentTemplate: setting('expire_quiescent_template', yesOrNo, () => usual.expireQuiescentTemplate),
+  io: own('io', oneOfWords('af_packet', 'af_xdp', 'auto'), () => usual.io),
+  offload: own('offload', oneOfWords('none', 'tc', 'xdp', 'auto'), () => usual.offload),
+  connections: own('connections', whole(integer(1, 100_000_000)), () => usual.connections),
+  serverOrder: own('server_order', oneOfWords('kernel', 'config'), () => usual.serverOrder),
+  expireNodestConn: own('expire_nodest_conn', nodestRule, () => usual.expireNodestConn),
+  expireQuiescentTemplate: own('expire_quiescent_template', yesOrNo, () => usual.expireQuiescentTemplate),
   metrics: optional('metrics', addressAndPort),
   peer: optional('peer', peer),
   peerKeyFile: optional('peer_key', text()),

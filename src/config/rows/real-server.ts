@@ -5,7 +5,7 @@ import type { ForwardingMethod } from '../../model/forwarding-table.js';
 import { methodShape } from '../grammar/method.js';
 import { whole, yesOrNo } from '../notations.js';
 import type { Report } from '../report.js';
-import { type Inheriting, inherited, setting, type Table } from '../row.js';
+import { type Inheriting, inherited, own, type Table } from '../row.js';
 import { settingOf } from '../tree.js';
 import { integer } from '../values.js';
 
@@ -15,7 +15,7 @@ type Above = Inheriting<ServerSettings>;
 type ServerReading = Above & { readonly method: ForwardingMethod; readonly report: Report };
 
 const connections = whole(integer(0, 4_294_967_295));
-const lower = setting<number, ServerSettings, Above>('lthreshold', connections, () => 0);
+const lower = own('lthreshold', connections, () => 0);
 
 /** Those that a service says for its servers. */
 export const handedDown = {
@@ -39,7 +39,7 @@ export const serverRows: Table<ServerSettings, Above, ServerReading> = {
     print: (value, _item, above) =>
       value === above.inherited.method ? [] : [`lvs_method ${value.toUpperCase()}`],
   },
-  upperThreshold: setting<number, ServerSettings, Above>('uthreshold', connections, () => 0),
+  upperThreshold: own('uthreshold', connections, () => 0),
   lowerThreshold: {
     ...lower,
     read: (block, reading, server) => {

@@ -28,16 +28,16 @@ import { readRouterTracks, routerTrackLines } from '../blocks/router-tracks.js';
 import { choiceOf } from '../blocks/settings.js';
 import type { Trackables } from '../blocks/tracks.js';
 import { macLine } from '../blocks/virtual-mac.js';
-import { routesOrRules, tracked, virtualAddresses } from '../grammar/addresses.js';
+import { routesOrRules, trackShapes, virtualAddresses } from '../grammar/addresses.js';
 import { either, first, type Notation, not, on, oneWord, time, whole, yesOrNo } from '../notations.js';
 import { flag as line, setting as lines, secondsText, secondsUnless, word } from '../print-words.js';
 import type { Report } from '../report.js';
 import {
   type Inheriting,
   inherited,
+  own,
   printRows,
   readRows,
-  setting,
   shapesOf,
   type Table,
   unwritten,
@@ -91,11 +91,6 @@ const hop = integer(0, 255);
 
 /** Blocks of one kind may be split; their lines add up. */
 const list = (block: ItemBlock) => blockOf(block, { repeats: true });
-
-/** Of which nobody above speaks. */
-function own<V>(...row: Parameters<typeof setting<V, VirtualRouter, Above>>) {
-  return setting<V, VirtualRouter, Above>(...row);
-}
 
 const versionNumber: Notation<VrrpVersion> = {
   shape: one(integer(2, 3)),
@@ -321,9 +316,7 @@ export const routerRows: Table<VirtualRouter, Above, RouterReading> = {
   tracks: {
     shapes: {
       dont_track_primary: flag,
-      track_interface: list(tracked(deviceName, 253)),
-      track_script: list(tracked(anyWord, 253)),
-      track_file: list(tracked(anyWord, 2_147_483_647)),
+      ...trackShapes,
     },
     read: (_, { statement, device, addresses, known, report }) =>
       readRouterTracks(statement, device, addresses, known, report),

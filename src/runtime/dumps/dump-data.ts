@@ -3,11 +3,12 @@
 import { dataLines } from '../../config/row.js';
 import { announceRows } from '../../config/rows/announce.js';
 import { notifyRows } from '../../config/rows/notify.js';
+import { fileRows, scriptRows } from '../../config/rows/tracked.js';
 import { routerRows } from '../../config/rows/vrrp-instance.js';
 import type { Link } from '../../dataplane/network.js';
 import { familyOf } from '../../model/address.js';
 import type { NotifyScripts, ScriptCommand } from '../../model/failover-config.js';
-import { addMicros, type Micros, micros } from '../../model/units.js';
+import { addMicros, micros } from '../../model/units.js';
 import type { Account, Track, VirtualRouter } from '../../model/virtual-router.js';
 import { effectivePriority, nextDeadline } from '../../vrrp/state.js';
 import { masterDownInterval } from '../../vrrp/timers.js';
@@ -240,10 +241,7 @@ function scriptLines(input: FailoverReading): string[] {
     return [
       ` VRRP Script = ${script.name}`,
       `   Command = ${commandWords(script.command)}`,
-      `   Interval = ${secondsOf(script.interval)} sec`,
-      `   Timeout = ${secondsOf(script.timeout)} sec`,
-      `   Rise = ${script.rise}`,
-      `   Fall = ${script.fall}`,
+      ...dataLines(scriptRows, script),
       `   Status = ${word}`,
       ...(status?.lastResult === undefined ? [] : [`   Last result = ${status.lastResult}`]),
       ...(status?.defect === undefined
@@ -258,13 +256,14 @@ function scriptLines(input: FailoverReading): string[] {
 
 function fileLines(input: FailoverReading): string[] {
   const { config, files } = input;
-  return config.files.flatMap(({ name, path, weight }) => {
+  return config.files.flatMap((trackFile) => {
+    const { name } = trackFile;
     const status = files.find((file) => file.name === name);
     return [
       ` Track file = ${name}`,
-      `   File = ${path}`,
+      ...dataLines(fileRows, trackFile, 'path'),
       `   Status = ${status?.value ?? 0}`,
-      `   Weight = ${weight}`,
+      ...dataLines(fileRows, trackFile, 'weight'),
       ...trackingLines('file', name, input),
     ];
   });
@@ -294,8 +293,4 @@ function linkLines({ name, ifindex, mac, isUp, mtu, addresses }: Link): string[]
     `   State = ${isUp ? 'UP, RUNNING' : 'not UP, not RUNNING'}`,
     `   MTU = ${mtu}`,
   ];
-}
-
-function secondsOf(duration: Micros): number {
-  return duration / 1_000_000;
 }

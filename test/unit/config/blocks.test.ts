@@ -15,6 +15,13 @@ test('several global_defs add up, the last word counts', () => {
   });
 });
 
+test('several lvs_timeouts add up, of one block or of two', () => {
+  const { global } = configOf(
+    'global_defs {\nlvs_timeouts tcp 5 udp 1\nlvs_timeouts udp 9\n}\nglobal_defs { lvs_timeouts tcpfin 7 }',
+  );
+  expect(global).toMatchObject({ tcpTimeout_s: 5, tcpFinTimeout_s: 7, udpTimeout_s: 9 });
+});
+
 test('static addresses: device, scope, label, broadcast and their defaults', () => {
   const text = `global_defs { default_interface eth7 }
 static_ipaddress {

@@ -78,7 +78,7 @@ function read(text: string, global = ''): Lamp {
   const above = parse(globalShapesOf(lamp), global);
   const here = parse(shapesOf(lamp), text);
   expect([...above.said, ...here.said]).toEqual([]);
-  const said = readGlobals(lamp, (written) => written(above.block));
+  const said = readGlobals(lamp, above.block);
   return readRows(lamp, here.block, { inherited: said });
 }
 
