@@ -88,7 +88,7 @@ test('adverts lost both ways: the first master hears by ARP and neighbour discov
     const told = async () => (await a.router(name)).counters.reports['address-conflict'] ?? 0;
     await waitFor(`a second holder of ${name} to be told`, async () => (await told()) > 0);
     expect((await a.router(name)).why).toMatch(
-      /is also at .*: is VRRP, IP protocol 112, blocked between the directors, or does a real server answer for it \(arp_ignore\)\?/,
+      /is also at .*: is VRRP, IP protocol 112, blocked between the directors(, or does a real server answer for it \(arp_ignore\))?\?/,
     );
   }
   await cable.restore();

@@ -17,6 +17,7 @@
 #include <thread>
 
 #include "../../contract/io/scratch_network.h"
+#include "core/schedule/scheduler.h"
 #include "io/monotonic_clock.h"
 
 namespace uvs::test {
@@ -32,6 +33,7 @@ ServiceSpec service_at(uint16_t port, ForwardingMethod method, const IpAddress& 
   service.protocol = 6;
   service.address = IpAddress::ipv4(10, 9, 0, 1);
   service.port = port;
+  service.scheduler = scheduler_named("rr");
   DestinationSpec server;
   server.address = address;
   server.port = server_port;

@@ -12,6 +12,7 @@
 
 #include "../../contract/io/scratch_network.h"
 #include "core/path/director.h"
+#include "core/schedule/scheduler.h"
 #include "io/af_packet.h"
 #include "io/memory_link.h"
 #include "io/steering.h"
@@ -48,6 +49,7 @@ struct Rig {
     service.protocol = 6;
     service.address = address("10.9.0.1");
     service.port = 80;
+    service.scheduler = scheduler_named("rr");
     service.destinations.push_back({.address = address("10.1.0.5"), .port = 8080});
     TableSpec table;
     table.services.push_back(service);
