@@ -18,14 +18,7 @@ export type Layers = {
  */
 export function effectiveConfig({ file, changes }: Layers): DirectorConfig {
   const services = new Map(file.virtualServers.map((service) => [serviceKey(service.id), service]));
-  const servers = new Map<string, ReadonlyMap<string, RealServer>>();
-  const serversOf = (service: VirtualServer): ReadonlyMap<string, RealServer> => {
-    const key = serviceKey(service.id);
-    const list =
-      servers.get(key) ?? new Map(service.realServers.map((server) => [endpointText(server), server]));
-    servers.set(key, list);
-    return list;
-  };
+  const serversOf = serversByName();
   const onFile = changes.map((change): Change => {
     if (change.kind !== 'service-changed' && change.kind !== 'destination-changed') return change;
     const service = services.get(serviceKey(change.service));
@@ -59,20 +52,31 @@ export function lostOn({ changes }: Layers, next: DirectorConfig): readonly Chan
   for (const change of changes) {
     if (change.kind === 'service-added') services.set(serviceKey(change.service.id), change.service);
   }
+  const serversOf = serversByName();
   return changes.filter((change) => {
     switch (change.kind) {
       case 'service-changed':
       case 'destination-added':
         return !services.has(serviceKey(change.service));
       case 'destination-changed': {
-        const name = endpointText(change.after);
         const service = services.get(serviceKey(change.service));
-        return service === undefined || !service.realServers.some((server) => endpointText(server) === name);
+        return service === undefined || !serversOf(service).has(endpointText(change.after));
       }
       default:
         return false;
     }
   });
+}
+
+/** The servers of a service by their names, listed once: changes may name ten thousand of one. */
+function serversByName(): (service: VirtualServer) => ReadonlyMap<string, RealServer> {
+  const known = new Map<VirtualServer, ReadonlyMap<string, RealServer>>();
+  return (service) => {
+    const servers =
+      known.get(service) ?? new Map(service.realServers.map((server) => [endpointText(server), server]));
+    known.set(service, servers);
+    return servers;
+  };
 }
 
 /** `base` with those fields of `after` in which it differs from `before`. */

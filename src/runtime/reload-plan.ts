@@ -69,9 +69,9 @@ export async function planReload(
   diagnostics: readonly Diagnostic[],
   yieldTurn: YieldTurn,
 ): Promise<ReloadPlan> {
-  const counts = new Map<string, ServiceStatus>();
+  const counts = new Map<string, Counts>();
   for (const row of rows) {
-    counts.set(serviceKey(row.id), row);
+    counts.set(serviceKey(row.id), countsOf(row));
     await yieldTurn();
   }
   const changes: PlannedChange[] = [];
@@ -91,7 +91,7 @@ export async function planReload(
   };
 }
 
-function touchedBy(change: Change, rows: ReadonlyMap<string, ServiceStatus>): number | undefined {
+function touchedBy(change: Change, rows: ReadonlyMap<string, Counts>): number | undefined {
   switch (change.kind) {
     case 'service-removed':
     case 'service-changed':
@@ -108,9 +108,22 @@ function touchedBy(change: Change, rows: ReadonlyMap<string, ServiceStatus>): nu
   }
 }
 
+/** Connections of a service, and of each of its servers by name: changes may name ten thousand of one. */
+type Counts = { readonly all: number; readonly servers: ReadonlyMap<string, number> };
+
+function countsOf({ destinations }: ServiceStatus): Counts {
+  const servers = new Map<string, number>();
+  let all = 0;
+  for (const destination of destinations) {
+    const name = endpointText(destination);
+    const count = destination.active + destination.inactive;
+    servers.set(name, (servers.get(name) ?? 0) + count);
+    all += count;
+  }
+  return { all, servers };
+}
+
 /** Of one server, or of all. */
-function connectionsOf(row: ServiceStatus | undefined, server: DestinationId | undefined): number {
-  const name = server === undefined ? undefined : endpointText(server);
-  const meant = (row?.destinations ?? []).filter((one) => name === undefined || endpointText(one) === name);
-  return meant.reduce((sum, { active, inactive }) => sum + active + inactive, 0);
+function connectionsOf(counts: Counts | undefined, server: DestinationId | undefined): number {
+  return (server === undefined ? counts?.all : counts?.servers.get(endpointText(server))) ?? 0;
 }
