@@ -230,9 +230,11 @@ export function jsonFields<Item, Above, Reading extends Above>(
   return Object.fromEntries(fields);
 }
 
+/** Tables are walked for each of thousands of blocks: their rows are listed once. */
+const listed = new WeakMap<object, unknown>();
+
 function rowsOf<Item, Above, Reading extends Above>(table: Table<Item, Above, Reading>) {
-  return Object.entries(table) as unknown as (readonly [
-    keyof Item,
-    Row<Item[keyof Item], Item, Above, Reading>,
-  ])[];
+  const known = listed.get(table) ?? Object.entries(table);
+  listed.set(table, known);
+  return known as readonly (readonly [keyof Item, Row<Item[keyof Item], Item, Above, Reading>])[];
 }
