@@ -12,7 +12,6 @@ import {
   formatTimeouts,
   formatVersionLine,
   inListedOrder,
-  listedEndpoints,
   numericName,
 } from '../ipvsadm/listing.js';
 import { parseCommand } from '../ipvsadm/parse.js';
@@ -29,7 +28,7 @@ import { productVersion } from '../runtime/create-director.js';
 import type { ConnectionPage, DirectorStatus } from '../runtime/views.js';
 import { defaultSocket, print, printError, reportFailure } from './command.js';
 import { LookedUp } from './looked-up.js';
-import { resolveNames } from './names.js';
+import { nameServices, resolveNames } from './names.js';
 
 export const ipvsadmPrograms = ['ipvsadm', 'ipvsadm-save', 'ipvsadm-restore'] as const;
 export type IpvsadmProgram = (typeof ipvsadmPrograms)[number];
@@ -211,11 +210,7 @@ async function listServices(client: AdminClient, command: Command<'list'>): Prom
     }))
     .filter(({ id }) => asked === undefined || serviceKey(id) === asked);
   if (asked !== undefined && services.length === 0) throw new Refusal('No such service', 1);
-  const name = command.isNumeric
-    ? numericName
-    : await resolveNames(
-        services.flatMap(({ id, destinations }) => [...listedEndpoints(id), ...destinations]),
-      );
+  const name = command.isNumeric ? numericName : await nameServices(services);
   if (asked === undefined) {
     const { dataplane } = (await client.get('/v1/status')) as Pick<DirectorStatus, 'dataplane'>;
     print(formatVersionLine(dataplane.tableSize));

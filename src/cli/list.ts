@@ -6,14 +6,12 @@ import {
   formatTimeouts,
   formatVersionLine,
   type ListingKind,
-  listedEndpoints,
-  type NameEndpoint,
   numericName,
 } from '../ipvsadm/listing.js';
 import { readServices } from '../runtime/admin-client.js';
 import type { DirectorStatus, ServiceView } from '../runtime/views.js';
 import { type AddVerb, clientOf, jsonOption, print, printJson, socketOption } from './command.js';
-import { resolveNames } from './names.js';
+import { nameServices } from './names.js';
 
 export type ListOptions = {
   readonly socket: string;
@@ -80,8 +78,4 @@ function kindOf(options: ListOptions): ListingKind {
   if (options.rate) return 'rate';
   if (options.thresholds) return 'thresholds';
   return options.persistentConn ? 'persistent-conn' : 'plain';
-}
-
-function nameServices(services: readonly ServiceView[]): Promise<NameEndpoint> {
-  return resolveNames(services.flatMap(({ id, destinations }) => [...listedEndpoints(id), ...destinations]));
 }

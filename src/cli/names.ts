@@ -3,7 +3,7 @@
 
 import { lookupService } from 'node:dns/promises';
 import { readFileSync } from 'node:fs';
-import { type NameEndpoint, numericName } from '../ipvsadm/listing.js';
+import { type ListedService, listedEndpoints, type NameEndpoint, numericName } from '../ipvsadm/listing.js';
 import type { IpAddress } from '../model/address.js';
 import type { DestinationId, Protocol } from '../model/service-id.js';
 
@@ -20,6 +20,13 @@ export async function resolveNames(endpoints: Iterable<DestinationId>): Promise<
     const [numericHost] = splitLast(numericName(endpoint, protocol));
     return `${host ?? numericHost}:${port ?? endpoint.port}`;
   };
+}
+
+/** A naming of what a listing of `services` shows. */
+export function nameServices(
+  services: readonly Pick<ListedService, 'id' | 'destinations'>[],
+): Promise<NameEndpoint> {
+  return resolveNames(services.flatMap(({ id, destinations }) => [...listedEndpoints(id), ...destinations]));
 }
 
 async function resolveHosts(addresses: ReadonlySet<IpAddress>): Promise<ReadonlyMap<IpAddress, string>> {

@@ -2,18 +2,13 @@
 // Reading the text again gives the same configuration; keepalived accepts it without the block `director { }`.
 
 import type { ClientRules } from '../model/client-rules.js';
-import type {
-  CheckerPolicy,
-  DirectorConfig,
-  RealServer,
-  StaticAddress,
-  VirtualServer,
-} from '../model/director-config.js';
+import type { CheckerPolicy, DirectorConfig, RealServer, VirtualServer } from '../model/director-config.js';
 import type { ForwardingMethod } from '../model/forwarding-table.js';
 import { familyOfService, type ServiceId } from '../model/service-id.js';
+import { addressWords } from './blocks/router-addresses.js';
 import { checkerOfKind } from './checkers/index.js';
 import { failoverBlocks, failoverGlobalLines } from './print-failover.js';
-import { type Lines, setting, word } from './print-words.js';
+import type { Lines } from './print-words.js';
 import { printRows } from './row.js';
 import { directorRows } from './rows/director.js';
 import { globalRows } from './rows/global-defs.js';
@@ -31,7 +26,7 @@ export function printConfig(config: DirectorConfig, options: PrintOptions = {}):
     ['global_defs', [...printRows(globalRows, config.global, undefined), ...failoverGlobalLines(failover)]],
   ];
   if (config.staticAddresses.length > 0) {
-    blocks.push(['static_ipaddress', config.staticAddresses.map(staticAddressLine)]);
+    blocks.push(['static_ipaddress', config.staticAddresses.map((entry) => addressWords(entry).join(' '))]);
   }
   blocks.push(...failoverBlocks(failover));
   for (const service of config.virtualServers) {
@@ -55,16 +50,6 @@ function render(lines: Lines, indent: string): string {
       return `${indent}${head} {\n${render(inner, `${indent}    `)}${indent}}\n`;
     })
     .join('');
-}
-
-function staticAddressLine(entry: StaticAddress): string {
-  const options = [
-    ...setting('brd', entry.broadcast),
-    `dev ${word(entry.device)}`,
-    ...(entry.scope === 'global' ? [] : [`scope ${entry.scope}`]),
-    ...setting('label', word(entry.label)),
-  ];
-  return `${entry.address}/${entry.length} ${options.join(' ')}`;
 }
 
 /** `10.0.0.1 80`; `10.0.0.1 0` is every port. */

@@ -249,6 +249,8 @@ const noArguments = argumentsOf({});
 /** A block without arguments. */
 export const blockOf = (block: BlockShape, options: KeywordOptions = {}) =>
   keyword(noArguments, { block, ...options });
+/** A block that may be split: the lines of all of them add up. */
+export const splitBlock = (block: BlockShape) => blockOf(block, { repeats: true });
 /** A block that may stand several times, told apart by its arguments. */
 export const blocksOf = (checkArguments: CheckArguments, block: BlockShape, options: KeywordOptions = {}) =>
   keyword(checkArguments, { block, repeats: true, ...options });

@@ -1,7 +1,16 @@
 // Kinds of values: how each is read, and what is wrong with a text that is none. The grammar says which kind stands
 // where; blocks/ reads the value again with the same function. Nothing here knows about keywords.
 
-import { formatIp, type IpAddress, ipBytes, maskLength, type Prefix, parseIp } from '../model/address.js';
+import {
+  addressBits,
+  familyOf,
+  formatIp,
+  type IpAddress,
+  ipBytes,
+  maskLength,
+  type Prefix,
+  parseIp,
+} from '../model/address.js';
 import { nearest } from '../model/nearest.js';
 import { type Micros, micros } from '../model/units.js';
 import type { DiagnosticCode } from './codes.js';
@@ -42,7 +51,7 @@ export function readPrefix(text: string): { address: IpAddress; length: number }
   const slash = text.indexOf('/');
   const address = parseIp(slash < 0 ? text : text.slice(0, slash));
   if (address === undefined) return undefined;
-  const bits = bitsOf(address);
+  const bits = addressBits(familyOf(address));
   const length = slash < 0 ? bits : readInteger(text.slice(slash + 1));
   return length === undefined || length < 0 || length > bits ? undefined : { address, length };
 }
@@ -72,10 +81,6 @@ function mappedIpv4(address: IpAddress): IpAddress | undefined {
   const bytes = ipBytes(address);
   const isMapped = bytes.length === 16 && bytes.slice(0, 12).every((byte, i) => byte === (i < 10 ? 0 : 0xff));
   return isMapped ? formatIp(bytes.slice(12)) : undefined;
-}
-
-function bitsOf(address: IpAddress): 32 | 128 {
-  return address.includes(':') ? 128 : 32;
 }
 
 // Kinds.
@@ -249,7 +254,7 @@ export const prefix: ValueKind = {
     const bits = readMask(length);
     return {
       code: 'invalid-mask',
-      text: `${ip} has prefix lengths from 0 to ${bitsOf(ip)}, not ${length}`,
+      text: `${ip} has prefix lengths from 0 to ${addressBits(familyOf(ip))}, not ${length}`,
       ...(bits === undefined ? {} : { help: `write ${ip}/${bits}` }),
     };
   },

@@ -1,10 +1,17 @@
 // The texts of ipvsadm, byte for byte: services, statistics, rates, thresholds, persistence and connections. Pure
 // formatting; who is asked for names is handed in.
 
-import { familyOf, ipBytes, maskText } from '../model/address.js';
+import { familyOf, ipBytes } from '../model/address.js';
 import type { LeftOutService } from '../model/director-config.js';
-import type { Persistence } from '../model/forwarding-table.js';
-import { type DestinationId, familyOfService, type Protocol, type ServiceId } from '../model/service-id.js';
+import { granularityText, type Persistence } from '../model/forwarding-table.js';
+import {
+  type DestinationId,
+  endpointText,
+  familyOfService,
+  type Protocol,
+  type ServiceId,
+  writtenEndpoint,
+} from '../model/service-id.js';
 import type { ConnectionRecord, DestinationView, Traffic } from '../runtime/views.js';
 
 /** What a listing shows of a service; the views of the API have it. */
@@ -49,8 +56,7 @@ export type ListingOptions = {
 /** `10.0.0.1:80` or `www.example.org:http`. */
 export type NameEndpoint = (endpoint: DestinationId, protocol: Protocol) => string;
 
-export const numericName: NameEndpoint = ({ address, port }) =>
-  familyOf(address) === 6 ? `[${address}]:${port}` : `${address}:${port}`;
+export const numericName: NameEndpoint = endpointText;
 
 export function formatVersionLine(tableSize: number): string {
   return `IP Virtual Server version 1.2.1 (size=${tableSize})\n`;
@@ -167,10 +173,8 @@ function scheduledService(service: ListedService, name: string): string {
 /** The mask where it is not that of one address: in dots for IPv4, the prefix's length for IPv6. */
 function persistenceText({ id, persistence }: ListedService): string {
   if (persistence === undefined) return '';
-  const { timeout_s, prefixLength } = persistence;
-  const isIpv4 = familyOfService(id) === 4;
-  const mask = isIpv4 ? maskText(prefixLength) : prefixLength;
-  return ` persistent ${timeout_s}${prefixLength === (isIpv4 ? 32 : 128) ? '' : ` mask ${mask}`}`;
+  const mask = granularityText(persistence, familyOfService(id));
+  return ` persistent ${persistence.timeout_s}${mask === undefined ? '' : ` mask ${mask}`}`;
 }
 
 /** Behind the flags, where who reads ipvsadm's columns doesn't look. */
@@ -189,22 +193,12 @@ function serviceCounters(
 /** `TCP  10.0.0.1:80`, `UDP  10.0.0.1:0` (every port), `FWM  3`, `FWM  3 IPv6`. */
 function serviceName(id: ServiceId, name: NameEndpoint): string {
   if (id.kind === 'mark') return `FWM  ${id.mark}${id.family === 6 ? ' IPv6' : ''}`;
-  const [endpoint] = listedEndpoints(id).map((one) => name(one, id.protocol));
-  return `${id.protocol.toUpperCase().padEnd(4)} ${endpoint}`;
+  return `${id.protocol.toUpperCase().padEnd(4)} ${name(writtenEndpoint(id), id.protocol)}`;
 }
 
 /** What a listing shows of it as address and port: every port is port 0, and a mark is no address. */
 export function listedEndpoints(id: ServiceId): readonly DestinationId[] {
-  switch (id.kind) {
-    case 'endpoint':
-      return [id];
-    case 'any-port':
-      return [{ address: id.address, port: 0 }];
-    case 'mark':
-      return [];
-    default:
-      return id satisfies never;
-  }
+  return id.kind === 'mark' ? [] : [writtenEndpoint(id)];
 }
 
 /** The names of a marked service's ports are those of TCP. */

@@ -1,10 +1,9 @@
 // What `ipvsadm -S` prints and `ipvsadm -R` takes: a line for each service, and one for each of its servers. Services come
 // sorted.
 
-import { maskText } from '../model/address.js';
 import type { RealServer, VirtualServer } from '../model/director-config.js';
-import type { ForwardingMethod } from '../model/forwarding-table.js';
-import { familyOfService, type Protocol, type ServiceId } from '../model/service-id.js';
+import { type ForwardingMethod, granularityText } from '../model/forwarding-table.js';
+import { familyOfService, type Protocol, type ServiceId, writtenEndpoint } from '../model/service-id.js';
 import type { NameEndpoint } from './listing.js';
 
 const methodOptions: Readonly<Record<ForwardingMethod, string>> = { nat: '-m', dr: '-g' };
@@ -45,21 +44,11 @@ export function saveText(services: readonly SavedService[], write: NameEndpoint)
 /** The mask where it is not that of one address. */
 function persistenceWords({ id, persistence }: SavedService): string[] {
   if (persistence === undefined) return [];
-  const { timeout_s, prefixLength } = persistence;
-  const isIpv4 = familyOfService(id) === 4;
-  const mask = isIpv4 ? maskText(prefixLength) : prefixLength;
-  return [`-p ${timeout_s}`, ...(prefixLength === (isIpv4 ? 32 : 128) ? [] : [`-M ${mask}`])];
+  const mask = granularityText(persistence, familyOfService(id));
+  return [`-p ${persistence.timeout_s}`, ...(mask === undefined ? [] : [`-M ${mask}`])];
 }
 
 function serviceWords(id: ServiceId, write: NameEndpoint): string {
-  switch (id.kind) {
-    case 'endpoint':
-      return `${protocolOptions[id.protocol]} ${write(id, id.protocol)}`;
-    case 'any-port':
-      return `${protocolOptions[id.protocol]} ${write({ address: id.address, port: 0 }, id.protocol)}`;
-    case 'mark':
-      return id.family === 6 ? `-f ${id.mark} -6` : `-f ${id.mark}`;
-    default:
-      return id satisfies never;
-  }
+  if (id.kind === 'mark') return id.family === 6 ? `-f ${id.mark} -6` : `-f ${id.mark}`;
+  return `${protocolOptions[id.protocol]} ${write(writtenEndpoint(id), id.protocol)}`;
 }

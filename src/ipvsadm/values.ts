@@ -2,7 +2,12 @@
 // flags of schedulers. What is none throws a Refusal in ipvsadm's words.
 
 import { type IpAddress, parseIp } from '../model/address.js';
-import { type SchedulerFlag, schedulerFlags } from '../model/forwarding-table.js';
+import {
+  maxPersistence_s,
+  type SchedulerFlag,
+  schedulerFlags,
+  schedulerFlagWords,
+} from '../model/forwarding-table.js';
 import type { AskedProtocol } from './command.js';
 import { Refusal } from './scan.js';
 
@@ -20,8 +25,6 @@ export class UnknownHost extends Error {
   }
 }
 
-/** 31 days. */
-export const maxTimeout_s = 31 * 24 * 60 * 60;
 export const maxInt = 2 ** 31 - 1;
 const maxMark = 2 ** 32 - 1;
 
@@ -33,7 +36,7 @@ export function decimal(text: string, least: number, most: number): number | und
 }
 
 export function timeout(text: string, least: number): number {
-  const value = decimal(text, least, maxTimeout_s);
+  const value = decimal(text, least, maxPersistence_s);
   if (value === undefined) throw new Refusal(`invalid timeout value \`${text}' specified`);
   return value;
 }
@@ -84,14 +87,11 @@ function addressOf(text: string, names: Names): IpAddress | undefined {
   return address ?? (text.includes(':') ? undefined : names.host(text));
 }
 
-/** `flag-1` to `flag-3` of ipvsadm are the bits themselves. */
-const plainFlags = [1, 2, 3].map((n) => ({ name: `flag-${n}`, scheduler: undefined, bit: 1 << (n - 1) }));
-
 /** The bits of `sh-port,sh-fallback`; the flags of another scheduler are refused. */
 export function schedulerFlagBits(text: string, scheduler: string): number {
   let bits = 0;
   for (const name of text.split(',').filter((part) => part !== '')) {
-    const flag = [...plainFlags, ...schedulerFlags].find((known) => known.name === name);
+    const flag = schedulerFlagWords.find((known) => known.name === name);
     if (flag === undefined) throw new Refusal(`invalid scheduler flag \`${name}'`);
     if (flag.scheduler !== undefined && flag.scheduler !== scheduler)
       throw new Refusal(`incompatible scheduler flag \`${name}'`);

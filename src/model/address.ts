@@ -20,6 +20,11 @@ export function familyOf(ip: IpAddress): Family {
   return ip.includes(':') ? 6 : 4;
 }
 
+/** How many bits an address has. */
+export function addressBits(family: Family): 32 | 128 {
+  return family === 4 ? 32 : 128;
+}
+
 /** The mask of IPv4 for a prefix of `length` bits: 24 is 255.255.255.0. */
 export function maskText(length: number): string {
   return [0, 8, 16, 24].map((from) => 256 - 2 ** (8 - Math.min(8, Math.max(0, length - from)))).join('.');

@@ -1,7 +1,7 @@
 // What the data plane forwards by: services with their destinations, complete and ready to publish.
 // It holds no policy (no checkers, no quorum): the engine has already decided who is in.
 
-import type { IpAddress } from './address.js';
+import { addressBits, type Family, type IpAddress, maskText } from './address.js';
 import { type ClientRules, everyClient } from './client-rules.js';
 import type { DestinationId, ServiceId } from './service-id.js';
 
@@ -36,11 +36,25 @@ export const schedulerFlags = [
 ] as const satisfies readonly { name: string; scheduler: Scheduler; bit: number }[];
 export type SchedulerFlag = (typeof schedulerFlags)[number]['name'];
 
+/** All words for flags: the kernel's bits, to which a scheduler may give a meaning, and the meanings. */
+export const schedulerFlagWords = [
+  { name: 'flag-1', scheduler: undefined, bit: 1 },
+  { name: 'flag-2', scheduler: undefined, bit: 2 },
+  { name: 'flag-3', scheduler: undefined, bit: 4 },
+  ...schedulerFlags,
+] as const;
+
 /**
  * A client's next connections have the server of its first, until `timeout_s` after the last one began, and as long as one
  * lives. Addresses with the same first `prefixLength` bits are one client.
  */
 export type Persistence = { readonly timeout_s: number; readonly prefixLength: number };
+
+/** A mask for IPv4, the length of a prefix for IPv6; undefined: each address is a client. */
+export function granularityText({ prefixLength }: Persistence, family: Family): string | undefined {
+  if (prefixLength === addressBits(family)) return undefined;
+  return family === 4 ? maskText(prefixLength) : String(prefixLength);
+}
 
 /** 31 days, as in ipvsadm and keepalived. */
 export const maxPersistence_s = 31 * 24 * 3600;

@@ -32,13 +32,17 @@ export function addressService(protocol: Protocol, address: IpAddress, port: num
 
 /** `tcp 10.0.0.1:80`, `udp [fd00::1]:0` (every port), `fwmark 3`, `fwmark 3 IPv6`: one key a service, for maps and messages. */
 export function serviceKey(id: ServiceId): string {
+  if (id.kind === 'mark') return id.family === 6 ? `fwmark ${id.mark} IPv6` : `fwmark ${id.mark}`;
+  return `${id.protocol} ${endpointText(writtenEndpoint(id))}`;
+}
+
+/** Every port is written as port 0. */
+export function writtenEndpoint(id: Exclude<ServiceId, { readonly kind: 'mark' }>): DestinationId {
   switch (id.kind) {
     case 'endpoint':
-      return `${id.protocol} ${endpointText(id)}`;
+      return id;
     case 'any-port':
-      return `${id.protocol} ${endpointText({ address: id.address, port: 0 })}`;
-    case 'mark':
-      return id.family === 6 ? `fwmark ${id.mark} IPv6` : `fwmark ${id.mark}`;
+      return { address: id.address, port: 0 };
     default:
       return id satisfies never;
   }

@@ -3,7 +3,7 @@
 
 import { z } from 'zod';
 import { ChangeError, type ChangeFault } from '../errors.js';
-import { familyOf, type IpAddress, parseIp } from '../model/address.js';
+import { addressBits, familyOf, type IpAddress, parseIp } from '../model/address.js';
 import type { DirectorConfig, RealServer, VirtualServer } from '../model/director-config.js';
 import {
   forwardingMethods,
@@ -316,14 +316,14 @@ function updateServer(
 function settingsOf({ service, set }: Extract<Change, { kind: 'add-service' | 'update-service' }>) {
   const { persistence, ...rest } = defined(set);
   if (persistence === undefined) return rest;
-  const { timeout_s, prefixLength = familyOfService(service) === 4 ? 32 : 128 } = persistence;
+  const { timeout_s, prefixLength = addressBits(familyOfService(service)) } = persistence;
   return { ...rest, persistence: timeout_s === 0 ? undefined : { timeout_s, prefixLength } };
 }
 
 function checkedService(service: VirtualServer, path: string): VirtualServer {
   if (service.onePacket && service.id.kind !== 'mark' && service.id.protocol !== 'udp')
     throw invalid(`${path}.onePacket`, 'only for UDP services');
-  if ((service.persistence?.prefixLength ?? 0) > (familyOfService(service.id) === 4 ? 32 : 128))
+  if ((service.persistence?.prefixLength ?? 0) > addressBits(familyOfService(service.id)))
     throw invalid(`${path}.persistence.prefixLength`, 'an IPv4 address has 32 bits');
   if (service.id.kind === 'any-port' && service.persistence === undefined)
     throw invalid(`${path}.persistence`, 'a service of every port must be persistent');

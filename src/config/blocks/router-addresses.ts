@@ -142,14 +142,25 @@ export function addressBlock(
 }
 
 function addressLine(entry: VirtualAddress, router: VirtualRouter): string {
+  return [...addressWords(entry), ...untracked(entry.device, router)].join(' ');
+}
+
+/** An address with its options, as they stand in any block of addresses. */
+export function addressWords({
+  address,
+  length,
+  broadcast,
+  device,
+  scope,
+  label,
+}: Pick<VirtualAddress, 'address' | 'length' | 'broadcast' | 'device' | 'scope' | 'label'>): string[] {
   return [
-    `${entry.address}/${entry.length}`,
-    ...setting('brd', entry.broadcast),
-    ...setting('dev', word(entry.device)),
-    ...(entry.scope === 'global' ? [] : [`scope ${entry.scope}`]),
-    ...setting('label', word(entry.label)),
-    ...untracked(entry.device, router),
-  ].join(' ');
+    `${address}/${length}`,
+    ...setting('brd', broadcast),
+    ...setting('dev', word(device)),
+    ...(scope === 'global' ? [] : [`scope ${scope}`]),
+    ...setting('label', word(label)),
+  ];
 }
 
 export function routeBlock(router: VirtualRouter): Lines {

@@ -1,7 +1,7 @@
 // Form of the lines in static_ipaddress, virtual_ipaddress, the route and rule blocks, and of tracked things.
 // Routes and rules follow `ip route` and `ip rule`; until they have an effect any words are taken.
 
-import { argumentsOf, blockOf, type ItemBlock, items, keyword, type Shapes } from '../shapes.js';
+import { argumentsOf, type ItemBlock, items, keyword, type Shapes, splitBlock } from '../shapes.js';
 import { anyWord, deviceName, either, integer, oneOf, prefix, type ValueKind } from '../values.js';
 
 const scope = either(
@@ -76,9 +76,9 @@ export const tracked = (name: ValueKind, limit: number): ItemBlock =>
   );
 
 export const trackShapes: Shapes = {
-  track_interface: blockOf(tracked(deviceName, 253), { repeats: true }),
-  track_script: blockOf(tracked(anyWord, 253), { repeats: true }),
-  track_file: blockOf(tracked(anyWord, 2_147_483_647), { repeats: true }),
+  track_interface: splitBlock(tracked(deviceName, 253)),
+  track_script: splitBlock(tracked(anyWord, 253)),
+  track_file: splitBlock(tracked(anyWord, 2_147_483_647)),
 };
 
 /** `weight N [reverse]`: what a thing says for those who track it. */

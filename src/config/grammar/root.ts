@@ -1,6 +1,6 @@
 // The whole grammar: what stands outside all blocks.
 
-import { blockOf, type KeywordBlock, keywords } from '../shapes.js';
+import { type KeywordBlock, keywords, splitBlock } from '../shapes.js';
 import { staticAddresses } from './addresses.js';
 import { directorShapes } from './director.js';
 import { globalShapes, globalShapesLater } from './global-defs.js';
@@ -10,7 +10,7 @@ import { vrrpShapes, vrrpShapesLater } from './vrrp.js';
 export const rootBlock: KeywordBlock = keywords({
   now: {
     ...globalShapes,
-    static_ipaddress: blockOf(staticAddresses, { repeats: true }),
+    static_ipaddress: splitBlock(staticAddresses),
     ...virtualServerShapes,
     ...vrrpShapes,
     ...directorShapes,

@@ -13,7 +13,6 @@ import {
   choice,
   each,
   flag,
-  type ItemBlock,
   items,
   keyword,
   keywords,
@@ -23,17 +22,16 @@ import {
   one,
   type Shapes,
   some,
+  splitBlock,
 } from '../shapes.js';
 import { address, anyWord, blockName, boolean, decimal, integer, oneOf, timer } from '../values.js';
 import { routesOrRules, tracked, weight } from './addresses.js';
 
 const name = argumentsOf({ required: [blockName] });
-/** Blocks of one kind may be split; their lines add up. */
-const list = (block: ItemBlock) => blockOf(block, { repeats: true });
 
 const trackShapesLater: Shapes = {
-  track_process: list(tracked(anyWord, 254)),
-  track_bfd: list(tracked(anyWord, 253)),
+  track_process: splitBlock(tracked(anyWord, 254)),
+  track_bfd: splitBlock(tracked(anyWord, 253)),
 };
 
 const hmac = keywords({
@@ -61,7 +59,7 @@ const instance = keywords({
     ),
     smtp_alert: { ...choice, ...mail },
     old_unicast_checksum: maybe(oneOf(['never'])),
-    virtual_rules: list(routesOrRules),
+    virtual_rules: splitBlock(routesOrRules),
     auth_hmac: blockOf(hmac),
     ...trackShapesLater,
   },
@@ -131,10 +129,10 @@ export const vrrpShapes: Shapes = {
 
 export const vrrpShapesLater: Shapes = {
   vrrp_track_process: blocksOf(name, trackProcess),
-  track_group: blocksOf(name, keywords({ now: { group: list(names(anyWord)) } })),
+  track_group: blocksOf(name, keywords({ now: { group: splitBlock(names(anyWord)) } })),
   bfd_instance: blocksOf(name, bfd),
-  interface_up_down_delays: list(delays),
-  linkbeat_interfaces: list(polled),
-  static_routes: list(routesOrRules),
-  static_rules: list(routesOrRules),
+  interface_up_down_delays: splitBlock(delays),
+  linkbeat_interfaces: splitBlock(polled),
+  static_routes: splitBlock(routesOrRules),
+  static_rules: splitBlock(routesOrRules),
 };

@@ -5,7 +5,7 @@ import { micros } from '../../model/units.js';
 import { time } from '../notations.js';
 import { word } from '../print-words.js';
 import { own, type Table } from '../row.js';
-import { blockOf, names, one } from '../shapes.js';
+import { names, one, splitBlock } from '../shapes.js';
 import { anyWord } from '../values.js';
 
 const none = () => micros(0);
@@ -24,7 +24,7 @@ export const pacingRows: Table<Pacing['groups'][number], unknown, PacingReading>
   arp: own('garp_interval', time(), none, always),
   na: own('gna_interval', time(), none, always),
   devices: {
-    shapes: { interface: one(anyWord), interfaces: blockOf(names(anyWord), { repeats: true }) },
+    shapes: { interface: one(anyWord), interfaces: splitBlock(names(anyWord)) },
     read: (_, { devices }) => devices,
     print: (value) => [['interfaces', value.map((device) => word(device))]],
   },

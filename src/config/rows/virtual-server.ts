@@ -1,15 +1,17 @@
 // The settings of virtual_server that are about the service itself, one row a field. What cannot do what it seems to say
 // is said in words and read as keepalived reads it.
 
-import { type Family, maskText } from '../../model/address.js';
+import { addressBits, type Family } from '../../model/address.js';
 import type { RealServer, SorryServer, VirtualServer } from '../../model/director-config.js';
 import {
   type ForwardingMethod,
+  granularityText,
   maxPersistence_s,
   type Persistence,
   type Scheduler,
   type SchedulerFlag,
   schedulerFlags,
+  schedulerFlagWords,
   schedulers,
 } from '../../model/forwarding-table.js';
 import type { Protocol } from '../../model/service-id.js';
@@ -58,7 +60,7 @@ export const serviceRows: Table<Settings, Above, ServiceReading> = {
     print: (value) => [`lvs_sched ${value}`],
   },
   flags: {
-    shapes: each(flag, 'flag-1 flag-2 flag-3 sh-port sh-fallback mh-port mh-fallback'),
+    shapes: each(flag, schedulerFlagWords.map(({ name }) => name).join(' ')),
     read: (block, { report }, { scheduler }) => readFlags(block, scheduler, report),
     print: (value) => value,
   },
@@ -103,20 +105,12 @@ export const serviceRows: Table<Settings, Above, ServiceReading> = {
   },
 };
 
-/** Keywords for the kernel's bits, which a scheduler may give a meaning, and for the meanings. */
-const flagKeywords = [
-  { name: 'flag-1', scheduler: undefined, bit: 1 },
-  { name: 'flag-2', scheduler: undefined, bit: 2 },
-  { name: 'flag-3', scheduler: undefined, bit: 4 },
-  ...schedulerFlags,
-];
-
 function readFlags(block: Block, scheduler: Scheduler, report: Report): SchedulerFlag[] {
-  const written = flagKeywords.filter(
+  const written = schedulerFlagWords.filter(
     ({ name }) => settingOf(block, name) !== undefined && flagOf(block, name) !== false,
   );
   const flags = schedulerFlags.filter((flag) => flag.scheduler === scheduler);
-  const isMeant = (flag: (typeof schedulerFlags)[number], keyword: (typeof flagKeywords)[number]) =>
+  const isMeant = (flag: (typeof schedulerFlags)[number], keyword: (typeof schedulerFlagWords)[number]) =>
     flag.bit === keyword.bit && (keyword.scheduler ?? scheduler) === scheduler;
   for (const keyword of written) {
     const place = settingOf(block, keyword.name)?.keyword;
@@ -152,7 +146,7 @@ function readPersistence(block: Block, reading: ServiceReading): Persistence | u
 /** A mask for IPv4, the length of a prefix for IPv6. */
 function readGranularity(block: Block, { family, report }: ServiceReading): number {
   const given = settingOf(block, 'persistence_granularity')?.arguments[0];
-  const whole = family === 4 ? 32 : 128;
+  const whole = addressBits(family);
   if (given === undefined) return whole;
   const [asMask, asLength] = [readMask(given.text), readInteger(given.text)];
   const length = family === 4 ? asMask : asLength;
@@ -165,11 +159,10 @@ function readGranularity(block: Block, { family, report }: ServiceReading): numb
   return whole;
 }
 
-function persistenceLines({ timeout_s, prefixLength }: Persistence, family: Family): string[] {
-  const granularity = family === 4 ? maskText(prefixLength) : String(prefixLength);
+function persistenceLines(persistence: Persistence, family: Family): string[] {
   return [
-    `persistence_timeout ${timeout_s}`,
-    ...lines('persistence_granularity', prefixLength === (family === 4 ? 32 : 128) ? undefined : granularity),
+    `persistence_timeout ${persistence.timeout_s}`,
+    ...lines('persistence_granularity', granularityText(persistence, family)),
   ];
 }
 

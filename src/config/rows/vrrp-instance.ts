@@ -43,17 +43,7 @@ import {
   unwritten,
   writtenAs,
 } from '../row.js';
-import {
-  argumentsOf,
-  blockOf,
-  each,
-  flag,
-  type ItemBlock,
-  items,
-  keyword,
-  keywords,
-  one,
-} from '../shapes.js';
+import { argumentsOf, blockOf, each, flag, items, keyword, keywords, one, splitBlock } from '../shapes.js';
 import type { Statement } from '../tree.js';
 import {
   address,
@@ -88,9 +78,6 @@ const asSeconds = (value: number) => value / second;
 const enabled = (isOn: boolean) => (isOn ? 'enabled' : 'disabled');
 const bit = (isOn: boolean) => (isOn ? 1 : 0);
 const hop = integer(0, 255);
-
-/** Blocks of one kind may be split; their lines add up. */
-const list = (block: ItemBlock) => blockOf(block, { repeats: true });
 
 const versionNumber: Notation<VrrpVersion> = {
   shape: one(integer(2, 3)),
@@ -265,7 +252,7 @@ export const routerRows: Table<VirtualRouter, Above, RouterReading> = {
   delivery: {
     shapes: {
       mcast_dst_ip: one(multicastGroup()),
-      unicast_peer: list(
+      unicast_peer: splitBlock(
         items(argumentsOf({ required: [address], options: { min_ttl: [hop], max_ttl: [hop] } })),
       ),
       unicast_fault_no_peer: flag,
@@ -288,7 +275,7 @@ export const routerRows: Table<VirtualRouter, Above, RouterReading> = {
   },
   addresses: {
     shapes: {
-      virtual_ipaddress: list(virtualAddresses),
+      virtual_ipaddress: splitBlock(virtualAddresses),
       native_ipv6: flag,
       no_virtual_ipaddress: flag,
     },
@@ -299,12 +286,12 @@ export const routerRows: Table<VirtualRouter, Above, RouterReading> = {
     ],
   },
   excludedAddresses: {
-    shapes: { virtual_ipaddress_excluded: list(virtualAddresses) },
+    shapes: { virtual_ipaddress_excluded: splitBlock(virtualAddresses) },
     read: (_, { addresses }) => addresses.excludedAddresses,
     print: (value, router) => addressBlock('virtual_ipaddress_excluded', value, router),
   },
   routes: {
-    shapes: { virtual_routes: list(routesOrRules) },
+    shapes: { virtual_routes: splitBlock(routesOrRules) },
     read: (_, { addresses, device }) =>
       addresses.routes.map((route) =>
         route.kind === 'unicast' && route.gateway === undefined && route.device === undefined

@@ -7,7 +7,7 @@ import { on } from '../notations.js';
 import { word } from '../print-words.js';
 import type { Report } from '../report.js';
 import { own, type Table, unwritten } from '../row.js';
-import { blockOf, names } from '../shapes.js';
+import { names, splitBlock } from '../shapes.js';
 import type { Statement } from '../tree.js';
 import { anyWord } from '../values.js';
 
@@ -23,7 +23,7 @@ type GroupReading = {
 export const groupRows: Table<SyncGroup, unknown, GroupReading> = {
   name: unwritten((_, { name }) => name),
   members: {
-    shapes: { group: blockOf(names(anyWord), { repeats: true }) },
+    shapes: { group: splitBlock(names(anyWord)) },
     read: (_, { members }) => members,
     print: (value) => [['group', value.map((name) => word(name))]],
   },

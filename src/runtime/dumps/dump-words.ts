@@ -1,5 +1,6 @@
 // How keepalived writes what its dumps have in common: states, addresses, scripts and times.
 
+import { addressBits, familyOf } from '../../model/address.js';
 import type { Micros } from '../../model/units.js';
 import type { VirtualAddress, VirtualRouter } from '../../model/virtual-router.js';
 import type { VrrpState } from '../../vrrp/state.js';
@@ -23,7 +24,7 @@ export function addressWords(
   router: VirtualRouter,
   isSet: boolean,
 ): string {
-  const isHost = length === (address.includes(':') ? 128 : 32);
+  const isHost = length === addressBits(familyOf(address));
   const { device: parent, virtualMacDevice } = router;
   const own = device ?? addressDevice(router);
   return [

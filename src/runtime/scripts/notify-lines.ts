@@ -1,6 +1,11 @@
 // The words by which scripts and FIFOs hear of changes, to the letter those of keepalived 2.2.
 
-import type { DestinationId, Protocol, ServiceId } from '../../model/service-id.js';
+import {
+  type DestinationId,
+  type Protocol,
+  type ServiceId,
+  writtenEndpoint,
+} from '../../model/service-id.js';
 
 /** As scripts and FIFOs read them. The last two are a new priority in that state (`notify_priority_changes`). */
 export type NotifyState =
@@ -43,16 +48,7 @@ export function serverLine(service: ServiceId, server: DestinationId, isUp: bool
 }
 
 function serviceWord(id: ServiceId): string {
-  switch (id.kind) {
-    case 'endpoint':
-      return endpoint(id.protocol, id);
-    case 'any-port':
-      return endpoint(id.protocol, { address: id.address, port: 0 });
-    case 'mark':
-      return `FWM ${id.mark}`;
-    default:
-      return id satisfies never;
-  }
+  return id.kind === 'mark' ? `FWM ${id.mark}` : endpoint(id.protocol, writtenEndpoint(id));
 }
 
 function endpoint(protocol: Protocol, { address, port }: DestinationId): string {
