@@ -117,7 +117,11 @@ export async function run(
   } catch (error) {
     end.stopListening();
     // Asked to stop while starting: that is what happened.
-    if (!end.isWanted()) throw error;
+    if (!end.isWanted()) {
+      // Its diagnostics stand before the sentence that sums them up.
+      errors.drain();
+      throw error;
+    }
   }
   await end.reached;
   removePidFile();

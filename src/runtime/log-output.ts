@@ -10,20 +10,30 @@ export interface LogOutput {
   loss(): LogLoss;
 }
 
+/** The process's own: what is written past it (a last sentence) can be made to stand behind. */
+export type OpenLogOutput = LogOutput & {
+  /** Waits for what is not written yet, half a second at most. */
+  readonly drain: () => void;
+};
+
 export type LogLoss = { readonly count: number; readonly reason: string; readonly isOver: boolean };
 
-/** How long the end of the process waits for its last words. */
+/** How long its reader is waited for. */
 const lastWords_ms = 500;
 
 /**
  * The process's standard output (1) or error (2), for the rest of its life. Throws NATIVE_MISSING. The process's end
  * waits a moment for what is not written yet.
  */
-export function openLogOutput(descriptor: 1 | 2): LogOutput {
+export function openLogOutput(descriptor: 1 | 2): OpenLogOutput {
   const writer = new (loadNative().LineWriter)(descriptor);
-  process.on('exit', () => writer.drain(lastWords_ms));
+  const drain = (): void => {
+    writer.drain(lastWords_ms);
+  };
+  process.on('exit', drain);
   return {
     write: (lines) => writer.write(lines.endsWith('\n') || lines === '' ? lines : `${lines}\n`),
     loss: () => writer.loss(),
+    drain,
   };
 }
