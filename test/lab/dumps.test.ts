@@ -7,7 +7,7 @@ import { MemoryNetwork } from '../../src/dataplane/memory-network.js';
 import type { IpAddress } from '../../src/model/address.js';
 import { systemClock } from '../../src/runtime/clock.js';
 import { createDirector } from '../../src/runtime/create-director.js';
-import { Keepalived, Lab } from '../support/lab/index.js';
+import { Keepalived, Lab, waitFor } from '../support/lab/index.js';
 import { requires } from '../support/require.js';
 
 const configWith = (file: string) => `
@@ -141,7 +141,11 @@ needs.test(
     );
     await director.start();
     // Both have just started: backups, before anybody has become master.
-    const [theirText, ourText] = [await keepalived.dumpText('data'), director.dumpText('data')];
+    const theirText = await waitFor('keepalived to know how its script ends', async () => {
+      const text = await keepalived.dumpText('data');
+      return text.includes('State = FAULT') ? undefined : text;
+    });
+    const ourText = director.dumpText('data');
     const [theirs, ours] = [partsOf(theirText), partsOf(ourText)];
     for (const title of ['VRRP Sync groups', 'VRRP Scripts']) {
       const known = sectionOf(theirText, title);

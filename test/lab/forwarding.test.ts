@@ -95,7 +95,12 @@ requires(...labNeeds).describe('forwarding', () => {
 
       if (mode.method === 'NAT') {
         test('a port is mapped', async () => {
+          // From ports of its own: to a server, what comes from a port that a client of the other service has had is that
+          // connection until both ends have closed it, and another server has the new one.
+          const range = 'net.ipv4.ip_local_port_range';
+          await client.exec(['sysctl', '-qw', `${range}=20000 29999`]);
           const { counts, failures } = await request(client, urlOf(address, 8000), 10);
+          await client.exec(['sysctl', '-qw', `${range}=32768 60999`]);
           expect(failures).toEqual([]);
           expect(Object.fromEntries(counts)).toEqual({ 'server-a': 5, 'server-b': 5 });
         });
